@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs, by apt and saying so first, the Debian packages that building or testing needs and that
+# are not here yet. Usage: needs.sh build|check. Does nothing where nothing is missing.
+set -eu
+
+build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
+check="libcmocka-dev clang clang-tidy clang-format llvm python3 python3-dnspython bind9-dnsutils
+	knot-dnsutils ldnsutils nsd knot unbound dnsmasq-base procps iproute2 faketime pmccabe shellcheck"
+# These come with a service; the tests start their own copies, so the service stays off.
+services="nsd knot unbound"
+
+case ${1:-} in
+build) wanted=$build ;;
+check) wanted=$check ;;
+*) echo "usage: needs.sh build|check" >&2; exit 64 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "This is not a Debian system: please install what matches these packages yourself:"
+	echo "  $wanted"
+	exit 0
+fi
+
+missing=
+for package in $wanted; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "To $1 courierdns, apt is about to install:$missing"
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || { echo "Run this as root, or install sudo." >&2; exit 1; }
+	as_root=sudo
+	echo "(with sudo: it may ask for your password)"
+fi
+
+# A package's service must neither start now nor at the next boot because somebody ran our tests.
+policy=/usr/sbin/policy-rc.d
+made_policy=
+if [ "$1" = check ] && [ ! -e $policy ]; then
+	made_policy=yes
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+	$as_root chmod 755 $policy
+fi
+cleanup() { [ -z "$made_policy" ] || $as_root rm -f $policy; }
+trap cleanup EXIT
+
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of package names
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends \
+	-o Dpkg::Use-Pty=0 $missing
+for service in $services; do
+	case " $missing " in
+	*" $service "*)
+		[ ! -d /run/systemd/system ] || $as_root systemctl disable --quiet "$service" || true ;;
+	esac
+done

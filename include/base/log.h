@@ -1,0 +1,34 @@
+/* base/log.h: one event, one line, told once by the one who decides.
+ *
+ * base/, wire/, cache/ and rr/ never call this. Text is built only when its level is on. To
+ * stderr (with the <N> prefix that journald reads when $JOURNAL_STREAM is set) or to syslog.
+ * The level and the target are the program's only mutable static state. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE, LEVEL_INFO, LEVEL_DEBUG };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
+
+void log_open(enum log_level level, enum log_target target);
+void log_set_level(enum log_level level);
+bool log_is_on(enum log_level level);
+void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* State of one rate-limited place in the code; zero is its start. */
+struct log_limit {
+	uint64_t window_us; /* start of the present second-long window */
+	uint32_t written, held_back;
+};
+/** True when a line may be written now; at most `per_second`. Once a window ends in which lines
+ * were held back, writes "N more like this" itself. */
+bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second);
+
+#define LOG(level, ...)                                                                            \
+	do {                                                                                       \
+		if (log_is_on(level))                                                              \
+			log_write(level, __VA_ARGS__);                                             \
+	} while (0)

@@ -1,0 +1,56 @@
+/* base/stats.h: what is counted. One row makes the enum, and later the exported metric. */
+#pragma once
+
+#include <stdint.h>
+
+/* id, name, help */
+#define STATS(X)                                                                                   \
+	X(QUERIES_UDP, "queries_udp", "queries received over UDP")                                 \
+	X(QUERIES_TCP, "queries_tcp", "queries received over TCP")                                 \
+	X(MALFORMED, "malformed", "client packets answered FORMERR, NOTIMP or BADVERS")            \
+	X(IGNORED, "ignored", "client packets met with silence: too short, or responses")          \
+	X(REFUSED, "refused", "queries refused or dropped by access or by a rule")                 \
+	X(CACHE_HITS, "cache_hits", "answered from the cache, fresh")                              \
+	X(CACHE_STALE, "cache_stale", "answered from the cache past its time (RFC 8767)")          \
+	X(CACHE_MISSES, "cache_misses", "questions the cache could not answer")                    \
+	X(CACHE_EVICTIONS, "cache_evictions", "entries put out to make room")                      \
+	X(COALESCED, "coalesced", "questions that joined the same question in flight")             \
+	X(LOCAL_ANSWERS, "local_answers", "answered by a rule or a special name")                  \
+	X(UPSTREAM_UDP, "upstream_udp", "questions sent to servers over UDP")                      \
+	X(UPSTREAM_TCP, "upstream_tcp", "questions sent to servers over TCP")                      \
+	X(UPSTREAM_TIMEOUTS, "upstream_timeouts", "questions a server did not answer in time")     \
+	X(UPSTREAM_FAILURES, "upstream_failures", "failure rcodes and socket errors from servers") \
+	X(UPSTREAM_MISMATCHED, "upstream_mismatched", "packets that were not the answer awaited")  \
+	X(SERVFAILS, "servfails", "questions that ended in SERVFAIL of our own making")            \
+	X(VERDICT_ANSWERED, "verdict_answered", "replies with data of the asked type")             \
+	X(VERDICT_NODATA, "verdict_nodata", "replies: name exists, type does not")                 \
+	X(VERDICT_NXDOMAIN, "verdict_nxdomain", "replies: name does not exist")                    \
+	X(VERDICT_DANGLING, "verdict_dangling", "replies: CNAME that leads to no data, with SOA")  \
+	X(VERDICT_DANGLING_NXDOMAIN, "verdict_dangling_nxdomain",                                  \
+	  "replies: CNAME to a name that does not exist")                                          \
+	X(VERDICT_BARE, "verdict_bare", "replies without data and without SOA")                    \
+	X(VERDICT_FAILED, "verdict_failed", "replies with any other rcode")                        \
+	X(LIMIT_INFLIGHT, "limit_inflight", "questions turned away: limits.inflight")              \
+	X(LIMIT_TCP_CLIENTS, "limit_tcp_clients", "connections closed: limits.tcp_clients")        \
+	X(LIMIT_TCP_PER_ADDRESS, "limit_tcp_clients_per_address",                                  \
+	  "connections closed: limits.tcp_clients_per_address")                                    \
+	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")
+
+enum stat {
+#define STATS_ENUM(id, name, help) STAT_##id,
+	STATS(STATS_ENUM)
+#undef STATS_ENUM
+		STAT_COUNT
+};
+
+struct stats {
+	uint64_t count[STAT_COUNT];
+};
+
+static inline void stats_add(struct stats *stats, enum stat stat, uint64_t n)
+{
+	stats->count[stat] += n;
+}
+
+const char *stats_name(enum stat stat);
+const char *stats_help(enum stat stat);

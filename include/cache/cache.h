@@ -1,0 +1,92 @@
+/* cache/cache.h: replies kept as wire bytes, found by question.
+ *
+ * Bounded by bytes, index included. What is found is copied out with its TTLs counted down, so
+ * nothing here is ever pointed to from outside; that keeps the way open for a lock around a lookup.
+ * Silent. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/stats.h"
+#include "wire/name.h"
+#include "wire/query_view.h"
+
+struct cache;
+
+/* D1, and RD: a reply to RD=0 is another reply. AD is not here: see cache_hit.knows_ad. */
+struct cache_key {
+	uint8_t name[NAME_MAX_LEN]; /* lower case */
+	uint8_t name_len;
+	uint16_t type, class;
+	uint8_t flags; /* CACHE_KEY_* */
+	uint64_t view; /* partition by client rules; 0 for all */
+};
+enum { CACHE_KEY_RD = 1, CACHE_KEY_CD = 2, CACHE_KEY_DO = 4 };
+void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition);
+
+enum cache_kind {
+	CACHE_POSITIVE, CACHE_NEGATIVE,
+	CACHE_FAILURE, /* D6: the rcode of a failure, for a few seconds */
+};
+
+/* What is kept beside the message. */
+struct cache_note {
+	uint8_t kind;	   /* enum cache_kind */
+	uint8_t verdict;   /* enum verdict, opaque here */
+	bool knows_ad;	   /* asked with AD or DO, so its AD bit means something (RFC 6840 5.7) */
+	uint8_t opt_rcode; /* upper bits of the rcode */
+	uint64_t route;	   /* of the decision it was made under */
+	uint64_t plan_id;  /* that last confirmed the route */
+};
+
+struct cache_item {
+	const uint8_t *wire; /* without OPT */
+	size_t wire_len;
+	const uint8_t *options; /* EDNS options to hand on (EDE) */
+	size_t options_len;	/* at most 255 */
+	uint32_t lifetime_s;	/* 0 is not kept */
+	uint32_t stale_s;	/* how long after that it may still be shown */
+	struct cache_note note;
+};
+
+struct cache_hit {
+	size_t wire_len;      /* bytes copied to the caller's buffer, TTLs counted down, never below 0 */
+	size_t options_len;   /* copied right behind them */
+	uint32_t age_s;
+	uint32_t remaining_s; /* of its lifetime; 0 when stale */
+	bool is_stale;
+	struct cache_note note;
+};
+
+/** `max_bytes` 0 keeps nothing. NULL when memory is short. The clock and stats are borrowed. */
+struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats);
+void cache_free(struct cache *cache); /* NULL is fine */
+
+/** Copies what is known into `buf`. False: nothing, or it does not fit, or it is past its time and
+ * `stale_ok` is false or its stale window is over. A stale hit's TTLs are what the cache kept; the
+ * caller sets them. */
+bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
+		size_t buf_max, struct cache_hit *ret_hit);
+
+/** Copies the item, in place of what was there. A failure never replaces an answer that is fresh or
+ * may still be shown stale. Keeps nothing, quietly, where the item is larger than the cache takes. */
+void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
+
+/** Stamps an entry whose route was found unchanged under a newer plan. */
+void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t plan_id);
+/** Forgets one key. */
+void cache_drop(struct cache *cache, const struct cache_key *key);
+
+/** How many failures in a row were stored under this key within the last 300 s (D6's growth). */
+uint32_t cache_failures(struct cache *cache, const struct cache_key *key);
+
+struct cache_report {
+	uint64_t entries, bytes, max_bytes;
+};
+void cache_report(const struct cache *cache, struct cache_report *ret_report);
+
+/** Tests only: aborts unless every invariant of the store holds. */
+void cache_verify(const struct cache *cache);

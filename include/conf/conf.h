@@ -1,0 +1,108 @@
+/* conf/conf.h: the configuration as plain data, with every default in place.
+ *
+ * Made by conf_load(), read-only from then on, freed whole. Everything that a later stage may
+ * have to complain about knows its place in the file. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "wire/name.h"
+
+struct conf_place {
+	const char *file; /* owned by the conf; NULL for what stands in no file */
+	int line;
+};
+
+struct conf_listen {
+	struct addr addr;
+	bool udp, tcp;
+	struct conf_place place;
+};
+
+enum access_action { ACCESS_ALLOW, ACCESS_REFUSE, ACCESS_DROP };
+struct conf_access {
+	struct addr_prefix net;
+	enum access_action action;
+	struct conf_place place;
+};
+
+enum group_order { ORDER_LISTED };
+struct conf_group {
+	char *name; /* "default" is always there, at index 0 */
+	struct addr *servers; /* empty for the default group only: those of /etc/resolv.conf */
+	size_t server_count;
+	enum group_order order;
+	uint32_t timeout_ms; /* for a whole question */
+	struct conf_place place;
+};
+
+/* A name as a rule writes it: wire form in lower case; in a template one label holds the bytes "{n}". */
+struct conf_name {
+	uint8_t *wire;
+	uint8_t len;
+	bool is_template;
+	struct conf_place place;
+};
+
+struct conf_record {
+	char *text; /* presentation format; "@" and "{n}" not yet replaced */
+	struct conf_place place;
+};
+
+enum zone_action {
+	ZONE_FORWARD, ZONE_ANSWER, ZONE_NXDOMAIN, ZONE_NODATA, ZONE_REFUSE, ZONE_DROP
+};
+
+#define CONF_GROUP_NONE (-1)
+struct conf_zone {
+	struct conf_name *names;
+	size_t name_count;
+	struct conf_name *except;
+	size_t except_count;
+	bool is_exact;		/* match = "exact" */
+	uint32_t n_low, n_high; /* range of {n}; both 0 and !has_range without one */
+	bool has_range;
+	uint16_t *types; /* empty: all */
+	size_t type_count;
+	struct addr_prefix *clients; /* empty: all */
+	size_t client_count;
+	enum zone_action action;
+	struct conf_record *records;
+	size_t record_count;
+	int group;	   /* index into groups; 0, the default group, where not written */
+	int on_failure;	   /* index into groups, or CONF_GROUP_NONE: SERVFAIL */
+	bool no_cache;	   /* cache = false */
+	int64_t ttl_min, ttl_max, stale_s; /* -1: as the cache section says */
+	struct conf_place place;
+};
+
+struct conf {
+	struct conf_listen *listen;
+	size_t listen_count;
+	struct conf_access *access;
+	size_t access_count;
+	uint32_t inflight;
+	uint32_t tcp_clients, tcp_clients_per_address;
+	uint32_t tcp_idle_ms;
+	uint64_t cache_size; /* bytes; 0 is no cache */
+	uint32_t ttl_max, ttl_min, negative_ttl_max;
+	uint32_t stale_s, stale_ttl, stale_wait_ms; /* stale_s = 0: off */
+	struct conf_group *groups;
+	size_t group_count;
+	struct conf_zone *zones;
+	size_t zone_count;
+	uint16_t edns_size;
+	bool strip_ecs;
+	bool special_names;
+	int log_level;	/* enum log_level */
+	int log_target; /* enum log_target */
+};
+
+void conf_free(struct conf *conf); /* NULL is fine */
+
+/** Index of the group of that name, or CONF_GROUP_NONE. */
+int conf_find_group(const struct conf *conf, const char *name);

@@ -1,0 +1,23 @@
+/* policy/classify.h: what an upstream reply is (PRODUCT 5.2). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rr/packet.h"
+#include "wire/message.h"
+
+enum verdict {
+	VERDICT_ANSWERED,	   /* data of the asked type */
+	VERDICT_NODATA,		   /* RFC 2308 section 2.2, with SOA */
+	VERDICT_NXDOMAIN,	   /* RFC 2308 section 2.1 */
+	VERDICT_DANGLING,	   /* CNAME chain, NOERROR, no data of the asked type, SOA */
+	VERDICT_DANGLING_NXDOMAIN, /* CNAME chain, NXDOMAIN (RFC 6604) */
+	VERDICT_BARE,		   /* no data and no SOA */
+	VERDICT_FAILED,		   /* any other rcode */
+};
+
+const char *classify_text(enum verdict verdict); /* "dangling-nxdomain" */
+enum verdict classify_shape(const struct packet_shape *shape);
+/** Has ldns read it unless the header alone decides; what ldns cannot read is judged by the counts. */
+enum verdict classify_reply(const uint8_t *wire, const struct message_facts *facts);

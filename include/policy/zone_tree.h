@@ -1,0 +1,35 @@
+/* policy/zone_tree.h: from a name to the rules that may speak of it, most specific first.
+ *
+ * Built once, then read-only. A lookup costs a hash of each suffix of the name that some rule is as
+ * long as, however many rules there are. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct zone_tree;
+
+/** NULL when memory is short. */
+struct zone_tree *zone_tree_new(void);
+void zone_tree_free(struct zone_tree *tree); /* NULL is fine */
+/** `name` is lower-case wire form; in a template one label holds "{n}" with no digit beside it.
+ * `value` comes back from lookups. Several values may share a name; they come back in order of
+ * adding. -ENOMEM. */
+MUST_CHECK int zone_tree_add(struct zone_tree *tree, const uint8_t *name, bool is_template,
+			     uint32_t value);
+
+struct zone_match {
+	const uint32_t *values; /* as added under one name */
+	size_t value_count;
+	const uint8_t *suffix; /* the part of the asked name that matched */
+	bool is_whole;	       /* the asked name itself, nothing below */
+	bool is_template;
+	uint32_t n; /* of a template; the caller checks its range */
+};
+/** Called with longer suffixes before shorter, at one length plain before template. True stops. */
+typedef bool (*zone_tree_fn)(void *ctx, const struct zone_match *match);
+/** `name` in lower case. */
+void zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx);

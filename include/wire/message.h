@@ -1,0 +1,83 @@
+/* wire/message.h: header fields, and one checked walk over a message (RFC 1035 section 4).
+ *
+ *                                  1  1  1  1  1  1
+ *    0  1  2  3  4  5  6  7  8  9  0  1  2  3  4  5
+ *  |                      ID                       |   0
+ *  |QR|   opcode  |AA|TC|RD|RA| Z|AD|CD|   rcode   |   2
+ *  |  QDCOUNT  4  |  ANCOUNT  6  |  NSCOUNT  8  | ARCOUNT  10
+ *
+ * Nothing here allocates or keeps a pointer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "wire/type.h"
+
+#define MESSAGE_HEADER_LEN 12
+#define MESSAGE_MAX_LEN 65535
+
+enum {
+	FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_RA = 0x0080,
+	FLAG_Z = 0x0040, FLAG_AD = 0x0020, FLAG_CD = 0x0010,
+};
+#define FLAGS_OPCODE(flags) (((flags) >> 11) & 15u)
+#define FLAGS_RCODE(flags) ((flags)&15u)
+
+uint16_t message_id(const uint8_t *wire);
+void message_set_id(uint8_t *wire, uint16_t id);
+uint16_t message_flags(const uint8_t *wire);
+void message_set_flags(uint8_t *wire, uint16_t flags);
+
+enum message_section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
+
+enum message_quality {
+	MESSAGE_BAD, /* does not parse: never to a client, never kept */
+	MESSAGE_ODD, /* parses, but RDATA of a known type is not what the type says: pass, don't keep */
+	MESSAGE_OK,
+};
+
+struct message_facts {
+	uint16_t id, flags;
+	uint16_t questions;
+	uint16_t records[SECTION_COUNT]; /* as counted in the header, OPT included */
+	size_t question_len;	/* bytes of the question section; 0 when there is none */
+	size_t wire_len;	/* bytes of the message without what trails it */
+	size_t trailing;	/* bytes after the last record */
+	uint32_t min_ttl;	/* smallest of answer and authority; top bit counts as 0 (RFC 2181 8) */
+	bool has_ttl;		/* there was a record to take it from */
+	bool has_soa;		/* in authority */
+	uint32_t soa_minimum;	/* smallest MINIMUM of the authority's SOA records */
+	bool is_signed;		/* TSIG or SIG(0) is the last record */
+	bool has_opt;
+	size_t opt_at, opt_len; /* the OPT record */
+	uint16_t opt_udp_size;
+	uint16_t opt_flags;	/* DO is 0x8000 */
+	uint8_t opt_rcode, opt_version; /* upper eight bits of the extended rcode */
+	size_t options_at, options_len; /* its RDATA */
+};
+
+/** Walks the whole message. MESSAGE_BAD leaves ret_facts undefined beyond id and flags. Bad: short
+ * header, more than one question, names or RDLENGTH that leave the message, compression pointers
+ * that do not go strictly backwards (in owner names, and in RDATA of types that may have them),
+ * names over 255, reserved label types in owners, two OPT records, OPT outside additional or with
+ * an owner other than the root or with options that overrun it. */
+enum message_quality message_read(const uint8_t *wire, size_t wire_len,
+				  struct message_facts *ret_facts);
+
+/** rcode with the upper bits of the OPT record (RFC 6891 section 6.1.3). */
+unsigned message_rcode(const struct message_facts *facts);
+
+/** Takes the OPT record out in place, correcting ARCOUNT and, where records follow it, their
+ * compression pointers. Returns the new length. `facts` are those of this message and are brought
+ * up to date (has_opt false; what was read from OPT is kept). */
+size_t message_cut_opt(uint8_t *wire, struct message_facts *facts);
+
+/** Offsets of the TTL of every record but OPT, ascending, of a message that message_read() accepted.
+ * Returns how many there are, which may be more than `max`, the number written. */
+size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max);
+
+/** Brings every TTL but 0 and OPT's into [ttl_min, ttl_max] in place. */
+void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max);
