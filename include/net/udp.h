@@ -1,0 +1,49 @@
+/* net/udp.h: datagrams, in batches: a bound socket that serves clients, and connected ones towards
+ * servers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "net/loop.h"
+
+/* --- towards clients --- */
+
+/* Who sent a datagram, to which of our addresses and by which interface: a reply on a wildcard
+ * socket must leave from the address that was asked (RFC 2181 section 4.1). */
+struct udp_peer {
+	struct addr from;
+	struct addr local; /* port 0 */
+	uint32_t interface;
+};
+
+struct udp_server;
+/** A datagram of up to UDP_SERVER_MAX bytes (longer ones come cut and are `is_cut`). */
+#define UDP_SERVER_MAX 4096
+typedef void (*udp_server_fn)(void *ctx, const struct udp_peer *peer, const uint8_t *wire,
+			      size_t wire_len, bool is_cut);
+
+/** Binds. -EADDRINUSE, -EADDRNOTAVAIL, -EACCES and such as the system says. */
+MUST_CHECK int udp_server_new(struct loop *loop, const struct addr *bind_to, udp_server_fn fn,
+			      void *ctx, struct udp_server **ret_server);
+void udp_server_free(struct udp_server *server); /* NULL is fine */
+/** The bound address, its port as the system chose it where 0 was asked. */
+struct addr udp_server_local(const struct udp_server *server);
+/** Sends from peer->local. From inside the callback it is batched with its fellows, else sent at
+ * once. A datagram that the system will not take is lost, as datagrams are. */
+void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+		     size_t wire_len);
+
+/* --- towards servers --- */
+
+struct udp_client; /* a socket connected to one address, from an unpredictable port */
+/** `err` 0 and a datagram, or a negative code (-ECONNREFUSED: ICMP port unreachable) and none. The
+ * callback may free the client. */
+typedef void (*udp_client_fn)(void *ctx, int err, uint8_t *wire, size_t wire_len);
+
+MUST_CHECK int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, void *ctx,
+			      struct udp_client **ret_client);
+void udp_client_free(struct udp_client *client); /* NULL is fine */
+MUST_CHECK int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_len);

@@ -1,0 +1,63 @@
+/* upstream/exchange.h: one question put to a group of servers until one of them answers.
+ *
+ * An exchange asks the servers of its pool in turn: the next one after a timeout, a socket error or
+ * a failure rcode (SERVFAIL, REFUSED, NOTIMP, FORMERR); a late reply to an earlier send counts as
+ * long as the exchange lasts. At most EXCHANGE_SENDS_MAX sends to one server over one transport (D6).
+ * TC=1 over UDP moves that server to TCP; so does the first packet from it that does not match or
+ * parse (D13), which never ends the wait. FORMERR or NOTIMP to EDNS is asked again without. A reply
+ * is the answer only if it came from the asked server and port, with the asked ID, QR set, and the
+ * asked question, letter case aside (RFC 5452 section 9.1). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+#include "net/loop.h"
+#include "upstream/pool.h"
+#include "wire/query_view.h"
+
+#define EXCHANGE_SENDS_MAX 3
+
+struct upstream; /* what the exchanges of one loop share: sockets, connections, counters */
+/** NULL when memory is short. Loop and stats are borrowed. */
+struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
+				       uint32_t max_exchanges);
+void exchange_upstream_free(struct upstream *upstream); /* NULL is fine; cancels what still runs */
+
+struct exchange;
+
+struct exchange_ask {
+	const struct query_view *view; /* borrowed until done */
+	struct pool *pool;
+	bool via_stream; /* the client came over TCP: so do we (D8) */
+	uint16_t edns_size;
+	bool strip_ecs;
+	uint64_t deadline_us; /* on the loop's clock; the pool's timeout may end it sooner */
+};
+
+enum exchange_outcome {
+	EXCHANGE_REPLIED,     /* a reply; when all servers failed, the first failure rcode seen */
+	EXCHANGE_TIMED_OUT,   /* nobody answered in time */
+	EXCHANGE_UNREACHABLE, /* every try ended in a socket error, or there is no server */
+};
+
+struct exchange_result {
+	enum exchange_outcome outcome;
+	/* Of EXCHANGE_REPLIED; the bytes may be changed and are good until the callback returns. */
+	uint8_t *wire;
+	size_t wire_len;
+	struct message_facts facts;
+	enum message_quality quality; /* ODD or OK */
+	const struct server *server;  /* who said it; the pool's */
+};
+
+/** Called once, never from inside exchange_start(). The exchange is gone when it returns. */
+typedef void (*exchange_done_fn)(void *ctx, struct exchange_result *result);
+
+/** -ENOMEM, ERR_LIMIT at max_exchanges. */
+MUST_CHECK int exchange_start(struct upstream *upstream, const struct exchange_ask *ask,
+			      exchange_done_fn done, void *ctx, struct exchange **ret_exchange);
+/** Ends it without a call back. */
+void exchange_cancel(struct exchange *exchange);
