@@ -1,0 +1,146 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Under PIPE_BUF, so that a line is written whole or not at all. */
+#define LINE_MAX_LEN 2048
+
+static struct {
+	enum log_level level;
+	enum log_target target;
+	bool for_journal;
+} present = { .level = LEVEL_INFO };
+
+static const struct {
+	const char *word, *journal;
+	int priority;
+} levels[] = {
+	[LEVEL_ERROR] = { "error: ", "<3>", LOG_ERR },
+	[LEVEL_WARNING] = { "warning: ", "<4>", LOG_WARNING },
+	[LEVEL_NOTICE] = { "notice: ", "<5>", LOG_NOTICE },
+	[LEVEL_INFO] = { "info: ", "<6>", LOG_INFO },
+	[LEVEL_DEBUG] = { "debug: ", "<7>", LOG_DEBUG },
+};
+
+/* A closed descriptor 2 would soon be somebody's socket, and our lines would go there. */
+static void occupy_stderr(void)
+{
+	if (fcntl(STDERR_FILENO, F_GETFD) >= 0 || errno != EBADF)
+		return;
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && fd != STDERR_FILENO) {
+		dup2(fd, STDERR_FILENO);
+		close(fd);
+	}
+}
+
+void log_open(enum log_level level, enum log_target target)
+{
+	occupy_stderr();
+	present.level = level;
+	present.target = target;
+	present.for_journal = getenv("JOURNAL_STREAM") != NULL;
+	if (target == LOG_TO_SYSLOG)
+		openlog("courierdns", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void log_set_level(enum log_level level)
+{
+	present.level = level;
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level <= present.level;
+}
+
+/* Appends `text`, with what a terminal or a log reader could take for more than text (control
+ * bytes, line ends, anything beyond ASCII) as \xNN. Always leaves room for the line end. */
+static size_t put_escaped(char *line, size_t len, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (; *text != '\0'; text++) {
+		unsigned char byte = (unsigned char)*text;
+		if (byte >= 0x20 && byte < 0x7f) {
+			if (len + 2 > LINE_MAX_LEN)
+				break;
+			line[len++] = (char)byte;
+			continue;
+		}
+		if (len + 5 > LINE_MAX_LEN)
+			break;
+		line[len++] = '\\';
+		line[len++] = 'x';
+		line[len++] = digits[byte >> 4];
+		line[len++] = digits[byte & 15];
+	}
+	return len;
+}
+
+/* Loses the line rather than wait for a reader that has stopped, or die (SIGPIPE) of one that
+ * has gone. */
+static void write_stderr(const char *line, size_t len)
+{
+	struct pollfd stderr_poll = { .fd = STDERR_FILENO, .events = POLLOUT };
+	if (poll(&stderr_poll, 1, 0) != 1 || (stderr_poll.revents & POLLOUT) == 0)
+		return;
+
+	sigset_t pipe_signal, before;
+	sigemptyset(&pipe_signal);
+	sigaddset(&pipe_signal, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+	if (write(STDERR_FILENO, line, len) < 0 && errno == EPIPE && !sigismember(&before, SIGPIPE))
+		sigtimedwait(&pipe_signal, NULL, &(struct timespec){ 0 });
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	const int err_before = errno;
+	char text[LINE_MAX_LEN], line[LINE_MAX_LEN];
+	size_t len = 0;
+	va_list args;
+
+	va_start(args, format);
+	int text_len = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (text_len < 0)
+		goto out;
+	if (present.target == LOG_TO_STDERR)
+		len = put_escaped(line, 0,
+				  present.for_journal ? levels[level].journal : levels[level].word);
+	len = put_escaped(line, len, text);
+	if (present.target == LOG_TO_SYSLOG) {
+		syslog(levels[level].priority, "%.*s", (int)len, line);
+	} else {
+		line[len++] = '\n';
+		write_stderr(line, len);
+	}
+out:
+	errno = err_before;
+}
+
+bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second)
+{
+	if (now_us - limit->window_us >= 1000000u) {
+		if (limit->held_back > 0)
+			LOG(LEVEL_WARNING, "%u more like this", (unsigned)limit->held_back);
+		*limit = (struct log_limit){ .window_us = now_us };
+	}
+	if (limit->written < per_second) {
+		limit->written++;
+		return true;
+	}
+	limit->held_back++;
+	return false;
+}

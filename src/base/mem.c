@@ -1,0 +1,64 @@
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Static for the sake of tests alone; without mem_fail_nth() they cost one increment. */
+static uint64_t allocations;
+static uint64_t fail_at;
+
+static bool must_fail(void)
+{
+	allocations++;
+	return allocations == fail_at;
+}
+
+/* malloc(0) may be NULL, which must mean one thing only here. */
+static size_t at_least_one(size_t size)
+{
+	return size > 0 ? size : 1;
+}
+
+void *mem_alloc(size_t size)
+{
+	return must_fail() ? NULL : malloc(at_least_one(size));
+}
+
+void *mem_zalloc(size_t size)
+{
+	return must_fail() ? NULL : calloc(1, at_least_one(size));
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+	return must_fail() ? NULL : realloc(old, at_least_one(size));
+}
+
+char *mem_strdup(const char *text)
+{
+	return mem_dup(text, strlen(text) + 1);
+}
+
+void *mem_dup(const void *bytes, size_t size)
+{
+	void *copy = mem_alloc(size);
+	if (copy != NULL && size > 0)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+void mem_free(void *block)
+{
+	free(block);
+}
+
+void mem_fail_nth(uint64_t nth)
+{
+	allocations = 0;
+	fail_at = nth;
+}
+
+uint64_t mem_allocations(void)
+{
+	return allocations;
+}
