@@ -25,7 +25,7 @@ FNR == 1 { split(FILENAME, part, "/"); from = part[2] }
 	split(name, part, "/"); to = part[1]
 	if ((to in only && FILENAME !~ only[to]) || (name in only && FILENAME !~ only[name]))
 		{ print FILENAME ":" FNR ": " name " does not belong here"; bad = 1 }
-	if (to in known && to != from && from != "app" && !((from, to) in may))
+	if (/include[ \t]*"/ && to in known && to != from && from != "app" && !((from, to) in may))
 		{ print FILENAME ":" FNR ": " from "/ may not include " to "/"; bad = 1 }
 }
 END { exit bad }' src/*/*.c include/*/*.h || exit 1
