@@ -1,0 +1,211 @@
+#include "wire/name.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "wire/message.h"
+
+#define LABEL_MAX_LEN 63
+#define POINTER_BITS 0xc0
+
+static uint8_t lower(uint8_t byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* One byte of a label, escaped or not; moves *text behind it. */
+static int read_byte(const char **text, uint8_t *ret_byte)
+{
+	const char *at = *text;
+
+	if (*at != '\\') {
+		*ret_byte = (uint8_t)*at;
+		*text = at + 1;
+		return 0;
+	}
+	at++;
+	if (*at == '\0')
+		return ERR_MALFORMED;
+	if (!is_digit(*at)) {
+		*ret_byte = (uint8_t)*at;
+		*text = at + 1;
+		return 0;
+	}
+	if (!is_digit(at[1]) || !is_digit(at[2]))
+		return ERR_MALFORMED;
+	int value = (at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0');
+	if (value > 255)
+		return ERR_MALFORMED;
+	*ret_byte = (uint8_t)value;
+	*text = at + 3;
+	return 0;
+}
+
+int name_from_text(const char *text, uint8_t ret_name[NAME_MAX_LEN], size_t *ret_len)
+{
+	uint8_t name[NAME_MAX_LEN];
+	size_t len = 0;
+
+	if (strcmp(text, ".") == 0)
+		text++;
+	else if (*text == '\0')
+		return ERR_MALFORMED;
+	while (*text != '\0') {
+		const size_t label_at = len++;
+		while (*text != '\0' && *text != '.') {
+			/* one byte is kept for the root label */
+			if (len >= NAME_MAX_LEN - 1 || read_byte(&text, &name[len]) != 0)
+				return ERR_MALFORMED;
+			len++;
+		}
+		const size_t label_len = len - label_at - 1;
+		if (label_len == 0 || label_len > LABEL_MAX_LEN)
+			return ERR_MALFORMED;
+		name[label_at] = (uint8_t)label_len;
+		if (*text == '.')
+			text++;
+	}
+	name[len++] = 0;
+	memcpy(ret_name, name, len);
+	*ret_len = len;
+	return 0;
+}
+
+static char *put_byte(char *at, uint8_t byte)
+{
+	if (byte <= 0x20 || byte >= 0x7f) {
+		*at++ = '\\';
+		*at++ = (char)('0' + byte / 100);
+		*at++ = (char)('0' + byte / 10 % 10);
+		*at++ = (char)('0' + byte % 10);
+		return at;
+	}
+	if (byte == '.' || byte == '\\')
+		*at++ = '\\';
+	*at++ = (char)byte;
+	return at;
+}
+
+const char *name_to_text(const uint8_t *name, struct name_text *into)
+{
+	char *at = into->text;
+
+	if (*name == 0)
+		*at++ = '.';
+	while (*name != 0) {
+		const uint8_t *label = name + 1;
+		name = label + *name;
+		while (label < name)
+			at = put_byte(at, *label++);
+		if (*name != 0)
+			*at++ = '.';
+	}
+	*at = '\0';
+	return into->text;
+}
+
+size_t name_len(const uint8_t *name)
+{
+	size_t len = 1;
+	while (name[len - 1] != 0)
+		len += 1u + name[len - 1];
+	return len;
+}
+
+unsigned name_labels(const uint8_t *name)
+{
+	unsigned labels = 0;
+	for (; *name != 0; name += 1u + *name)
+		labels++;
+	return labels;
+}
+
+const uint8_t *name_parent(const uint8_t *name)
+{
+	return *name == 0 ? name : name + 1u + *name;
+}
+
+void name_lower(uint8_t *to, const uint8_t *from, size_t len)
+{
+	/* Length bytes are at most 63, below 'A', so they need no care. */
+	for (size_t i = 0; i < len; i++)
+		to[i] = lower(from[i]);
+}
+
+bool name_equal(const uint8_t *a, const uint8_t *b)
+{
+	for (;; a++, b++) {
+		uint8_t left = *a;
+		if (left != *b)
+			return false;
+		if (left == 0)
+			return true;
+		for (; left > 0; left--) {
+			a++, b++;
+			if (lower(*a) != lower(*b))
+				return false;
+		}
+	}
+}
+
+bool name_is_under(const uint8_t *name, const uint8_t *zone)
+{
+	const unsigned zone_labels = name_labels(zone);
+	unsigned labels = name_labels(name);
+
+	if (labels < zone_labels)
+		return false;
+	for (; labels > zone_labels; labels--)
+		name = name_parent(name);
+	return name_equal(name, zone);
+}
+
+uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t len)
+{
+	return hash_bytes(key, lowered, len);
+}
+
+/* Every jump goes below the start of the piece that it leaves, so no way through a message can
+ * come back to where it was; the two counts bound the work besides. */
+int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name, size_t *ret_len,
+	      size_t *ret_next)
+{
+	uint8_t name[NAME_MAX_LEN];
+	size_t len = 0, next = 0, piece_at = at;
+	unsigned jumps = 0;
+
+	for (;;) {
+		if (at >= wire_len)
+			return ERR_MALFORMED;
+		const uint8_t byte = wire[at];
+		if (byte <= LABEL_MAX_LEN) {
+			if (wire_len - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
+				return ERR_MALFORMED;
+			if (ret_name != NULL)
+				memcpy(name + len, wire + at, 1u + byte);
+			len += 1u + byte;
+			at += 1u + byte;
+			if (byte == 0)
+				break;
+			continue;
+		}
+		if ((byte & POINTER_BITS) != POINTER_BITS || wire_len - at < 2)
+			return ERR_MALFORMED;
+		const size_t target = (size_t)(byte & ~POINTER_BITS & 0xff) << 8 | wire[at + 1];
+		if (target < MESSAGE_HEADER_LEN || target >= piece_at || ++jumps > NAME_MAX_LABELS)
+			return ERR_MALFORMED;
+		if (jumps == 1)
+			next = at + 2;
+		at = piece_at = target;
+	}
+	if (ret_name != NULL)
+		memcpy(ret_name, name, len);
+	*ret_len = len;
+	*ret_next = jumps == 0 ? at : next;
+	return 0;
+}
