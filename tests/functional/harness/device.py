@@ -1,0 +1,204 @@
+"""Starts the program under test with a configuration of the test's own, and sees it end well."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from . import client, wire
+
+PROGRAM = os.environ.get("COURIERDNS", "")
+SANITIZED = bool(os.environ.get("SAN"))
+# What a sanitizer build may take longer: it is measured for what it says, not for how fast.
+SLOWER = 4.0 if SANITIZED else 1.0
+PORT = 5300
+STATUS = wire.query(".", "A", flags=2 << 11)    # opcode 2: refused without asking anybody (D9)
+
+BAD_NEWS = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|"
+                      r"ThreadSanitizer|Assertion .* failed|\*\*\* .* \*\*\*|\[warn\]|\[err\]")
+
+
+def environment(extra=None):
+    env = dict(os.environ)
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    env.update(extra or {})
+    return env
+
+
+def servers(upstreams):
+    return "[ %s ]" % ", ".join('"%s@%d"' % (up.address, up.port) for up in upstreams)
+
+
+class Device:
+    """A running daemon. `address` and `port` are where it is asked by default."""
+
+    def __init__(self, directory, config, address, port=PORT, args=None, env=None, prefix=(),
+                 rlimit_files=None):
+        self.directory, self.address, self.port = directory, address, port
+        self.path = os.path.join(directory, "courierdns.conf")
+        self.stderr_path = os.path.join(directory, "stderr")
+        self.args, self.env, self.prefix = args, env, list(prefix)
+        self.rlimit_files = rlimit_files
+        self.process, self.exit_expected, self.stopped = None, 0, False
+        self.has_tcp = True
+        self.upstreams = []     # asked for a healthy name at the end
+        if config is not None:
+            self.write(config)
+
+    def write(self, config):
+        with open(self.path, "w", encoding="utf-8") as out:
+            out.write(config)
+
+    def start(self, wait=True):
+        args = ["run", "-c", self.path] if self.args is None else self.args
+        out = open(self.stderr_path, "ab")
+        self.process = subprocess.Popen(
+            self.prefix + [PROGRAM] + args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            cwd=self.directory, env=environment(self.env), preexec_fn=self._limits)
+        out.close()
+        if wait:
+            self.wait_ready()
+        return self
+
+    def _limits(self):
+        if self.rlimit_files:
+            import resource
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.rlimit_files, self.rlimit_files))
+
+    def wait_ready(self, seconds=10.0):
+        """Until it answers what it answers by itself."""
+        end = time.monotonic() + seconds * SLOWER
+        with client.Udp(self.address, self.port) as udp:
+            while time.monotonic() < end:
+                if self.process.poll() is not None:
+                    raise AssertionError("exit status %s at start\n%s" % (
+                        self.process.returncode, self.stderr()))
+                try:
+                    udp.send(client.with_id(STATUS))
+                    if udp.recv(0.05):
+                        return self.wait_tcp(end)
+                except ConnectionRefusedError:
+                    time.sleep(0.01)
+        raise AssertionError("not ready in %.0f s\n%s" % (seconds * SLOWER, self.stderr()))
+
+    def wait_tcp(self, end):
+        if not self.has_tcp:
+            return
+        while True:
+            try:
+                return self.tcp().close()
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+    # --- asking ---
+
+    def udp(self, source=None):
+        return client.Udp(self.address, self.port, source)
+
+    def tcp(self, source=None, **how):
+        return client.Tcp(self.address, self.port, source, **how)
+
+    def ask(self, qname, qtype="A", tcp=False, timeout=None, source=None, **how):
+        """One query over a socket of its own. Without a reply it is a failure after `timeout`
+        (default: the deadline D12 and a second)."""
+        return self.send(wire.query(qname, qtype, **how), tcp, timeout, source,
+                         keep_id="ident" in how)
+
+    def send(self, query, tcp=False, timeout=None, source=None, keep_id=False):
+        query = query if keep_id else client.with_id(query)
+        with (self.tcp if tcp else self.udp)(source) as sock:
+            return sock.ask(query, 5.5 * (2 if SANITIZED else 1) if timeout is None else timeout)
+
+    def quiet(self, data, seconds=0.6):
+        """Nothing comes back for these bytes over UDP."""
+        with self.udp() as udp:
+            udp.send(data)
+            got = udp.recv(seconds)
+            if got is not None:
+                raise AssertionError("should be silence, is %s" % wire.describe(got))
+
+    # --- looking at it ---
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stderr(self):
+        try:
+            with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def rss(self):
+        """Resident bytes."""
+        with open("/proc/%d/status" % self.pid, encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) * 1024
+
+    def cpu(self):
+        """Seconds of processor time so far."""
+        with open("/proc/%d/stat" % self.pid, encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def fds(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def reload(self, config=None):
+        """SIGHUP, with another configuration if one is given. It is in force once the daemon says so
+        or, as we do not read logs for that, once its next answers show it: callers poll."""
+        if config is not None:
+            self.write(config)
+        self.signal(signal.SIGHUP)
+
+    # --- the end ---
+
+    def check_alive(self, settle=0.0):
+        """Still there, and answers a fresh healthy name (or, without an upstream that is up, what it
+        answers by itself)."""
+        if self.process.poll() is not None:
+            raise AssertionError("it ended by itself, exit status %d" % self.process.returncode)
+        time.sleep(settle)
+        healthy = self.upstreams and self.upstreams[0].udp_sock is not None
+        if not healthy:
+            self.wait_ready(2.0)
+            return
+        number = "%d.%d.alive.example." % (self.pid, time.monotonic_ns())
+        for last in (False, True):
+            try:
+                reply = self.ask(number, "A")
+                break
+            except client.NoAnswer:
+                if last:
+                    raise
+        if reply.a() != ["192.0.2.1"]:
+            raise AssertionError("a healthy name is not answered any more: %s" % reply)
+
+    def stop(self, seconds=3.0):
+        """SIGTERM, then exit status 0 (or what the test expects). Returns what went wrong, or None."""
+        if self.stopped or self.process is None:
+            return None
+        self.stopped = True
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(seconds * SLOWER)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "did not end within %.0f s of SIGTERM" % (seconds * SLOWER)
+        if status != self.exit_expected:
+            return "exit status %d, should be %d" % (status, self.exit_expected)
+        return None
+
+    def bad_news(self):
+        """Sanitizer reports, failed assertions and libevent's warnings on stderr."""
+        match = BAD_NEWS.search(self.stderr())
+        return None if match is None else "on stderr: %s" % self.stderr()[match.start():][:4000]
