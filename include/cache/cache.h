@@ -38,12 +38,12 @@ struct cache_note {
 	uint8_t verdict;   /* enum verdict, opaque here */
 	bool knows_ad;	   /* asked with AD or DO, so its AD bit means something (RFC 6840 5.7) */
 	uint8_t opt_rcode; /* upper bits of the rcode */
+	uint32_t plan_id;  /* that last confirmed the route */
 	uint64_t route;	   /* of the decision it was made under */
-	uint64_t plan_id;  /* that last confirmed the route */
 };
 
 struct cache_item {
-	const uint8_t *wire; /* without OPT */
+	const uint8_t *wire; /* without OPT; good for message_read() */
 	size_t wire_len;
 	const uint8_t *options; /* EDNS options to hand on (EDE) */
 	size_t options_len;	/* at most 255 */
@@ -53,38 +53,52 @@ struct cache_item {
 };
 
 struct cache_hit {
-	size_t wire_len;      /* bytes copied to the caller's buffer, TTLs counted down, never below 0 */
+	size_t wire_len;      /* bytes copied to the caller's buffer */
 	size_t options_len;   /* copied right behind them */
 	uint32_t age_s;
 	uint32_t remaining_s; /* of its lifetime; 0 when stale */
 	bool is_stale;
+	bool is_failing;      /* of a stale hit: a failure is fresh, so don't ask upstream again yet */
 	struct cache_note note;
 };
 
-/** `max_bytes` 0 keeps nothing. NULL when memory is short. The clock and stats are borrowed. */
+/** `max_bytes` 0, or too few for a single entry, keeps nothing. NULL when memory is short. The clock
+ * and stats are borrowed. Counts evictions only: whether a query hit or missed is for the caller,
+ * who may look more than once for it. */
 struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats);
 void cache_free(struct cache *cache); /* NULL is fine */
 
-/** Copies what is known into `buf`. False: nothing, or it does not fit, or it is past its time and
- * `stale_ok` is false or its stale window is over. A stale hit's TTLs are what the cache kept; the
- * caller sets them. */
+/** Copies what is known into `buf`, the question's name in lower case (reply_write() puts the
+ * asker's there). False: nothing is known, or it does not fit.
+ *
+ * In this order: an answer within its lifetime, every TTL less the whole seconds since it was stored,
+ * never below 0 (one with the top bit set means 0 and stays as it is); where stale_ok, an answer
+ * within its stale window, its TTLs as they were stored (the caller sets them), and is_failing says
+ * whether to answer with it at once (the failure recheck timer of RFC 8767 section 5) or to try
+ * upstream first; a failure within its lifetime. */
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 
-/** Copies the item, in place of what was there. A failure never replaces an answer that is fresh or
- * may still be shown stale. Keeps nothing, quietly, where the item is larger than the cache takes. */
+/** Copies the item, in place of what was there. A failure stands beside an answer of the same route
+ * that is fresh or may still be shown stale; an answer puts an end to the failures. What cannot be
+ * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer than,
+ * unless it is a failure. */
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
 
-/** Stamps an entry whose route was found unchanged under a newer plan. */
-void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t plan_id);
-/** Forgets one key. */
+/** Stamps what is kept under this key and route: the route was found unchanged under a newer plan. */
+void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
+		   uint32_t plan_id);
+/** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 
-/** How many failures in a row were stored under this key within the last 300 s (D6's growth). */
+/** How many failures in a row were stored under this key (D6's growth); none once the last of them
+ * is 300 s old and a minute past its lifetime. */
 uint32_t cache_failures(struct cache *cache, const struct cache_key *key);
 
 struct cache_report {
-	uint64_t entries, bytes, max_bytes;
+	uint64_t entries;   /* answers and failures that can be found, past their time or not */
+	uint64_t bytes;	    /* index, entries, and what gaps there are between them; 0 when empty */
+	uint64_t max_bytes; /* never exceeded by bytes */
 };
 void cache_report(const struct cache *cache, struct cache_report *ret_report);
 

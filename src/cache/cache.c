@@ -1,0 +1,260 @@
+#include "cache/cache.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store_internal.h"
+
+/* RFC 9520 section 3.2: a resolution failure is not remembered for longer than five minutes. The
+ * minute lets the longest of them, which live as long, still count for the next. */
+#define FAILURES_COUNT_S 300u
+#define FAILURES_GRACE_S 60u
+
+struct cache {
+	struct store store;
+	struct hash_key hash_key;
+	const struct clock *clock;
+	struct stats *stats;
+};
+
+void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition)
+{
+	name_lower(ret_key->name, view->name, view->name_len);
+	ret_key->name_len = (uint8_t)view->name_len;
+	ret_key->type = view->type;
+	ret_key->class = view->class;
+	ret_key->flags = (uint8_t)((view->flags & FLAG_RD ? CACHE_KEY_RD : 0) |
+				   (view->flags & FLAG_CD ? CACHE_KEY_CD : 0) |
+				   (view->wants_dnssec ? CACHE_KEY_DO : 0));
+	ret_key->view = partition;
+}
+
+struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats)
+{
+	struct cache *cache = mem_zalloc(sizeof(*cache));
+
+	if (cache == NULL)
+		return NULL;
+	if (!store_open(&cache->store, max_bytes)) {
+		mem_free(cache);
+		return NULL;
+	}
+	hash_key_draw(&cache->hash_key);
+	cache->clock = clock;
+	cache->stats = stats;
+	return cache;
+}
+
+void cache_free(struct cache *cache)
+{
+	if (cache == NULL)
+		return;
+	store_close(&cache->store);
+	mem_free(cache);
+}
+
+static bool keeps_nothing(const struct cache *cache)
+{
+	return cache->store.map == NULL;
+}
+
+/* A key may have two entries: the last answer, and beside it a failure that came after. */
+enum sort { SORT_ANSWER, SORT_FAILURE };
+
+static struct store_place find_sort(const struct cache *cache, const struct probe *probe,
+				    enum sort sort)
+{
+	return store_find(&cache->store, probe, sort == SORT_FAILURE);
+}
+
+static void drop_sort(struct cache *cache, const struct probe *probe, enum sort sort)
+{
+	const struct store_place place = find_sort(cache, probe, sort);
+
+	if (place.bucket != NULL)
+		store_drop(&cache->store, place);
+}
+
+static bool has_fresh_failure(const struct cache *cache, const struct probe *probe)
+{
+	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
+
+	return place.bucket != NULL &&
+	       entry_is_fresh(store_entry(&cache->store, place), cache->clock->now_us);
+}
+
+static bool read_place(struct cache *cache, struct store_place place, uint8_t *buf, size_t buf_max,
+		       struct cache_hit *ret_hit)
+{
+	if (!entry_read(store_entry(&cache->store, place), cache->clock->now_us, buf, buf_max,
+			ret_hit))
+		return false;
+	store_mark(place);
+	return true;
+}
+
+bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
+		size_t buf_max, struct cache_hit *ret_hit)
+{
+	const uint64_t now_us = cache->clock->now_us;
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return false;
+	entry_probe(&probe, key, &cache->hash_key);
+	struct store_place place = find_sort(cache, &probe, SORT_ANSWER);
+	if (place.bucket != NULL) {
+		const struct entry *answer = store_entry(&cache->store, place);
+
+		if (entry_is_fresh(answer, now_us))
+			return read_place(cache, place, buf, buf_max, ret_hit);
+		if (stale_ok && entry_is_showable(answer, now_us)) {
+			if (!read_place(cache, place, buf, buf_max, ret_hit))
+				return false;
+			ret_hit->is_failing = has_fresh_failure(cache, &probe);
+			return true;
+		}
+	}
+	place = find_sort(cache, &probe, SORT_FAILURE);
+	return place.bucket != NULL && entry_is_fresh(store_entry(&cache->store, place), now_us) &&
+	       read_place(cache, place, buf, buf_max, ret_hit);
+}
+
+/* Into the room of the old entry of this sort where it fits without much waste, else to the head.
+ */
+static void put_draft(struct cache *cache, const struct entry_draft *draft, enum sort sort,
+		      uint32_t failures)
+{
+	const uint64_t now_us = cache->clock->now_us;
+	const struct store_place old = find_sort(cache, draft->probe, sort);
+	struct entry *entry = NULL;
+
+	if (old.bucket != NULL) {
+		entry = store_entry(&cache->store, old);
+		if (draft->units <= entry->units &&
+		    entry->units - draft->units <= entry->units / 8) {
+			store_mark(old); /* asked for again, or it would not have come */
+		} else {
+			store_drop(&cache->store, old);
+			entry = NULL;
+		}
+	}
+	if (entry == NULL)
+		entry = store_put(&cache->store, draft->probe->hash, draft->units, now_us,
+				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
+	entry_write(entry, draft, now_us, failures);
+}
+
+static uint32_t count_failures(const struct cache *cache, const struct probe *probe)
+{
+	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
+
+	if (place.bucket == NULL)
+		return 0;
+	const struct entry *last = store_entry(&cache->store, place);
+	const uint64_t past_lifetime_s = (uint64_t)last->lifetime_s + FAILURES_GRACE_S;
+	const uint64_t counts_s =
+		past_lifetime_s > FAILURES_COUNT_S ? past_lifetime_s : FAILURES_COUNT_S;
+	return entry_age_us(last, cache->clock->now_us) < counts_s * USEC_PER_SEC ? last->stale_s
+										  : 0;
+}
+
+/* CA-20: a failure takes the place of an answer only where that is of no use any more: past its
+ * stale window, or made by a route that is no longer taken. */
+static void store_failure(struct cache *cache, const struct entry_draft *draft)
+{
+	const struct store_place place = find_sort(cache, draft->probe, SORT_ANSWER);
+
+	if (place.bucket != NULL) {
+		const struct entry *answer = store_entry(&cache->store, place);
+
+		if (answer->route != draft->item->note.route ||
+		    !entry_is_showable(answer, cache->clock->now_us))
+			store_drop(&cache->store, place);
+	}
+	put_draft(cache, draft, SORT_FAILURE, count_failures(cache, draft->probe) + 1);
+}
+
+void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)
+{
+	const bool is_failure = item->note.kind == CACHE_FAILURE;
+	struct probe probe;
+	struct entry_draft draft;
+
+	if (keeps_nothing(cache))
+		return;
+	entry_probe(&probe, key, &cache->hash_key);
+	const bool can_keep = item->lifetime_s > 0 && entry_draft(&draft, &probe, item) &&
+			      draft.units <= cache->store.max_units;
+	if (is_failure) {
+		if (can_keep)
+			store_failure(cache, &draft);
+		return;
+	}
+	drop_sort(cache, &probe, SORT_FAILURE);
+	if (can_keep)
+		put_draft(cache, &draft, SORT_ANSWER, 0);
+	else
+		drop_sort(cache, &probe, SORT_ANSWER);
+}
+
+void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
+		   uint32_t plan_id)
+{
+	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return;
+	entry_probe(&probe, key, &cache->hash_key);
+	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
+		const struct store_place place = find_sort(cache, &probe, sorts[i]);
+
+		if (place.bucket == NULL)
+			continue;
+		struct entry *entry = store_entry(&cache->store, place);
+		if (entry->route == route)
+			entry->plan_id = plan_id;
+	}
+}
+
+void cache_drop(struct cache *cache, const struct cache_key *key)
+{
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return;
+	entry_probe(&probe, key, &cache->hash_key);
+	drop_sort(cache, &probe, SORT_ANSWER);
+	drop_sort(cache, &probe, SORT_FAILURE);
+}
+
+uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
+{
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return 0;
+	entry_probe(&probe, key, &cache->hash_key);
+	return count_failures(cache, &probe);
+}
+
+void cache_report(const struct cache *cache, struct cache_report *ret_report)
+{
+	const struct store *store = &cache->store;
+
+	*ret_report = (struct cache_report){
+		.entries = store->entries,
+		.bytes = store->used == 0
+				 ? 0
+				 : (uint64_t)store->used * ENTRY_UNIT +
+					   store->bucket_count * sizeof(struct store_bucket),
+		.max_bytes = store->max_bytes,
+	};
+}
+
+void cache_verify(const struct cache *cache)
+{
+	store_verify(&cache->store);
+}

@@ -1,0 +1,297 @@
+#include "entry_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "wire/cursor.h"
+
+enum {
+	ENTRY_KEY_FLAGS = CACHE_KEY_RD | CACHE_KEY_CD | CACHE_KEY_DO,
+	ENTRY_KIND_SHIFT = 3, /* two bits of enum cache_kind */
+	ENTRY_KNOWS_AD = 0x20,
+	ENTRY_HAS_EXTRAS = 0x40,
+};
+
+#define EXTRAS_LEN (8u + 1 + 1 + 2)
+struct extras {
+	uint64_t view;
+	uint8_t opt_rcode, options_len;
+	uint16_t key_len;
+	const uint8_t *options, *key;
+};
+
+static const uint8_t *ttl_at_of(const struct entry *entry)
+{
+	return (const uint8_t *)(entry + 1);
+}
+
+static const uint8_t *wire_of(const struct entry *entry)
+{
+	return ttl_at_of(entry) + 2u * entry->ttl_count;
+}
+
+static size_t ttl_at(const struct entry *entry, size_t i)
+{
+	uint16_t at;
+	memcpy(&at, ttl_at_of(entry) + 2 * i, sizeof(at));
+	return at;
+}
+
+static struct extras extras_of(const struct entry *entry)
+{
+	struct extras extras = { 0 };
+
+	if ((entry->flags & ENTRY_HAS_EXTRAS) == 0)
+		return extras;
+	const uint8_t *at = wire_of(entry) + entry->wire_len;
+	memcpy(&extras.view, at, 8);
+	extras.opt_rcode = at[8];
+	extras.options_len = at[9];
+	memcpy(&extras.key_len, at + 10, 2);
+	extras.options = at + EXTRAS_LEN;
+	extras.key = extras.options + extras.options_len;
+	return extras;
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+void entry_probe(struct probe *ret_probe, const struct cache_key *key,
+		 const struct hash_key *hash_key)
+{
+	struct cursor_out out = cursor_into(ret_probe->bytes, sizeof(ret_probe->bytes));
+
+	cursor_put(&out, key->name, key->name_len);
+	cursor_put_u16(&out, key->type);
+	cursor_put_u16(&out, key->class);
+	ret_probe->question_len = cursor_written(&out);
+	cursor_put_u8(&out, key->flags);
+	cursor_put(&out, &key->view, sizeof(key->view));
+	ret_probe->bytes_len = cursor_written(&out);
+	ret_probe->flags = key->flags & ENTRY_KEY_FLAGS;
+	ret_probe->view = key->view;
+	ret_probe->hash = (uint32_t)hash_bytes(hash_key, ret_probe->bytes, ret_probe->bytes_len);
+}
+
+/* The message has this one question; the letters of its name may be in any case. */
+static bool asks(const uint8_t *wire, size_t wire_len, const struct probe *probe)
+{
+	const size_t name_len = probe->question_len - 4;
+	uint8_t lowered[NAME_MAX_LEN];
+
+	if (wire_len < MESSAGE_HEADER_LEN + probe->question_len || wire[4] != 0 || wire[5] != 1)
+		return false;
+	name_lower(lowered, wire + MESSAGE_HEADER_LEN, name_len);
+	return memcmp(lowered, probe->bytes, name_len) == 0 &&
+	       memcmp(wire + MESSAGE_HEADER_LEN + name_len, probe->bytes + name_len, 4) == 0;
+}
+
+bool entry_matches(const struct entry *entry, const struct probe *probe)
+{
+	if ((entry->flags & ENTRY_KEY_FLAGS) != probe->flags)
+		return false;
+	if (entry->flags & ENTRY_HAS_EXTRAS) {
+		const struct extras extras = extras_of(entry);
+
+		if (extras.view != probe->view)
+			return false;
+		if (extras.key_len > 0)
+			return extras.key_len == probe->question_len &&
+			       memcmp(extras.key, probe->bytes, extras.key_len) == 0;
+	} else if (probe->view != 0) {
+		return false;
+	}
+	/* A name ends itself, so equal bytes of that length are an equal question. */
+	return entry->wire_len >= MESSAGE_HEADER_LEN + probe->question_len &&
+	       memcmp(wire_of(entry) + MESSAGE_HEADER_LEN, probe->bytes, probe->question_len) == 0;
+}
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
+		 const struct cache_item *item)
+{
+	if (item->wire_len > MESSAGE_MAX_LEN || item->options_len > UINT8_MAX)
+		return false;
+	const size_t max = sizeof(ret_draft->ttl_at) / sizeof(ret_draft->ttl_at[0]);
+
+	ret_draft->probe = probe;
+	ret_draft->item = item;
+	ret_draft->ttl_count = 0;
+	if (item->wire_len >= MESSAGE_HEADER_LEN)
+		ret_draft->ttl_count =
+			message_ttl_offsets(item->wire, item->wire_len, ret_draft->ttl_at, max);
+	if (ret_draft->ttl_count > max)
+		return false;
+	ret_draft->has_own_key = !asks(item->wire, item->wire_len, probe);
+	ret_draft->has_extras = ret_draft->has_own_key || probe->view != 0 ||
+				item->options_len > 0 || item->note.opt_rcode != 0;
+
+	size_t len = sizeof(struct entry) + 2 * ret_draft->ttl_count + item->wire_len;
+	if (ret_draft->has_extras)
+		len += EXTRAS_LEN + item->options_len;
+	if (ret_draft->has_own_key)
+		len += probe->question_len;
+	ret_draft->units = (uint32_t)((len + ENTRY_UNIT - 1) / ENTRY_UNIT);
+	return ret_draft->units <= ENTRY_MAX_UNITS;
+}
+
+static void put_extras(uint8_t *at, const struct entry_draft *draft)
+{
+	const struct cache_item *item = draft->item;
+	const uint16_t key_len = draft->has_own_key ? (uint16_t)draft->probe->question_len : 0;
+
+	memcpy(at, &draft->probe->view, 8);
+	at[8] = item->note.opt_rcode;
+	at[9] = (uint8_t)item->options_len;
+	memcpy(at + 10, &key_len, 2);
+	at += EXTRAS_LEN;
+	if (item->options_len > 0)
+		memcpy(at, item->options, item->options_len);
+	memcpy(at + item->options_len, draft->probe->bytes, key_len);
+}
+
+void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t now_us,
+		 uint32_t failures)
+{
+	const struct cache_item *item = draft->item;
+	uint8_t *at = (uint8_t *)(entry + 1);
+
+	assert(entry->units >= draft->units);
+	entry->stored_us = now_us;
+	entry->route = item->note.route;
+	entry->plan_id = item->note.plan_id;
+	entry->hash = draft->probe->hash;
+	entry->lifetime_s = item->lifetime_s;
+	entry->stale_s = item->note.kind == CACHE_FAILURE ? failures : item->stale_s;
+	entry->wire_len = (uint16_t)item->wire_len;
+	entry->ttl_count = (uint16_t)draft->ttl_count;
+	entry->flags = (uint8_t)(draft->probe->flags | item->note.kind << ENTRY_KIND_SHIFT |
+				 (item->note.knows_ad ? ENTRY_KNOWS_AD : 0) |
+				 (draft->has_extras ? ENTRY_HAS_EXTRAS : 0));
+	entry->verdict = item->note.verdict;
+
+	memcpy(at, draft->ttl_at, 2 * draft->ttl_count);
+	at += 2 * draft->ttl_count;
+	if (item->wire_len > 0)
+		memcpy(at, item->wire, item->wire_len);
+	if (!draft->has_own_key) /* so that looking up compares bytes */
+		memcpy(at + MESSAGE_HEADER_LEN, draft->probe->bytes, draft->probe->question_len);
+	at += item->wire_len;
+	if (draft->has_extras)
+		put_extras(at, draft);
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+bool entry_is_failure(const struct entry *entry)
+{
+	return ((entry->flags >> ENTRY_KIND_SHIFT) & 3) == CACHE_FAILURE;
+}
+
+uint64_t entry_age_us(const struct entry *entry, uint64_t now_us)
+{
+	return now_us > entry->stored_us ? now_us - entry->stored_us : 0;
+}
+
+bool entry_is_fresh(const struct entry *entry, uint64_t now_us)
+{
+	return entry_age_us(entry, now_us) < (uint64_t)entry->lifetime_s * USEC_PER_SEC;
+}
+
+bool entry_is_showable(const struct entry *entry, uint64_t now_us)
+{
+	const uint64_t stale_s = entry_is_failure(entry) ? 0 : entry->stale_s;
+	return entry_age_us(entry, now_us) < (entry->lifetime_s + stale_s) * USEC_PER_SEC;
+}
+
+/* RFC 2181 section 8: a TTL with the top bit set means 0, and from 0 there is no way down. */
+static void age_ttls(const struct entry *entry, uint8_t *wire, uint32_t age_s)
+{
+	for (size_t i = 0; i < entry->ttl_count; i++) {
+		uint8_t *at = wire + ttl_at(entry, i);
+		struct cursor in = cursor_over(at, 4);
+		struct cursor_out out = cursor_into(at, 4);
+		const uint32_t ttl = cursor_u32(&in);
+
+		if (ttl <= INT32_MAX)
+			cursor_put_u32(&out, ttl > age_s ? ttl - age_s : 0);
+	}
+}
+
+bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+		struct cache_hit *ret_hit)
+{
+	const struct extras extras = extras_of(entry);
+	const uint64_t age_s = entry_age_us(entry, now_us) / USEC_PER_SEC;
+	const bool is_fresh = entry_is_fresh(entry, now_us);
+
+	if ((size_t)entry->wire_len + extras.options_len > buf_max)
+		return false;
+	memcpy(buf, wire_of(entry), entry->wire_len);
+	if (is_fresh && age_s > 0)
+		age_ttls(entry, buf, (uint32_t)age_s);
+	if (extras.options_len > 0)
+		memcpy(buf + entry->wire_len, extras.options, extras.options_len);
+
+	*ret_hit = (struct cache_hit){
+		.wire_len = entry->wire_len,
+		.options_len = extras.options_len,
+		.age_s = (uint32_t)age_s,
+		.remaining_s = is_fresh ? entry->lifetime_s - (uint32_t)age_s : 0,
+		.is_stale = !is_fresh,
+		.note = {
+			.kind = (entry->flags >> ENTRY_KIND_SHIFT) & 3,
+			.verdict = entry->verdict,
+			.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0,
+			.opt_rcode = extras.opt_rcode,
+			.plan_id = entry->plan_id,
+			.route = entry->route,
+		},
+	};
+	return true;
+}
+
+/* --- checks ----------------------------------------------------------------------------------- */
+
+static void must(bool holds)
+{
+	if (!holds)
+		UNREACHABLE();
+}
+
+/* Where the bytes of its key lie, name, type and class. */
+static const uint8_t *question_of(const struct entry *entry)
+{
+	const struct extras extras = extras_of(entry);
+	return extras.key_len > 0 ? extras.key : wire_of(entry) + MESSAGE_HEADER_LEN;
+}
+
+bool entry_is_rival(const struct entry *a, const struct entry *b)
+{
+	const uint8_t *question = question_of(a);
+
+	return a->hash == b->hash && entry_is_failure(a) == entry_is_failure(b) &&
+	       ((a->flags ^ b->flags) & ENTRY_KEY_FLAGS) == 0 &&
+	       extras_of(a).view == extras_of(b).view &&
+	       memcmp(question, question_of(b), name_len(question) + 4) == 0;
+}
+
+void entry_verify(const struct entry *entry)
+{
+	const size_t size = (size_t)entry->units * ENTRY_UNIT;
+	size_t len = sizeof(*entry) + 2u * entry->ttl_count + entry->wire_len;
+
+	must(len <= size);
+	for (size_t i = 0; i < entry->ttl_count; i++) {
+		must(ttl_at(entry, i) + 4 <= entry->wire_len);
+		must(i == 0 || ttl_at(entry, i) > ttl_at(entry, i - 1));
+	}
+	if (entry->flags & ENTRY_HAS_EXTRAS) {
+		must(len + EXTRAS_LEN <= size);
+		const struct extras extras = extras_of(entry);
+		must(len + EXTRAS_LEN + extras.options_len + extras.key_len <= size);
+	} else {
+		const uint8_t *wire = wire_of(entry);
+		must(entry->wire_len > MESSAGE_HEADER_LEN && wire[4] == 0 && wire[5] == 1);
+	}
+}

@@ -1,0 +1,87 @@
+/* cache/entry_internal.h: one kept reply as it lies in the ring.
+ *
+ *   0        8       16      20     24       28      32    34     36     38      39      40
+ *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
+ *   | stored | route | plan  | hash | life-  | stale | /8  | wire | TTLs | flags | ver-  |
+ *   | at, us |       | id    |      | time s | s     |     | len  |      |       | dict  |
+ *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
+ *   | TTL offsets    | message: header, question in lower     | extras,      | slack     |
+ *   | (2), ascending | case, records                          | where flagged| to 8      |
+ *   +----------------+----------------------------------------+--------------+-----------+
+ *   40               + 2 x TTLs                               + wire len
+ *
+ * A key needs no bytes of its own where the message has that very question, which all but messages
+ * of our own making do. What few entries have is in the extras: view (8), upper rcode bits (1),
+ * length of the options (1), length of the key (2), the options, the key (name, type, class).
+ *
+ * Always true of an entry in use (entry_verify() checks it):
+ *   the parts fit into its size; TTL offset i + 4 is within the message
+ *   without extras the message has one question, and its bytes are the key's
+ */
+#pragma once
+
+#include "cache/cache.h"
+
+#define ENTRY_UNIT 8u /* bytes; entries begin and end at a multiple */
+#define ENTRY_MAX_UNITS 65535u
+
+struct entry {
+	uint64_t stored_us;
+	uint64_t route;
+	uint32_t plan_id;
+	uint32_t hash;
+	uint32_t lifetime_s;
+	uint32_t stale_s; /* of a failure, which is never shown stale: how many in a row */
+	uint16_t units;
+	uint16_t wire_len;
+	uint16_t ttl_count;
+	uint8_t flags;
+	uint8_t verdict;
+};
+_Static_assert(sizeof(struct entry) == 40, "every byte here is paid for each name kept");
+
+/* A key made ready for looking up: what is hashed, in one piece, and the hash. */
+struct probe {
+	uint8_t bytes[NAME_MAX_LEN + 4 + 1 + 8]; /* name, type, class, flags, view */
+	size_t question_len;			 /* of which name, type and class */
+	size_t bytes_len;
+	uint32_t hash;
+	uint8_t flags;
+	uint64_t view;
+};
+void entry_probe(struct probe *ret_probe, const struct cache_key *key,
+		 const struct hash_key *hash_key);
+
+/* An item made ready for keeping. */
+struct entry_draft {
+	const struct probe *probe;
+	const struct cache_item *item;
+	bool has_extras, has_own_key;
+	size_t ttl_count;
+	uint32_t units;
+	uint16_t ttl_at[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
+};
+/** False where the item is too long to be an entry at all. Borrows both. */
+bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
+		 const struct cache_item *item);
+/** Writes all of the entry but its size, which must be no less than the draft's. */
+void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t now_us,
+		 uint32_t failures);
+
+bool entry_is_failure(const struct entry *entry);
+/** It was kept under this key; the hashes are the same already. */
+bool entry_matches(const struct entry *entry, const struct probe *probe);
+/** Fills all but is_failing, and copies message and options. False where they do not fit. */
+bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+		struct cache_hit *ret_hit);
+
+/** 0 where the clock is behind: another's may be ahead of ours by a moment. */
+uint64_t entry_age_us(const struct entry *entry, uint64_t now_us);
+bool entry_is_fresh(const struct entry *entry, uint64_t now_us);
+/** Fresh or within its stale window. */
+bool entry_is_showable(const struct entry *entry, uint64_t now_us);
+
+/** Tests only: aborts unless the entry is one. */
+void entry_verify(const struct entry *entry);
+/** Tests only: both are of one key and one sort, so one of them is too many. */
+bool entry_is_rival(const struct entry *a, const struct entry *b);
