@@ -31,5 +31,7 @@ struct zone_match {
 };
 /** Called with longer suffixes before shorter, at one length plain before template. True stops. */
 typedef bool (*zone_tree_fn)(void *ctx, const struct zone_match *match);
-/** `name` in lower case. */
-void zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx);
+/** `name` in lower case. Returns how many slots of the table it looked into, which is what the
+ * lookup cost. */
+size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn,
+		      void *ctx);

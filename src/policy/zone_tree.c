@@ -1,0 +1,362 @@
+#include "policy/zone_tree.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "wire/name.h"
+
+#define MARKER "{n}"
+#define MARKER_LEN 3u
+#define SLOTS_MIN 16u
+
+/* One name with the values that were added under it. */
+struct node {
+	uint32_t name_at; /* in tree->bytes */
+	uint32_t hash;
+	uint32_t count;
+	uint8_t len;
+	bool is_template;
+	union {
+		uint32_t one;	/* count == 1 */
+		uint32_t *many; /* room for the next power of two */
+	} values;
+};
+
+/* Where templates in use have their number. An asked label is tried only at the digits that stand
+ * as far from its ends as in some template, so that labels made of digits cost next to nothing. */
+struct shape {
+	uint8_t labels;	   /* of the template */
+	uint8_t from_root; /* which of them holds {n}; 1 is the top-level domain */
+	uint64_t before;   /* bit b: a template has b bytes before {n} in its label */
+	uint64_t after;	   /* the same for the bytes behind */
+};
+
+/* Open addressing: a slot is 0 or 1 + the index of a node; at most half of them are taken. */
+struct zone_tree {
+	struct hash_key key;
+	uint32_t *slots;
+	uint32_t slot_count; /* a power of two */
+	struct node *nodes;
+	uint32_t node_count, node_max;
+	uint8_t *bytes;
+	size_t bytes_len, bytes_max;
+	uint64_t plain[2];    /* bit l: a plain name has l labels */
+	struct shape *shapes; /* more labels first, then further from the root first */
+	size_t shape_count, shape_max;
+};
+
+struct zone_tree *zone_tree_new(void)
+{
+	struct zone_tree *tree = mem_zalloc(sizeof(*tree));
+	if (tree != NULL)
+		hash_key_draw(&tree->key);
+	return tree;
+}
+
+void zone_tree_free(struct zone_tree *tree)
+{
+	if (tree == NULL)
+		return;
+	for (uint32_t i = 0; i < tree->node_count; i++) {
+		if (tree->nodes[i].count > 1)
+			mem_free(tree->nodes[i].values.many);
+	}
+	mem_free(tree->slots);
+	mem_free(tree->nodes);
+	mem_free(tree->bytes);
+	mem_free(tree->shapes);
+	mem_free(tree);
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+static uint32_t *find_slot(const struct zone_tree *tree, uint32_t hash, const uint8_t *name,
+			   size_t len, bool is_template, size_t *cost)
+{
+	uint32_t at = hash & (tree->slot_count - 1);
+
+	for (;; at = (at + 1) & (tree->slot_count - 1)) {
+		++*cost;
+		if (tree->slots[at] == 0)
+			return &tree->slots[at];
+		const struct node *node = &tree->nodes[tree->slots[at] - 1];
+		if (node->hash == hash && node->len == len && node->is_template == is_template &&
+		    memcmp(tree->bytes + node->name_at, name, len) == 0)
+			return &tree->slots[at];
+	}
+}
+
+static int grow_slots(struct zone_tree *tree)
+{
+	const uint32_t count = tree->slot_count == 0 ? SLOTS_MIN : tree->slot_count * 2;
+	if (tree->slot_count > UINT32_MAX / 4)
+		return -ENOMEM;
+	uint32_t *slots = mem_zalloc(count * sizeof(*slots));
+	if (slots == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tree->node_count; i++) {
+		uint32_t at = tree->nodes[i].hash & (count - 1);
+		while (slots[at] != 0)
+			at = (at + 1) & (count - 1);
+		slots[at] = i + 1;
+	}
+	mem_free(tree->slots);
+	tree->slots = slots;
+	tree->slot_count = count;
+	return 0;
+}
+
+/* Room for one node and its name. */
+static int reserve(struct zone_tree *tree, size_t name_len)
+{
+	if (tree->node_count * 2 >= tree->slot_count && grow_slots(tree) != 0)
+		return -ENOMEM;
+	if (tree->node_count == tree->node_max) {
+		const uint32_t max = tree->node_max == 0 ? SLOTS_MIN / 2 : tree->node_max * 2;
+		struct node *nodes = mem_realloc(tree->nodes, max * sizeof(*nodes));
+		if (nodes == NULL)
+			return -ENOMEM;
+		tree->nodes = nodes;
+		tree->node_max = max;
+	}
+	if (tree->bytes_max - tree->bytes_len < name_len) {
+		const size_t max = tree->bytes_max * 2 + NAME_MAX_LEN;
+		uint8_t *bytes = max > UINT32_MAX ? NULL : mem_realloc(tree->bytes, max);
+		if (bytes == NULL)
+			return -ENOMEM;
+		tree->bytes = bytes;
+		tree->bytes_max = max;
+	}
+	return 0;
+}
+
+static int add_value(struct node *node, uint32_t value)
+{
+	if ((node->count & (node->count - 1)) == 0) {
+		uint32_t *many = mem_realloc(node->count > 1 ? node->values.many : NULL,
+					     node->count * 2 * sizeof(*many));
+		if (many == NULL)
+			return -ENOMEM;
+		if (node->count == 1)
+			many[0] = node->values.one;
+		node->values.many = many;
+	}
+	node->values.many[node->count++] = value;
+	return 0;
+}
+
+/* --- shapes -------------------------------------------------------------------------------- */
+
+static const uint8_t *find_marker(const uint8_t *label)
+{
+	for (unsigned at = 1; at + MARKER_LEN <= label[0] + 1u; at++) {
+		if (memcmp(label + at, MARKER, MARKER_LEN) == 0)
+			return label + at;
+	}
+	return NULL;
+}
+
+static int insert_shape(struct zone_tree *tree, size_t at)
+{
+	if (tree->shape_count == tree->shape_max) {
+		const size_t max = tree->shape_max * 2 + 4;
+		struct shape *shapes = mem_realloc(tree->shapes, max * sizeof(*shapes));
+		if (shapes == NULL)
+			return -ENOMEM;
+		tree->shapes = shapes;
+		tree->shape_max = max;
+	}
+	memmove(&tree->shapes[at + 1], &tree->shapes[at],
+		(tree->shape_count - at) * sizeof(*tree->shapes));
+	tree->shape_count++;
+	return 0;
+}
+
+static int note_shape(struct zone_tree *tree, const uint8_t *name)
+{
+	const uint8_t labels = (uint8_t)name_labels(name);
+	uint8_t from_root = labels;
+	const uint8_t *label = name;
+	const uint8_t *marker;
+
+	while ((marker = find_marker(label)) == NULL) {
+		label = name_parent(label);
+		from_root--;
+		assert(from_root > 0);
+	}
+	const unsigned before = (unsigned)(marker - label) - 1;
+	const unsigned after = label[0] - before - MARKER_LEN;
+
+	size_t at = 0;
+	while (at < tree->shape_count &&
+	       (tree->shapes[at].labels > labels ||
+		(tree->shapes[at].labels == labels && tree->shapes[at].from_root > from_root)))
+		at++;
+	if (at == tree->shape_count || tree->shapes[at].labels != labels ||
+	    tree->shapes[at].from_root != from_root) {
+		if (insert_shape(tree, at) != 0)
+			return -ENOMEM;
+		tree->shapes[at] = (struct shape){ .labels = labels, .from_root = from_root };
+	}
+	tree->shapes[at].before |= (uint64_t)1 << before;
+	tree->shapes[at].after |= (uint64_t)1 << after;
+	return 0;
+}
+
+int zone_tree_add(struct zone_tree *tree, const uint8_t *name, bool is_template, uint32_t value)
+{
+	const size_t len = name_len(name);
+	const uint32_t hash = (uint32_t)name_hash(&tree->key, name, len);
+	size_t cost = 0;
+
+	if (reserve(tree, len) != 0 || (is_template && note_shape(tree, name) != 0))
+		return -ENOMEM;
+	uint32_t *slot = find_slot(tree, hash, name, len, is_template, &cost);
+	if (*slot != 0)
+		return add_value(&tree->nodes[*slot - 1], value);
+
+	memcpy(tree->bytes + tree->bytes_len, name, len);
+	tree->nodes[tree->node_count] = (struct node){ .name_at = (uint32_t)tree->bytes_len,
+						       .hash = hash,
+						       .count = 1,
+						       .len = (uint8_t)len,
+						       .is_template = is_template,
+						       .values.one = value };
+	tree->bytes_len += len;
+	*slot = ++tree->node_count;
+	if (!is_template) {
+		const unsigned labels = name_labels(name);
+		tree->plain[labels / 64] |= (uint64_t)1 << labels % 64;
+	}
+	return 0;
+}
+
+/* --- the walk ------------------------------------------------------------------------------ */
+
+struct walk {
+	const struct zone_tree *tree;
+	const uint8_t *name;
+	size_t len;
+	unsigned labels;
+	uint8_t label_at[NAME_MAX_LABELS]; /* [0] is the leftmost, [labels] the root */
+	size_t next_shape;
+	zone_tree_fn fn;
+	void *ctx;
+	size_t cost;
+};
+
+/* Looks up `key`; `match` says where in the asked name it was taken from. */
+static bool try_key(struct walk *walk, const uint8_t *key, size_t len, struct zone_match *match)
+{
+	const struct zone_tree *tree = walk->tree;
+	const uint32_t hash = (uint32_t)name_hash(&tree->key, key, len);
+	const uint32_t *slot = find_slot(tree, hash, key, len, match->is_template, &walk->cost);
+
+	if (*slot == 0)
+		return false;
+	const struct node *node = &tree->nodes[*slot - 1];
+	match->values = node->count == 1 ? &node->values.one : node->values.many;
+	match->value_count = node->count;
+	return walk->fn(walk->ctx, match);
+}
+
+static bool is_digit(uint8_t byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* The decimal number of all `len` bytes; false for leading zeros and what 32 bits do not hold. */
+static bool read_number(const uint8_t *digits, size_t len, uint32_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (len > 10 || (len > 1 && digits[0] == '0'))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		number = number * 10 + (digits[i] - (unsigned)'0');
+	if (number > UINT32_MAX)
+		return false;
+	*ret_number = (uint32_t)number;
+	return true;
+}
+
+/* The asked suffix as a template would be written whose {n} stands for these digits. */
+static bool try_digits(struct walk *walk, struct zone_match *match, const uint8_t *label,
+		       const uint8_t *digits, size_t digits_len)
+{
+	uint8_t key[NAME_MAX_LEN + MARKER_LEN];
+	const size_t suffix_len = walk->len - (size_t)(match->suffix - walk->name);
+	const size_t head_len = (size_t)(digits - match->suffix);
+	const size_t tail_len = suffix_len - head_len - digits_len;
+
+	memcpy(key, match->suffix, head_len);
+	memcpy(key + head_len, MARKER, MARKER_LEN);
+	memcpy(key + head_len + MARKER_LEN, digits + digits_len, tail_len);
+	key[label - match->suffix] = (uint8_t)(label[0] - digits_len + MARKER_LEN);
+	return try_key(walk, key, suffix_len - digits_len + MARKER_LEN, match);
+}
+
+static bool try_shape(struct walk *walk, const struct shape *shape, struct zone_match *match)
+{
+	const uint8_t *label = walk->name + walk->label_at[walk->labels - shape->from_root];
+	const uint8_t *const end = label + 1 + label[0];
+	const uint8_t *at = label + 1;
+
+	while (at < end) {
+		const uint8_t *const digits = at;
+		while (at < end && is_digit(*at))
+			at++;
+		if (at == digits) {
+			at++;
+			continue;
+		}
+		if ((shape->before >> (digits - label - 1) & 1) != 0 &&
+		    (shape->after >> (end - at) & 1) != 0 &&
+		    read_number(digits, (size_t)(at - digits), &match->n) &&
+		    try_digits(walk, match, label, digits, (size_t)(at - digits)))
+			return true;
+	}
+	return false;
+}
+
+static bool try_length(struct walk *walk, unsigned labels)
+{
+	const struct zone_tree *tree = walk->tree;
+	const unsigned skipped = walk->labels - labels;
+	struct zone_match match = { .suffix = walk->name + walk->label_at[skipped],
+				    .is_whole = skipped == 0 };
+
+	if ((tree->plain[labels / 64] >> labels % 64 & 1) != 0 &&
+	    try_key(walk, match.suffix, walk->len - walk->label_at[skipped], &match))
+		return true;
+	match.is_template = true;
+	for (; walk->next_shape < tree->shape_count; walk->next_shape++) {
+		const struct shape *shape = &tree->shapes[walk->next_shape];
+		if (shape->labels < labels)
+			break;
+		if (shape->labels == labels && try_shape(walk, shape, &match))
+			return true;
+	}
+	return false;
+}
+
+size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx)
+{
+	struct walk walk = { .tree = tree, .name = name, .fn = fn, .ctx = ctx };
+
+	if (tree->node_count == 0)
+		return 0;
+	while (name[walk.len] != 0) {
+		walk.label_at[walk.labels++] = (uint8_t)walk.len;
+		walk.len += 1u + name[walk.len];
+	}
+	walk.label_at[walk.labels] = (uint8_t)walk.len++;
+	for (unsigned labels = walk.labels + 1; labels-- > 0;) {
+		if (try_length(&walk, labels))
+			break;
+	}
+	return walk.cost;
+}
