@@ -1,0 +1,19 @@
+/* policy/prefix_table.h: which of many address prefixes is the longest that covers an address.
+ *
+ * Built once, then read-only. A lookup costs a binary search for each prefix length in use. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+
+struct prefix_table;
+
+/** Keeps nothing of `prefixes`. NULL when memory is short. */
+struct prefix_table *prefix_table_new(const struct addr_prefix *prefixes, size_t count);
+void prefix_table_free(struct prefix_table *table); /* NULL is fine */
+
+/** `ret_index` is the longest prefix's place among those given; of equal ones, the first one's. */
+bool prefix_table_find(const struct prefix_table *table, const struct addr *addr,
+		       size_t *ret_index);

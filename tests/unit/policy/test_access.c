@@ -1,0 +1,66 @@
+#include "policy/access.h"
+
+#include "unit.h"
+
+static enum access_action judge(const struct conf_access *rows, size_t count, const char *client)
+{
+	const struct conf conf = { .access = (struct conf_access *)rows, .access_count = count };
+	const struct access *access = unit_own(access_new(&conf), access_free);
+	struct addr addr;
+
+	assert_non_null(access);
+	assert_int_equal(addr_parse(client, 5353, &addr), 0);
+	return access_judge(access, &addr);
+}
+
+static struct conf_access row(const char *net, enum access_action action)
+{
+	struct conf_access row = { .action = action };
+	assert_int_equal(addr_prefix_parse(net, &row.net), 0);
+	return row;
+}
+
+static void nobody_is_allowed_by_an_empty_list(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(NULL, 0, "127.0.0.1"), ACCESS_REFUSE);
+	assert_int_equal(judge(NULL, 0, "::1"), ACCESS_REFUSE);
+}
+
+static void longest_prefix_decides_whatever_the_order(void **state)
+{
+	(void)state;
+	const struct conf_access rows[] = {
+		row("10.9.9.0/24", ACCESS_DROP),   row("10.0.0.0/8", ACCESS_ALLOW),
+		row("10.9.0.0/16", ACCESS_REFUSE), row("10.9.9.9/32", ACCESS_ALLOW),
+		row("fd00::/8", ACCESS_ALLOW),
+	};
+
+	assert_int_equal(judge(rows, 5, "10.1.2.3"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 5, "10.9.1.1"), ACCESS_REFUSE);
+	assert_int_equal(judge(rows, 5, "10.9.9.8"), ACCESS_DROP);
+	assert_int_equal(judge(rows, 5, "10.9.9.9"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 5, "fdff::1"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 5, "fe00::1"), ACCESS_REFUSE);
+}
+
+static void AM_02_nothing_matching_is_refused(void **state)
+{
+	(void)state;
+	const struct conf_access rows[] = { row("192.0.2.0/31", ACCESS_ALLOW),
+					    row("::1/128", ACCESS_ALLOW) };
+
+	assert_int_equal(judge(rows, 2, "192.0.2.1"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 2, "192.0.2.2"), ACCESS_REFUSE);
+	assert_int_equal(judge(rows, 2, "192.0.1.255"), ACCESS_REFUSE);
+	assert_int_equal(judge(rows, 2, "::ffff:192.0.2.0"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 2, "::1"), ACCESS_ALLOW);
+	assert_int_equal(judge(rows, 2, "::2"), ACCESS_REFUSE);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nobody_is_allowed_by_an_empty_list),
+	cmocka_unit_test(longest_prefix_decides_whatever_the_order),
+	cmocka_unit_test(AM_02_nothing_matching_is_refused),
+};
+UNIT_MAIN(tests)
