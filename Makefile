@@ -1,5 +1,6 @@
 # courierdns. Two commands do all the set-up on a fresh Debian 12: make run, make check.
-# V=1 shows whole commands; SAN=address,undefined and CC=clang build a variant of their own.
+# `make help` lists the others. V=1 shows whole commands. CC=clang, SAN=address,undefined and
+# COVERAGE=1 each build in a folder of their own below build/.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -7,7 +8,11 @@ SYSCONFDIR ?= /etc
 SAN ?=
 V ?= 0
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
-NEEDS := contrib/needs.sh
+NEEDS := sh contrib/needs.sh
+MAKEFLAGS += -j2 --no-print-directory
+ifneq (,$(filter clean,$(MAKECMDGOALS)))
+.NOTPARALLEL:
+endif
 
 Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2),)
@@ -16,157 +21,180 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2),)
 # The order of the floors is the order of the archives: each may use those behind it.
 FLOORS := app front query upstream cache policy rr net conf wire base
 STRICT := base wire cache policy
-VARIANT := $(notdir $(CC))$(if $(SAN),-san)
-RELEASE := build/release
-BUILD := build/$(VARIANT)
+comma := ,
+COMPILER := $(notdir $(lastword $(CC)))
+RELEASE := build/release$(filter-out -gcc,-$(COMPILER))
+BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN)
-TESTFLAGS := -O1 -g -fno-omit-frame-pointer \
+TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LIBS := -lldns -lconfig -levent_core
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
+SCENARIO := $(patsubst tests/%.c,%,$(wildcard tests/scenario/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check unit scenario fuzz-replay functional real catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size coverage install clean ci needs-build needs-check
+.PHONY: help all run check unit scenario fuzz-replay functional catalogue lint tidy cppcheck \
+	analyze fuzz format format-check size coverage install clean ci needs-build needs-check \
+	needs-tools
 .DEFAULT_GOAL := all
 .SECONDARY:
+.DELETE_ON_ERROR:
 
-all: $(RELEASE)/courierdns
+help:	## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+all: $(RELEASE)/courierdns	## the program, optimised and hardened: build/release/courierdns
 
 # --- objects, one archive per floor, per variant -------------------------------------------
-# $(1) directory, $(2) compiler, $(3) flags
+# $(1) directory, $(2) compiler, $(3) flags. An archive looks at its folder too, for files that
+# have gone; whatever is made looks at the Makefile, for flags that have changed.
 define variant
-$(1)/obj/%.o: src/%.c
+$(1)/obj/%.o: src/%.c Makefile
 	$$(call say,CC,$$<)
 	@mkdir -p $$(dir $$@)
 	$$(Q)$(2) $$(BASEFLAGS) $$(if $$(filter $$(STRICT),$$(firstword $$(subst /, ,$$*))),-Wconversion) \
 		$(3) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
+$(1)/tests/%.o: tests/%.c Makefile
+	@mkdir -p $$(dir $$@)
+	$$(Q)$(2) $$(BASEFLAGS) $(3) -Itests/$$(firstword $$(subst /, ,$$*)) $$(CPPFLAGS) $$(CFLAGS) \
+		-MMD -MP -c -o $$@ $$<
+
 $(foreach floor,$(FLOORS),
-$(1)/lib$(floor).a: $(patsubst src/%.c,$(1)/obj/%.o,$(filter-out src/app/main.c,$(wildcard src/$(floor)/*.c)))
-	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^)
+$(1)/lib$(floor).a: $(patsubst src/%.c,$(1)/obj/%.o,$(filter-out src/app/main.c,$(wildcard src/$(floor)/*.c))) $(wildcard src/$(floor)) Makefile
+	@mkdir -p $$(dir $$@)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^))
 
 $(1)/courierdns: $(1)/obj/app/main.o $(FLOORS:%=$(1)/lib%.a)
 	$$(call say,LINK,$$@)
-	$$(Q)$(2) $(3) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(Q)$(2) $(3) $$(LINKFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS)))
 $(eval $(call variant,$(BUILD),$(CC),$(TESTFLAGS)))
+link_test = $(CC) $(TESTFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 # --- running it ----------------------------------------------------------------------------
 PORT ?= 5300
-run: needs-build
-	$(Q)$(MAKE) --no-print-directory all
+run: needs-build	## builds and starts it on 127.0.0.1, in the foreground (PORT=5300)
+	$(Q)$(MAKE) all
 	$(Q)PORT=$(PORT) sh contrib/try.sh $(RELEASE)/courierdns
 
 needs-build:
-	$(Q)sh $(NEEDS) build
+	$(Q)$(NEEDS) build
 
 needs-check: needs-build
-	$(Q)sh $(NEEDS) check
+	$(Q)$(NEEDS) check
+
+needs-tools: needs-check	## installs what fuzz, format, tidy, cppcheck and analyze need
+	$(Q)$(NEEDS) tools
 
 # --- tests ---------------------------------------------------------------------------------
+check: needs-check	## everything a commit must pass
+	$(Q)$(MAKE) -Otarget unit scenario fuzz-replay lint
+	$(Q)$(MAKE) functional
+	$(Q)$(MAKE) catalogue
+
 # A unit test links its own floor and those below, nothing else: what does not link leaks.
-floors_from = $(shell echo $(FLOORS) | sed 's/.*\b$(1)\b/$(1)/')
+floors_from = $(if $(2),$(if $(filter $(1),$(firstword $(2))),$(2),$(call \
+	floors_from,$(1),$(wordlist 2,99,$(2)))))
 define unit_test
-$(BUILD)/unit/$(1): tests/unit/$(1).c tests/unit/unit.c tests/unit/unit.h \
-		$(foreach f,$(call floors_from,$(firstword $(subst /, ,$(1)))),$(BUILD)/lib$(f).a)
+$(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/unit.o \
+		$(patsubst %,$(BUILD)/lib%.a,$(call floors_from,$(firstword $(subst /, ,$(1))),$(FLOORS)))
 	$$(call say,TEST,$(1))
 	@mkdir -p $$(dir $$@)
-	$$(Q)$$(CC) $$(BASEFLAGS) $$(TESTFLAGS) -Itests/unit $$(LDFLAGS) -o $$@ \
-		$$(filter %.c %.a,$$^) -lcmocka $$(LIBS) -ldl
+	$$(Q)$$(link_test) -lcmocka $$(LIBS) -ldl
 endef
 $(foreach test,$(UNIT),$(eval $(call unit_test,$(test))))
 
-check: needs-check
-	$(Q)$(MAKE) --no-print-directory unit scenario fuzz-replay lint
-	$(Q)$(MAKE) --no-print-directory functional
-	$(Q)$(MAKE) --no-print-directory catalogue
-
-unit: $(UNIT:%=$(BUILD)/unit/%)
+unit: $(UNIT:%=$(BUILD)/unit/%)	## every module by itself, also with memory running short
 	$(Q)sh tests/unit/run.sh $^
 
-SCENARIO_SOURCES := $(wildcard tests/scenario/*.c)
-$(BUILD)/scenario_run: $(SCENARIO_SOURCES) $(FLOORS:%=$(BUILD)/lib%.a)
+$(BUILD)/scenario_run: $(SCENARIO:%=$(BUILD)/tests/%.o) $(FLOORS:%=$(BUILD)/lib%.a)
 	$(call say,TEST,scenario_run)
-	$(Q)$(CC) $(BASEFLAGS) $(TESTFLAGS) -Itests/scenario $(LDFLAGS) -o $@ $(SCENARIO_SOURCES) \
-		$(filter-out %/libfront.a %/libapp.a,$(filter %.a,$^)) $(LIBS)
+	$(Q)$(filter-out %/libapp.a %/libfront.a,$(link_test)) $(LIBS)
 
-scenario: $(BUILD)/scenario_run
-	$(Q)$(BUILD)/scenario_run $(wildcard tests/scenario/*.scn)
+scenario: $(BUILD)/scenario_run	## whole conversations, with the network and the time made up
+	$(Q)$< $(wildcard tests/scenario/*.scn)
 
-functional: $(BUILD)/courierdns
-	$(Q)COURIERDNS=$(abspath $(BUILD)/courierdns) SAN=$(SAN) sh tests/functional/run.sh
+functional: $(BUILD)/courierdns	## the program on loopback against scripted and real servers
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) sh tests/functional/run.sh
 
-catalogue:
+catalogue:	## which cases of the catalogue have a test
 	$(Q)sh tests/lint/catalogue.sh
 
 # --- fuzzing: clang's libFuzzer; the corpus is replayed by check through a plain main -------
 FUZZ_FLAGS := -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 FUZZ_BUILD := build/fuzz
+FUZZ_FLOORS := $(filter-out app front,$(FLOORS))
 TIME ?= 60
 TARGET ?= $(FUZZ)
 $(eval $(call variant,$(FUZZ_BUILD),clang,$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined))
-FUZZ_FLOORS := $(filter-out app front,$(FLOORS))
 
-$(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_FLOORS:%=$(FUZZ_BUILD)/lib%.a)
+$(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_FLOORS:%=$(FUZZ_BUILD)/lib%.a)
 	$(call say,FUZZ,$*)
-	$(Q)clang $(BASEFLAGS) $(FUZZ_FLAGS) -Itests/fuzz -fsanitize=fuzzer,address,undefined \
-		$(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_FLOORS:%=$(BUILD)/lib%.a)
+$(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(FUZZ_FLOORS:%=$(BUILD)/lib%.a)
 	$(call say,REPLAY,$*)
-	$(Q)$(CC) $(BASEFLAGS) $(TESTFLAGS) -Itests/fuzz $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
+	$(Q)$(link_test) $(LIBS)
 
-fuzz: $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
+fuzz: $(TARGET:%=$(FUZZ_BUILD)/fuzz_%)	## new inputs for TARGET=..., for TIME=60 seconds each
 	$(Q)FUZZ_BUILD=$(FUZZ_BUILD) sh tests/fuzz/run.sh $(TIME) $(TARGET)
 
-fuzz-replay: $(FUZZ:%=$(BUILD)/replay_%)
+fuzz-replay: $(FUZZ:%=$(BUILD)/replay_%)	## the inputs kept from fuzzing, once more
 	$(Q)for target in $(FUZZ); do \
 		$(BUILD)/replay_$$target tests/fuzz/corpus/$$target/* || exit 1; done
 
 # --- reading it ----------------------------------------------------------------------------
-lint: $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
+lint: $(SOURCES:src/%.c=$(BUILD)/obj/%.o)	## floors, names, headers, banned calls, scripts; sizes
 	$(Q)sh tests/lint/run.sh $^
 
-C_FILES := $(SOURCES) $(wildcard tests/unit/*.c tests/unit/*/*.c tests/fuzz/*.c tests/scenario/*.c)
-H_FILES := $(wildcard include/*/*.h src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/scenario/*.h)
-tidy:
-	$(Q)clang-tidy --quiet $(SOURCES) -- $(filter-out -Werror,$(BASEFLAGS))
-cppcheck:
+C_FILES := $(SOURCES) $(wildcard tests/*/*.c tests/unit/*/*.c)
+H_FILES := $(wildcard include/*/*.h src/*/*.h tests/*/*.h tests/unit/*/*.h)
+READFLAGS := $(filter-out -Werror,$(BASEFLAGS))
+
+# One file a job: $(call each,NAME,COMMAND) makes NAME of every source.
+define each
+$(1): $(SOURCES:%=$(1)+%)
+$(SOURCES:%=$(1)+%): $(1)+%:
+	$$(Q)$(2)
+endef
+$(eval $(call each,tidy,clang-tidy --quiet $$* -- $$(READFLAGS) 2>/dev/null))
+tidy:	## clang-tidy
+$(eval $(call each,analyze,clang --analyze --analyzer-output text -Xclang -analyzer-werror $$(READFLAGS) $$*))
+analyze:	## clang's static analyzer
+cppcheck:	## cppcheck
 	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 -Iinclude src
-analyze:
-	$(Q)for file in $(SOURCES); do clang --analyze --analyzer-output text -Xclang -analyzer-werror \
-		$(filter-out -Werror,$(BASEFLAGS)) -o /dev/null $$file || exit 1; done
-format:
+format:		## lays out the C files with clang-format
 	$(Q)clang-format -i $(C_FILES) $(H_FILES)
-format-check:
+format-check:	## whether that would change anything
 	$(Q)clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 
-size: $(RELEASE)/courierdns
-	$(Q)sh tests/bench/size.sh $(RELEASE)/courierdns
+size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its cache full
+	$(Q)sh tests/bench/size.sh $<
 
-coverage:
+coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh
 
-install: all
+# --- and the rest --------------------------------------------------------------------------
+install: all	## to PREFIX and SYSCONFDIR, below DESTDIR
 	install -D -m 755 $(RELEASE)/courierdns $(DESTDIR)$(PREFIX)/sbin/courierdns
 	test -e $(DESTDIR)$(SYSCONFDIR)/courierdns.conf || \
 		install -D -m 644 etc/courierdns.conf $(DESTDIR)$(SYSCONFDIR)/courierdns.conf
 
-clean:
+clean:	## removes build/
 	rm -rf build
 
-ci:
+ci:	## all of the above, as .ci/run does it
 	bash .ci/run
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,18 +1,21 @@
 #!/bin/sh
-# Installs, by apt and saying so first, the Debian packages that building or testing needs and that
-# are not here yet. Usage: needs.sh build|check. Does nothing where nothing is missing.
+# Installs, by apt and saying so first, the Debian packages that building, testing or reading the
+# code with tools needs and that are not here yet. Usage: needs.sh build|check|tools. Does nothing
+# where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
-check="libcmocka-dev clang clang-tidy clang-format llvm python3 python3-dnspython bind9-dnsutils
-	knot-dnsutils ldnsutils nsd knot unbound dnsmasq-base procps iproute2 faketime pmccabe shellcheck"
+check="libcmocka-dev python3 python3-dnspython bind9-dnsutils knot-dnsutils ldnsutils nsd knot
+	unbound dnsmasq-base procps iproute2 faketime pmccabe shellcheck"
+tools="clang clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
 services="nsd knot unbound"
 
 case ${1:-} in
 build) wanted=$build ;;
 check) wanted=$check ;;
-*) echo "usage: needs.sh build|check" >&2; exit 64 ;;
+tools) wanted=$tools ;;
+*) echo "usage: needs.sh build|check|tools" >&2; exit 64 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
