@@ -45,7 +45,9 @@ static inline uint8_t cursor_u8(struct cursor *cursor)
 static inline uint16_t cursor_u16(struct cursor *cursor)
 {
 	const uint8_t *bytes = cursor_bytes(cursor, 2);
-	return bytes == NULL ? 0 : (uint16_t)(bytes[0] << 8 | bytes[1]);
+	if (bytes == NULL)
+		return 0;
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
 static inline uint32_t cursor_u32(struct cursor *cursor)
