@@ -2,8 +2,8 @@
  *
  *   0        8       16      20     24       28      32    34     36     38      39      40
  *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
- *   | stored | route | plan  | hash | life-  | stale | /8  | wire | TTLs | flags | ver-  |
- *   | at, us |       | id    |      | time s | s     |     | len  |      |       | dict  |
+ *   | stored | route | plan  | hash | life-  | stale | size| wire | TTLs | flags | ver-  |
+ *   | at, us |       | id    |      | time s | s     | /8  | len  |      |       | dict  |
  *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
  *   | TTL offsets    | message: header, question in lower     | extras,      | slack     |
  *   | (2), ascending | case, records                          | where flagged| to 8      |
