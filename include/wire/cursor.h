@@ -53,9 +53,10 @@ static inline uint16_t cursor_u16(struct cursor *cursor)
 static inline uint32_t cursor_u32(struct cursor *cursor)
 {
 	const uint8_t *bytes = cursor_bytes(cursor, 4);
-	return bytes == NULL ? 0
-			     : (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
-				       (uint32_t)bytes[2] << 8 | (uint32_t)bytes[3];
+	if (bytes == NULL)
+		return 0;
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       (uint32_t)bytes[3];
 }
 
 struct cursor_out {

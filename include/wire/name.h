@@ -42,6 +42,6 @@ uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t le
 /** Reads the possibly compressed name at `at` in a message, following pointers that go strictly
  * backwards and not into the header (RFC 9267 section 2). `ret_name` may be NULL. `ret_next` is the
  * offset just behind the name as it stands at `at`. ERR_MALFORMED otherwise. Work is bounded by
- * NAME_MAX_LABELS pointers and labels together. */
+ * NAME_MAX_LABELS labels and as many pointers. */
 MUST_CHECK int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name,
 			 size_t *ret_len, size_t *ret_next);

@@ -1,10 +1,8 @@
 #include "wire/name.h"
 
-#include <assert.h>
 #include <string.h>
 
-#include "wire/message.h"
-
+#define HEADER_LEN 12 /* of a message: no name can start in it */
 #define LABEL_MAX_LEN 63
 #define POINTER_BITS 0xc0
 
@@ -197,7 +195,7 @@ int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name
 		if ((byte & POINTER_BITS) != POINTER_BITS || wire_len - at < 2)
 			return ERR_MALFORMED;
 		const size_t target = (size_t)(byte & ~POINTER_BITS & 0xff) << 8 | wire[at + 1];
-		if (target < MESSAGE_HEADER_LEN || target >= piece_at || ++jumps > NAME_MAX_LABELS)
+		if (target < HEADER_LEN || target >= piece_at || ++jumps > NAME_MAX_LABELS)
 			return ERR_MALFORMED;
 		if (jumps == 1)
 			next = at + 2;

@@ -1,0 +1,595 @@
+#include "wire/message.h"
+
+#include <stdlib.h>
+
+#include "build.h"
+#include "unit.h"
+
+static struct build build;
+static struct message_facts facts;
+
+static enum message_quality read_built(void)
+{
+	/* a heap copy of the exact size lets the sanitizer see every read too far */
+	uint8_t *copy = malloc(build.len > 0 ? build.len : 1);
+	if (copy == NULL)
+		abort();
+	memcpy(copy, build.wire, build.len);
+	enum message_quality quality = message_read(copy, build.len, &facts);
+	free(copy);
+	return quality;
+}
+
+/* A reply with one question (example.com A) and nothing else yet. */
+static void start_reply(void)
+{
+	build_start(&build, 1, FLAG_QR | FLAG_RD | FLAG_RA);
+	build_question(&build, "example.com", TYPE_A);
+}
+
+#define ANSWER(owner, type, ttl, rdata) \
+	build_record(&build, SECTION_ANSWER, owner, type, ttl, rdata, sizeof(rdata) - 1)
+#define ADDITIONAL(owner, type, ttl, rdata) \
+	build_record(&build, SECTION_ADDITIONAL, owner, type, ttl, rdata, sizeof(rdata) - 1)
+
+static void courier_reply_is_read(void **state)
+{
+	(void)state;
+	build_courier(&build);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.id, 0x1234);
+	assert_int_equal(facts.flags, FLAG_QR | FLAG_RD | FLAG_RA);
+	assert_int_equal(facts.questions, 1);
+	assert_int_equal(facts.question_len, 24 + 4);
+	assert_int_equal(facts.records[SECTION_ANSWER], 1);
+	assert_int_equal(facts.records[SECTION_AUTHORITY], 1);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 0);
+	assert_int_equal(facts.wire_len, build.len);
+	assert_int_equal(facts.trailing, 0);
+	assert_true(facts.has_ttl && facts.has_soa);
+	assert_int_equal(facts.min_ttl, 49);
+	assert_int_equal(facts.soa_minimum, 180);
+	assert_false(facts.has_opt || facts.is_signed);
+	assert_int_equal(message_rcode(&facts), RCODE_NOERROR);
+}
+
+static void header_fields_are_set_in_place(void **state)
+{
+	(void)state;
+	build_courier(&build);
+	message_set_id(build.wire, 0xabcd);
+	message_set_flags(build.wire, FLAG_QR | FLAG_CD | RCODE_REFUSED);
+	assert_int_equal(message_id(build.wire), 0xabcd);
+	assert_int_equal(message_flags(build.wire), 0x8015);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_rcode(&facts), RCODE_REFUSED);
+}
+
+static void every_shorter_piece_is_bad(void **state)
+{
+	(void)state;
+	build_courier(&build);
+	build_opt(&build, 1232, 0, "\0\3\0\2id", 6);
+	const size_t whole = build.len;
+	for (build.len = 0; build.len < whole; build.len++)
+		assert_int_equal(read_built(), MESSAGE_BAD);
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
+static void question_may_be_missing_but_not_doubled(void **state)
+{
+	(void)state;
+	build_start(&build, 1, FLAG_QR | RCODE_FORMERR);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.question_len, 0);
+	assert_int_equal(facts.questions, 0);
+	build_question(&build, "example.com", TYPE_A);
+	build_question(&build, "example.org", TYPE_A);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+static void UF_18_owner_that_points_to_itself_is_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	build_pointer(&build, build.len);
+	build_head(&build, SECTION_ANSWER, TYPE_A, 300);
+	BUILD(&build, "\x06\x06\x06\x06");
+	build_end(&build);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+/* A CNAME record whose target is a pointer to `target`. */
+static enum message_quality quality_of_pointer(size_t target)
+{
+	start_reply();
+	build_pointer(&build, MESSAGE_HEADER_LEN);
+	build_head(&build, SECTION_ANSWER, TYPE_CNAME, 300);
+	build_pointer(&build, target);
+	build_end(&build);
+	return read_built();
+}
+
+static void UF_19_pointers_in_rdata_go_backwards_or_the_reply_is_bad(void **state)
+{
+	(void)state;
+	assert_int_equal(quality_of_pointer(12), MESSAGE_OK);
+	const size_t its_own_place = build.len - 2;
+	assert_int_equal(quality_of_pointer(its_own_place), MESSAGE_BAD);
+	assert_int_equal(quality_of_pointer(its_own_place + 2), MESSAGE_BAD);
+	assert_int_equal(quality_of_pointer(0x3fff), MESSAGE_BAD);
+	assert_int_equal(quality_of_pointer(0), MESSAGE_BAD);
+	assert_int_equal(quality_of_pointer(11), MESSAGE_BAD);
+	/* a loop of two: the pointer in RDATA leads to the owner, which leads to it */
+	start_reply();
+	const size_t owner_at = build.len;
+	build_pointer(&build, owner_at + 12);
+	build_head(&build, SECTION_ANSWER, TYPE_CNAME, 300);
+	build_pointer(&build, owner_at);
+	build_end(&build);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+static void UF_20_rdlength_past_the_end_is_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	build_set_u16(&build, build.rdlength_at, 400);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+	build_set_u16(&build, build.rdlength_at, 5);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+static void UF_21_wrong_length_for_the_type_is_odd(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02");
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	assert_int_equal(read_built(), MESSAGE_ODD);
+	assert_int_equal(facts.records[SECTION_ANSWER], 2);
+	assert_int_equal(facts.wire_len, build.len);
+}
+
+static void UF_22_counts_that_lie_high_are_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	build_set_u16(&build, 6, 9);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+	for (size_t at = 4; at <= 10; at += 2)
+		build_set_u16(&build, at, 65535);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+	build_set_u16(&build, 4, 1);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+static void UF_23_UF_24_what_trails_is_told_apart(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	const size_t first_len = build.len;
+	ANSWER("example.com", TYPE_A, 5, "\x06\x06\x06\x06");
+	build_set_u16(&build, 6, 1);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.wire_len, first_len);
+	assert_int_equal(facts.trailing, build.len - first_len);
+	assert_int_equal(facts.min_ttl, 300);
+}
+
+static void UF_25_name_over_255_is_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	size_t before = MESSAGE_HEADER_LEN;
+	for (int pieces = 1; pieces <= 5; pieces++) {
+		const size_t at = build.len;
+		BUILD(&build, "\x3c"
+			      "123456789012345678901234567890123456789012345678901234567890");
+		build_pointer(&build, before);
+		build_head(&build, SECTION_ANSWER, TYPE_A, 300);
+		BUILD(&build, "\xc0\x00\x02\x01");
+		build_end(&build);
+		before = at;
+		assert_int_equal(read_built(), pieces <= 3 ? MESSAGE_OK : MESSAGE_BAD);
+	}
+}
+
+static void UF_26_reserved_label_types_are_bad_in_owners(void **state)
+{
+	(void)state;
+	for (unsigned byte = 0x40; byte < 0xc0; byte += 0x40) {
+		start_reply();
+		const size_t owner_at = build.len;
+		ANSWER("a", TYPE_A, 300, "\xc0\x00\x02\x01");
+		assert_int_equal(read_built(), MESSAGE_OK);
+		build.wire[owner_at] = (uint8_t)byte;
+		assert_int_equal(read_built(), MESSAGE_BAD);
+	}
+}
+
+static void smallest_ttl_of_answer_and_authority_counts(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	ANSWER("example.com", TYPE_A, 20, "\xc0\x00\x02\x02");
+	ADDITIONAL("ns.example.com", TYPE_A, 1, "\xc0\x00\x02\x03");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.min_ttl, 20);
+	assert_false(facts.has_soa);
+}
+
+static void CA_07_ttl_with_its_top_bit_set_counts_as_zero(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 0x80000001, "\xc0\x00\x02\x01");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_true(facts.has_ttl);
+	assert_int_equal(facts.min_ttl, 0);
+}
+
+static void NG_23_smallest_of_two_soa_records_counts(void **state)
+{
+	(void)state;
+	start_reply();
+	build_soa(&build, "example.com", 50, 400);
+	build_soa(&build, "example.com", 5, 900);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.min_ttl, 5);
+	assert_int_equal(facts.soa_minimum, 400);
+	start_reply();
+	build_soa(&build, "example.com", 50, 0xffffffff);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.soa_minimum, 0);
+}
+
+static void malformed_soa_allows_no_lifetime(void **state)
+{
+	(void)state;
+	start_reply();
+	build_soa(&build, "example.com", 50, 400);
+	build.len -= 2;
+	build_end(&build);
+	assert_int_equal(read_built(), MESSAGE_ODD);
+	assert_true(facts.has_soa);
+	assert_int_equal(facts.soa_minimum, 0);
+}
+
+static void reply_without_records_has_no_ttl(void **state)
+{
+	(void)state;
+	start_reply();
+	build_opt(&build, 1232, 0, "", 0);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_false(facts.has_ttl);
+}
+
+static void only_a_last_signature_counts(void **state)
+{
+	(void)state;
+	static const char sig0[] = "\0\0\5\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0sig";
+	start_reply();
+	ADDITIONAL("key", TYPE_TSIG, 0, "anything");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_true(facts.is_signed);
+	ADDITIONAL("ns.example.com", TYPE_A, 1, "\xc0\x00\x02\x03");
+	read_built();
+	assert_false(facts.is_signed);
+	build_record(&build, SECTION_ADDITIONAL, ".", TYPE_SIG, 0, sig0, sizeof(sig0) - 1);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_true(facts.is_signed);
+	build.wire[build.len - sizeof(sig0) + 2] = 1; /* covers type A: a plain signature */
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_false(facts.is_signed);
+	start_reply();
+	ANSWER("key", TYPE_TSIG, 0, "anything");
+	read_built();
+	assert_false(facts.is_signed);
+}
+
+static void CA_10_opt_fields_are_no_ttl(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	build_opt(&build, 4096, 0x01008000, "\0\x0f\0\2\0\3", 6);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_true(facts.has_opt);
+	assert_int_equal(facts.opt_len, 11 + 6);
+	assert_int_equal(facts.opt_at + facts.opt_len, build.len);
+	assert_int_equal(facts.opt_udp_size, 4096);
+	assert_int_equal(facts.opt_flags, 0x8000);
+	assert_int_equal(facts.opt_rcode, 1);
+	assert_int_equal(facts.opt_version, 0);
+	assert_int_equal(facts.options_len, 6);
+	assert_memory_equal(build.wire + facts.options_at, "\0\x0f\0\2\0\3", 6);
+	assert_int_equal(facts.min_ttl, 300);
+
+	uint16_t offsets[8];
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 8), 1);
+	uint8_t before[64];
+	memcpy(before, build.wire + facts.opt_at, facts.opt_len);
+	message_clamp_ttls(build.wire, build.len, 400, 500);
+	assert_memory_equal(build.wire + facts.opt_at, before, facts.opt_len);
+}
+
+static void TR_28_rcode_has_its_upper_bits_even_after_the_cut(void **state)
+{
+	(void)state;
+	start_reply();
+	build_opt(&build, 1232, 0x01000000, "", 0);
+	build_set_u16(&build, 2, FLAG_QR | 7);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_rcode(&facts), 23);
+	build.len = message_cut_opt(build.wire, &facts);
+	assert_int_equal(message_rcode(&facts), 23);
+}
+
+static void misplaced_opt_records_are_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	build_opt(&build, 1232, 0, "", 0);
+	build_opt(&build, 1232, 0, "", 0);
+	assert_int_equal(read_built(), MESSAGE_BAD);
+	start_reply();
+	ANSWER(".", TYPE_OPT, 0, "");
+	assert_int_equal(read_built(), MESSAGE_BAD);
+	start_reply();
+	ADDITIONAL("a", TYPE_OPT, 0, "");
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+static void ED_27_garbage_options_are_odd_and_not_handed_on(void **state)
+{
+	(void)state;
+	start_reply();
+	build_opt(&build, 0, 0x00010000, "\xfd\xe9\0\xc8\1", 5);
+	assert_int_equal(read_built(), MESSAGE_ODD);
+	assert_true(facts.has_opt);
+	assert_int_equal(facts.options_len, 0);
+	build.len = message_cut_opt(build.wire, &facts);
+	assert_int_equal(build.len, facts.wire_len);
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
+static void message_over_64k_is_bad(void **state)
+{
+	(void)state;
+	start_reply();
+	build.len = 65535;
+	assert_int_equal(read_built(), MESSAGE_OK);
+	build.len = 65536;
+	assert_int_equal(read_built(), MESSAGE_BAD);
+}
+
+/* --- taking OPT out ------------------------------------------------------------------------ */
+
+static void opt_at_the_end_is_cut_off(void **state)
+{
+	(void)state;
+	build_courier(&build);
+	const size_t len = build.len;
+	struct build *plain = malloc(sizeof(*plain));
+	assert_non_null(plain);
+	memcpy(plain, &build, sizeof(build));
+	build_opt(&build, 1232, 0x8000, "\0\x0f\0\2\0\3", 6);
+	BUILD(&build, "trailing");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_cut_opt(build.wire, &facts), len);
+	assert_memory_equal(build.wire, plain->wire, len);
+	free(plain);
+	assert_false(facts.has_opt);
+	assert_int_equal(facts.wire_len, len);
+	assert_int_equal(facts.trailing, 0);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 0);
+	assert_int_equal(facts.opt_flags, 0x8000);
+}
+
+static void nothing_to_cut_is_nothing_cut(void **state)
+{
+	(void)state;
+	build_courier(&build);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_cut_opt(build.wire, &facts), build.len);
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
+/* The name at `at` reads as `text`. */
+static void assert_name_at(size_t at, const char *text)
+{
+	uint8_t name[NAME_MAX_LEN];
+	size_t len, next;
+	struct name_text into;
+	assert_int_equal(name_read(build.wire, build.len, at, name, &len, &next), 0);
+	assert_string_equal(name_to_text(name, &into), text);
+}
+
+static void records_behind_opt_keep_their_names(void **state)
+{
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_MX, 300, "\0\12\2mx\xc0\x0c");
+	build_opt(&build, 1232, 0, "\0\3\0\2id", 6);
+	const size_t mx_at = build.len;
+	ADDITIONAL("mx.example.net", TYPE_A, 300, "\xc0\x00\x02\x01");
+	const size_t alias_at = build.len;
+	build_pointer(&build, mx_at); /* behind OPT: must move */
+	build_head(&build, SECTION_ADDITIONAL, TYPE_SRV, 300);
+	BUILD(&build, "\0\1\0\2\0\3\1x");
+	build_pointer(&build, mx_at + 3);
+	build_end(&build);
+	build_pointer(&build, 12); /* before it: must stay */
+	build_head(&build, SECTION_ADDITIONAL, 65280, 300);
+	build_pointer(&build, mx_at); /* opaque: not a pointer to us */
+	build_end(&build);
+	const size_t shift = 11 + 6;
+
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_cut_opt(build.wire, &facts), build.len - shift);
+	build.len -= shift;
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 3);
+	assert_int_equal(facts.trailing, 0);
+	assert_name_at(alias_at - shift, "mx.example.net");
+	assert_name_at(alias_at - shift + 12 + 6, "x.example.net");
+	assert_int_equal(build_get_u16(&build, build.len - 2), 0xc000 | mx_at);
+	assert_name_at(build.len - 14, "example.com");
+}
+
+static void records_that_point_into_opt_go_with_it(void **state)
+{
+	(void)state;
+	start_reply();
+	ADDITIONAL("ns.example.com", TYPE_A, 300, "\xc0\x00\x02\x01");
+	const size_t opt_at = build.len;
+	build_opt(&build, 1232, 0, "\0\3\0\3\1a\0", 7);
+	build_pointer(&build, opt_at + 11 + 4); /* the name "a" inside the option */
+	build_head(&build, SECTION_ADDITIONAL, TYPE_A, 300);
+	BUILD(&build, "\xc0\x00\x02\x01");
+	build_end(&build);
+	ADDITIONAL("key", TYPE_TSIG, 0, "anything");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 4);
+	assert_int_equal(message_cut_opt(build.wire, &facts), opt_at);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 1);
+	assert_false(facts.is_signed);
+	build.len = opt_at;
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
+static void names_through_opaque_bytes_go_too(void **state)
+{
+	(void)state;
+	/* behind OPT a TXT record holds a pointer as text; an owner points there */
+	start_reply();
+	const size_t opt_at = build.len;
+	build_opt(&build, 1232, 0, "", 0);
+	const size_t txt_at = build.len;
+	build_name(&build, "a");
+	build_head(&build, SECTION_ADDITIONAL, TYPE_TXT, 300);
+	BUILD(&build, "\2");
+	const size_t text_at = build.len;
+	build_pointer(&build, txt_at);
+	build_end(&build);
+	build_pointer(&build, text_at);
+	build_head(&build, SECTION_ADDITIONAL, TYPE_A, 300);
+	BUILD(&build, "\xc0\x00\x02\x01");
+	build_end(&build);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_name_at(build.len - 16, "a");
+	assert_int_equal(message_cut_opt(build.wire, &facts), opt_at);
+	build.len = opt_at;
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
+/* --- TTLs ---------------------------------------------------------------------------------- */
+
+static void ttls_are_found_in_order(void **state)
+{
+	(void)state;
+	uint16_t offsets[4] = { 0, 0, 0, 4711 };
+	build_courier(&build);
+	build_opt(&build, 1232, 0, "", 0);
+	ADDITIONAL("a", TYPE_A, 7, "\xc0\x00\x02\x01");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 3), 3);
+	assert_int_equal(build_get_u16(&build, offsets[0] + 2u), 279);
+	assert_int_equal(build_get_u16(&build, offsets[1] + 2u), 49);
+	assert_int_equal(build_get_u16(&build, offsets[2] + 2u), 7);
+	offsets[1] = 4711;
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 1), 3);
+	assert_int_equal(offsets[1], 4711);
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, NULL, 0), 3);
+}
+
+static uint32_t clamped(uint32_t ttl, uint32_t ttl_min, uint32_t ttl_max)
+{
+	uint16_t offset;
+	start_reply();
+	ANSWER("example.com", TYPE_A, ttl, "\xc0\x00\x02\x01");
+	message_clamp_ttls(build.wire, build.len, ttl_min, ttl_max);
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, &offset, 1), 1);
+	return (uint32_t)build_get_u16(&build, offset) << 16 | build_get_u16(&build, offset + 2u);
+}
+
+static void ttls_are_clamped_but_zero_stays_zero(void **state)
+{
+	(void)state;
+	assert_int_equal(clamped(5, 10, 100), 10);
+	assert_int_equal(clamped(10, 10, 100), 10);
+	assert_int_equal(clamped(50, 10, 100), 50);
+	assert_int_equal(clamped(101, 10, 100), 100);
+	assert_int_equal(clamped(0x7fffffff, 0, 86400), 86400);
+	assert_int_equal(clamped(0, 10, 100), 0);
+	assert_int_equal(clamped(0x80000005, 10, 100), 0x80000005);
+}
+
+/* --- whatever comes ------------------------------------------------------------------------ */
+
+static void random_damage_never_breaks_the_walk(void **state)
+{
+	(void)state;
+	uint64_t seed = 20240612;
+	unsigned taken = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		build_courier(&build);
+		if (unit_random(&seed) % 2 == 0)
+			build_opt(&build, 1232, 0x8000, "\0\3\0\2id", 6);
+		ADDITIONAL("x.example.com", TYPE_SRV, 60, "\0\1\0\2\0\3\xc0\x0c");
+		for (uint64_t changes = unit_random(&seed) % 4; changes > 0; changes--)
+			build.wire[unit_random(&seed) % build.len] = (uint8_t)unit_random(&seed);
+		if (read_built() == MESSAGE_BAD)
+			continue;
+		taken++;
+		assert_int_equal(facts.wire_len + facts.trailing, build.len);
+		build.len = message_cut_opt(build.wire, &facts);
+		assert_int_equal(build.len, facts.wire_len);
+		assert_int_not_equal(read_built(), MESSAGE_BAD);
+		assert_false(facts.has_opt);
+		assert_int_equal(facts.trailing, 0);
+	}
+	assert_true(taken > 1000);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(courier_reply_is_read),
+	cmocka_unit_test(header_fields_are_set_in_place),
+	cmocka_unit_test(every_shorter_piece_is_bad),
+	cmocka_unit_test(question_may_be_missing_but_not_doubled),
+	cmocka_unit_test(UF_18_owner_that_points_to_itself_is_bad),
+	cmocka_unit_test(UF_19_pointers_in_rdata_go_backwards_or_the_reply_is_bad),
+	cmocka_unit_test(UF_20_rdlength_past_the_end_is_bad),
+	cmocka_unit_test(UF_21_wrong_length_for_the_type_is_odd),
+	cmocka_unit_test(UF_22_counts_that_lie_high_are_bad),
+	cmocka_unit_test(UF_23_UF_24_what_trails_is_told_apart),
+	cmocka_unit_test(UF_25_name_over_255_is_bad),
+	cmocka_unit_test(UF_26_reserved_label_types_are_bad_in_owners),
+	cmocka_unit_test(smallest_ttl_of_answer_and_authority_counts),
+	cmocka_unit_test(CA_07_ttl_with_its_top_bit_set_counts_as_zero),
+	cmocka_unit_test(NG_23_smallest_of_two_soa_records_counts),
+	cmocka_unit_test(malformed_soa_allows_no_lifetime),
+	cmocka_unit_test(reply_without_records_has_no_ttl),
+	cmocka_unit_test(only_a_last_signature_counts),
+	cmocka_unit_test(CA_10_opt_fields_are_no_ttl),
+	cmocka_unit_test(TR_28_rcode_has_its_upper_bits_even_after_the_cut),
+	cmocka_unit_test(misplaced_opt_records_are_bad),
+	cmocka_unit_test(ED_27_garbage_options_are_odd_and_not_handed_on),
+	cmocka_unit_test(message_over_64k_is_bad),
+	cmocka_unit_test(opt_at_the_end_is_cut_off),
+	cmocka_unit_test(nothing_to_cut_is_nothing_cut),
+	cmocka_unit_test(records_behind_opt_keep_their_names),
+	cmocka_unit_test(records_that_point_into_opt_go_with_it),
+	cmocka_unit_test(names_through_opaque_bytes_go_too),
+	cmocka_unit_test(ttls_are_found_in_order),
+	cmocka_unit_test(ttls_are_clamped_but_zero_stays_zero),
+	cmocka_unit_test(random_damage_never_breaks_the_walk),
+};
+
+UNIT_MAIN_PLAIN(tests)
