@@ -20,7 +20,8 @@ struct reply_source {
 };
 
 /** Length written, 0 only when out_max is below what a truncated reply needs. `limit` is the most
- * the client takes: 65535 on a stream. `out` may be source->wire itself (patched in place).
+ * the client takes, at least 512: 65535 on a stream, where a message that leaves no room for OPT goes
+ * without it. `out` may be source->wire itself (patched in place), with source->options behind it.
  * `edns_size` is what our own OPT offers. An opaque view gets the source with the ID alone changed. */
 size_t reply_write(uint8_t *out, size_t out_max, size_t limit, const struct reply_source *source,
 		   const struct query_view *view, uint16_t edns_size);

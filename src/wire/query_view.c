@@ -1,0 +1,246 @@
+#include "wire/query_view.h"
+
+#include <string.h>
+
+#include "wire/cursor.h"
+#include "wire/name.h"
+
+#define EDNS_SIZE_MIN 512
+#define EDNS_FLAG_DO 0x8000
+#define OPT_HEAD_LEN 11 /* root, type, size, rcode, version, flags, RDLENGTH */
+
+struct record {
+	unsigned section; /* enum message_section */
+	bool is_last;	  /* of the whole message */
+	size_t at;
+	uint16_t type, class;
+	uint32_t ttl;
+	const uint8_t *rdata;
+	uint16_t rdata_len;
+};
+
+/* Moves *at behind the name there. */
+static bool skip_name(const struct query_view *view, size_t *at)
+{
+	size_t len;
+	return name_read(view->wire, view->wire_len, *at, NULL, &len, at) == 0;
+}
+
+static struct cursor cursor_at(const struct query_view *view, size_t at)
+{
+	return cursor_over(view->wire + at, view->wire_len - at);
+}
+
+/* Fills the view from the question where there is exactly one. False where the questions are not
+ * whole: nothing behind them can be found then. */
+static bool read_questions(struct query_view *view, uint16_t count, size_t *at)
+{
+	for (uint16_t i = 0; i < count; i++) {
+		const size_t name_at = *at;
+		if (!skip_name(view, at))
+			return false;
+		const size_t name_len = *at - name_at;
+		struct cursor cursor = cursor_at(view, *at);
+		const uint16_t type = cursor_u16(&cursor);
+		const uint16_t class = cursor_u16(&cursor);
+		if (cursor.failed)
+			return false;
+		*at += 4;
+		if (count == 1) {
+			/* No pointer can stand here: it would have to point into the header. */
+			view->name = view->wire + name_at;
+			view->name_len = name_len;
+			view->question_len = name_len + 4;
+			view->type = type;
+			view->class = class;
+		}
+	}
+	return true;
+}
+
+static bool read_record(const struct query_view *view, size_t *at, struct record *record)
+{
+	record->at = *at;
+	if (!skip_name(view, at))
+		return false;
+	struct cursor cursor = cursor_at(view, *at);
+	record->type = cursor_u16(&cursor);
+	record->class = cursor_u16(&cursor);
+	record->ttl = cursor_u32(&cursor);
+	record->rdata_len = cursor_u16(&cursor);
+	record->rdata = cursor_bytes(&cursor, record->rdata_len);
+	*at = (size_t)(cursor.at - view->wire);
+	return !cursor.failed;
+}
+
+/* Options of this hop, between the client and us: they end here (D11; RFC 7873, 7828, 7830, 8914).
+ */
+static bool is_consumed(uint16_t code)
+{
+	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING ||
+	       code == OPTION_EDE;
+}
+
+static bool read_options(struct query_view *view, const struct record *record)
+{
+	struct cursor cursor = cursor_over(record->rdata, record->rdata_len);
+	bool has_private = false;
+
+	while (cursor_left(&cursor) > 0) {
+		const uint16_t code = cursor_u16(&cursor);
+		if (cursor_bytes(&cursor, cursor_u16(&cursor)) == NULL)
+			return false;
+		has_private = has_private || !is_consumed(code);
+	}
+	view->options = record->rdata;
+	view->options_len = record->rdata_len;
+	view->has_private_option = has_private;
+	return true;
+}
+
+/* RFC 6891 section 6.1. The options of a version that we do not know are not looked at. */
+static bool read_opt(struct query_view *view, const struct record *record)
+{
+	if (view->has_edns || view->wire[record->at] != 0)
+		return false;
+	view->has_edns = true;
+	view->edns_size = record->class < EDNS_SIZE_MIN ? EDNS_SIZE_MIN : record->class;
+	view->edns_version = (uint8_t)(record->ttl >> 16);
+	view->wants_dnssec = (record->ttl & EDNS_FLAG_DO) != 0;
+	return view->edns_version != 0 || read_options(view, record);
+}
+
+static bool is_signature(const struct record *record)
+{
+	if (record->type == TYPE_TSIG)
+		return true;
+	return record->type == TYPE_SIG && record->rdata_len >= 2 && record->rdata[0] == 0 &&
+	       record->rdata[1] == 0;
+}
+
+/* False where a query has no place for such a record. */
+static bool take_record(struct query_view *view, const struct record *record)
+{
+	if (record->section == SECTION_AUTHORITY) /* RFC 1995 section 3 */
+		return view->type == TYPE_IXFR && record->type == TYPE_SOA;
+	if (record->section != SECTION_ADDITIONAL)
+		return false;
+	if (record->type == TYPE_OPT)
+		return read_opt(view, record);
+	if (is_signature(record)) {
+		view->is_opaque = true;
+		return record->is_last; /* RFC 8945 section 5.1, RFC 2931 section 3.1 */
+	}
+	return view->type == TYPE_TKEY; /* RFC 2930 section 4: TKEY and KEY records */
+}
+
+/* Goes on after a record out of place: there may be an OPT record still, which the reply must
+ * have then. */
+static bool read_records(struct query_view *view, size_t at)
+{
+	struct cursor counts = cursor_over(view->wire + 6, 2 * SECTION_COUNT);
+	bool is_good = true;
+
+	for (unsigned section = 0; section < SECTION_COUNT; section++) {
+		uint16_t left = cursor_u16(&counts);
+		if (section == SECTION_AUTHORITY && left > 1)
+			is_good = false;
+		for (; left > 0; left--) {
+			struct record record = {
+				.section = section,
+				.is_last = section == SECTION_ADDITIONAL && left == 1,
+			};
+			if (!read_record(view, &at, &record))
+				return false;
+			if (!take_record(view, &record))
+				is_good = false;
+		}
+	}
+	return is_good && at == view->wire_len;
+}
+
+enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wire, size_t wire_len)
+{
+	struct query_view *view = ret_view;
+
+	*view = (struct query_view){ .wire = wire,
+				     .wire_len = wire_len,
+				     .edns_size = EDNS_SIZE_MIN };
+	if (wire_len < MESSAGE_HEADER_LEN)
+		return QUERY_IGNORE;
+	view->id = message_id(wire);
+	view->flags = message_flags(wire);
+	if ((view->flags & FLAG_QR) != 0)
+		return QUERY_IGNORE;
+	if (FLAGS_OPCODE(view->flags) != 0)
+		return QUERY_NOTIMP;
+
+	struct cursor cursor = cursor_over(wire + 4, 2);
+	const uint16_t questions = cursor_u16(&cursor);
+	size_t at = MESSAGE_HEADER_LEN;
+	if (!read_questions(view, questions, &at))
+		return QUERY_FORMERR;
+	view->is_opaque = view->type == TYPE_TKEY || view->type == TYPE_IXFR;
+	if (!read_records(view, at) || questions != 1)
+		return QUERY_FORMERR;
+	if (view->type == 0 || view->type == TYPE_OPT || view->type == TYPE_TSIG)
+		return QUERY_FORMERR;
+	return view->edns_version != 0 ? QUERY_BADVERS : QUERY_OK;
+}
+
+/* --- writing it on ------------------------------------------------------------------------- */
+
+static void put_options(struct cursor_out *out, const struct query_view *view, bool strip_ecs)
+{
+	struct cursor cursor = cursor_over(view->options, view->options_len);
+
+	while (cursor_left(&cursor) > 0) {
+		const uint16_t code = cursor_u16(&cursor);
+		const uint16_t len = cursor_u16(&cursor);
+		const uint8_t *value = cursor_bytes(&cursor, len);
+		if (is_consumed(code) || (strip_ecs && code == OPTION_ECS))
+			continue;
+		cursor_put_u16(out, code);
+		cursor_put_u16(out, len);
+		cursor_put(out, value, len);
+	}
+}
+
+static void put_opt(struct cursor_out *out, const struct query_view *view,
+		    const struct query_out *how)
+{
+	uint8_t *options_len_at = out->at + OPT_HEAD_LEN - 2;
+
+	cursor_put_u8(out, 0);
+	cursor_put_u16(out, TYPE_OPT);
+	cursor_put_u16(out, how->edns_size);
+	cursor_put_u16(out, 0);
+	cursor_put_u16(out, view->wants_dnssec ? EDNS_FLAG_DO : 0);
+	cursor_put_u16(out, 0);
+	if (out->failed)
+		return;
+	put_options(out, view, how->strip_ecs);
+	struct cursor_out len_out = cursor_into(options_len_at, 2);
+	cursor_put_u16(&len_out, (uint16_t)(out->at - options_len_at - 2));
+}
+
+size_t query_view_write(uint8_t *out, size_t out_max, const struct query_view *view,
+			const struct query_out *how)
+{
+	struct cursor_out cursor = cursor_into(out, out_max);
+
+	cursor_put_u16(&cursor, how->id);
+	if (view->is_opaque) {
+		cursor_put(&cursor, view->wire + 2, view->wire_len - 2);
+		return cursor.failed ? 0 : cursor_written(&cursor);
+	}
+	cursor_put_u16(&cursor, view->flags & (FLAG_RD | FLAG_AD | FLAG_CD));
+	cursor_put_u16(&cursor, 1);
+	cursor_put_u16(&cursor, 0);
+	cursor_put_u16(&cursor, 0);
+	cursor_put_u16(&cursor, how->with_edns ? 1 : 0);
+	cursor_put(&cursor, view->name, view->question_len);
+	if (how->with_edns)
+		put_opt(&cursor, view, how);
+	return cursor.failed ? 0 : cursor_written(&cursor);
+}
