@@ -1,0 +1,4 @@
+#!/bin/sh
+# What shellcheck says of all shell scripts.
+# shellcheck disable=SC2046 # our file names have no spaces
+shellcheck $(find . -name '*.sh' -not -path './build/*') $(find . -path './.ci/*' -type f)
