@@ -12,8 +12,8 @@
 typedef void (*timer_fn)(void *ctx);
 
 struct timer {
-	struct timer *next, *prev; /* NULL while it is not set */
-	uint64_t due_us;
+	struct timer *next, **link; /* link is what points to it; NULL while it is not set */
+	uint64_t due_us;	    /* by the clock */
 	timer_fn fn;
 	void *ctx;
 };
