@@ -1,0 +1,45 @@
+/* loop_internal.h: what loop.c offers to the sockets of net/.
+ *
+ * Each callback that libevent calls starts with loop_tick(), so that the clock is read once in a
+ * turn, after waking and before anybody looks at it. */
+#pragma once
+
+#include <stddef.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "net/loop.h"
+
+struct event_base *loop_base(struct loop *loop);
+/** Brings the clock up to date, the first time in a turn. */
+void loop_tick(struct loop *loop);
+
+/* Something to do once, at the end of this turn: after all callbacks of sockets and timers. */
+struct loop_task {
+	struct loop_task *next, **link; /* link: what points to it; NULL while it is not set */
+	void (*run)(void *ctx);
+	void *ctx;
+};
+/** Fine when it is set already. */
+void loop_task_set(struct loop *loop, struct loop_task *task);
+void loop_task_cancel(struct loop *loop, struct loop_task *task); /* fine when it is not set */
+
+/* Something that nobody but the loop knows of any more; freed with it unless it ends before. */
+struct loop_orphan {
+	struct loop_orphan *next, **link;
+	void (*free)(struct loop_orphan *orphan);
+};
+void loop_adopt(struct loop *loop, struct loop_orphan *orphan);
+void loop_orphan_ends(struct loop_orphan *orphan);
+
+/* Memory that lives as long as the loop, for what is used within one callback only and so can be
+ * shared by all sockets of a kind. */
+enum loop_scratch {
+	LOOP_SCRATCH_READ,  /* LOOP_READ_MAX bytes that were just received */
+	LOOP_SCRATCH_BATCH, /* of udp_server */
+	LOOP_SCRATCH_COUNT,
+};
+#define LOOP_READ_MAX 65536u
+/** Allocates it the first time, zeroed; NULL when memory is short. */
+void *loop_scratch(struct loop *loop, enum loop_scratch which, size_t size);

@@ -1,0 +1,485 @@
+#include "net/udp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "loop_bench.h"
+#include "unit.h"
+
+struct datagram {
+	struct udp_peer peer;
+	uint8_t bytes[64];
+	size_t len;
+	bool is_cut;
+};
+
+struct seen {
+	struct loop_bench bench;
+	struct udp_server *server;
+	struct udp_client *client;
+	unsigned count, stop_at;
+	struct datagram datagrams[4]; /* the first ones */
+	int err;
+	bool is_echoing, is_freeing;
+	struct timer later;
+};
+
+static void note(struct seen *seen, const uint8_t *wire, size_t wire_len)
+{
+	if (seen->count < 4) {
+		struct datagram *datagram = &seen->datagrams[seen->count];
+		datagram->len = wire_len;
+		memcpy(datagram->bytes, wire,
+		       wire_len < sizeof(datagram->bytes) ? wire_len : sizeof(datagram->bytes));
+	}
+	if (++seen->count == seen->stop_at)
+		loop_stop(seen->bench.loop);
+}
+
+static void on_query(void *ctx, const struct udp_peer *peer, const uint8_t *wire, size_t wire_len,
+		     bool is_cut)
+{
+	struct seen *seen = ctx;
+
+	if (seen->count < 4) {
+		seen->datagrams[seen->count].peer = *peer;
+		seen->datagrams[seen->count].is_cut = is_cut;
+	}
+	note(seen, wire, wire_len);
+	if (seen->is_echoing)
+		udp_server_send(seen->server, peer, wire, wire_len);
+	if (seen->is_freeing) {
+		udp_server_free(seen->server);
+		seen->server = NULL;
+	}
+}
+
+static void free_server(struct seen *seen)
+{
+	udp_server_free(seen->server);
+	udp_client_free(seen->client);
+}
+
+static struct seen *new_seen(void)
+{
+	struct seen *seen = unit_zalloc(sizeof(*seen));
+
+	loop_bench_init(&seen->bench);
+	unit_own(seen, free_server);
+	seen->stop_at = 1;
+	return seen;
+}
+
+static struct addr serve(struct seen *seen, const char *bind_to)
+{
+	const struct addr addr = loop_bench_addr(bind_to, 0);
+
+	assert_int_equal(udp_server_new(seen->bench.loop, &addr, on_query, seen, &seen->server), 0);
+	const struct addr local = udp_server_local(seen->server);
+	assert_true(local.port != 0);
+	assert_true(addr_same_host(&local, &addr));
+	return local;
+}
+
+/* A socket of a client that takes replies from `server` only. */
+static int client_of(const char *bind_to, const struct addr *server)
+{
+	const int fd = loop_bench_socket(SOCK_DGRAM, bind_to);
+
+	loop_bench_connect(fd, server);
+	return fd;
+}
+
+static void say(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, 0), len);
+}
+
+static void assert_heard(int fd, const void *bytes, size_t len)
+{
+	uint8_t heard[256];
+
+	assert_int_equal(recv(fd, heard, sizeof(heard), 0), len);
+	assert_memory_equal(heard, bytes, len);
+}
+
+/* --- the server --- */
+
+static void a_taken_port_is_refused(void **state)
+{
+	struct seen *seen = new_seen();
+	struct udp_server *second = NULL;
+	const struct addr local = serve(seen, "127.0.0.1");
+	(void)state;
+
+	const int err = udp_server_new(seen->bench.loop, &local, on_query, seen, &second);
+	unit_own(second, udp_server_free);
+	assert_true(err == -EADDRINUSE || unit_is_starved());
+	assert_null(second);
+}
+
+static void an_address_of_nobody_here_is_refused(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr elsewhere = loop_bench_addr("192.0.2.1", 0);
+	(void)state;
+
+	assert_int_equal(
+		udp_server_new(seen->bench.loop, &elsewhere, on_query, seen, &seen->server),
+		-EADDRNOTAVAIL);
+}
+
+static void a_query_is_told_with_both_ends(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.7");
+	const int fd = client_of("127.0.0.3", &server);
+	const struct addr from = loop_bench_local(fd);
+	(void)state;
+
+	say(fd, "hello", 5);
+	loop_bench_run(&seen->bench);
+	const struct datagram *query = &seen->datagrams[0];
+	assert_int_equal(query->len, 5);
+	assert_memory_equal(query->bytes, "hello", 5);
+	assert_false(query->is_cut);
+	assert_true(addr_equal(&query->peer.from, &from));
+	assert_true(addr_same_host(&query->peer.local, &server));
+	assert_int_equal(query->peer.local.port, 0);
+	assert_int_equal(query->peer.interface, 1); /* lo is always the first */
+}
+
+static void asked_of_wildcard(const char *wildcard, const char *asked, const char *client)
+{
+	struct seen *seen = new_seen();
+	const struct addr local = serve(seen, wildcard);
+	const struct addr server = loop_bench_addr(asked, local.port);
+	const int fd = client_of(client, &server);
+
+	seen->is_echoing = true;
+	say(fd, "x", 1);
+	loop_bench_run(&seen->bench);
+	assert_true(addr_same_host(&seen->datagrams[0].peer.local, &server));
+	/* the client's socket is connected: a reply from elsewhere would not get in */
+	assert_heard(fd, "x", 1);
+}
+
+static void CF_20_a_reply_comes_from_the_address_that_was_asked(void **state)
+{
+	(void)state;
+	asked_of_wildcard("0.0.0.0", "127.0.0.9", "127.0.0.1");
+	asked_of_wildcard("0.0.0.0", "127.0.0.1", "127.0.0.9");
+	asked_of_wildcard("::", "::1", "::1");
+}
+
+static void on_later(void *ctx)
+{
+	struct seen *seen = ctx;
+
+	udp_server_send(seen->server, &seen->datagrams[0].peer, (const uint8_t *)"late", 4);
+	loop_stop(seen->bench.loop);
+}
+
+static void CF_20_so_does_one_that_is_sent_later(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr local = serve(seen, "0.0.0.0");
+	const struct addr server = loop_bench_addr("127.0.0.9", local.port);
+	const int fd = client_of("127.0.0.1", &server);
+	(void)state;
+
+	say(fd, "x", 1);
+	loop_bench_run(&seen->bench);
+	timer_init(&seen->later, on_later, seen);
+	timer_start(loop_timers(seen->bench.loop), &seen->later, 1000);
+	loop_bench_run(&seen->bench);
+	assert_heard(fd, "late", 4);
+}
+
+static void both_wildcards_share_a_port(void **state)
+{
+	struct seen *seen = new_seen();
+	struct udp_server *second = NULL;
+	struct addr both = serve(seen, "0.0.0.0");
+	(void)state;
+
+	both = loop_bench_addr("::", both.port);
+	assert_int_equal(udp_server_new(seen->bench.loop, &both, on_query, seen, &second), 0);
+	unit_own(second, udp_server_free);
+}
+
+static void every_query_of_a_burst_is_answered(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	uint8_t payload[40];
+	(void)state;
+
+	seen->is_echoing = true;
+	seen->stop_at = 170; /* more than a callback's worth of batches */
+	for (size_t i = 0; i < seen->stop_at; i++) {
+		memset(payload, (int)i, sizeof(payload));
+		say(fd, payload, sizeof(payload));
+	}
+	loop_bench_run(&seen->bench);
+	for (size_t i = 0; i < seen->stop_at; i++) {
+		memset(payload, (int)i, sizeof(payload));
+		assert_heard(fd, payload, sizeof(payload));
+	}
+}
+
+static void replies_too_many_for_one_batch_are_sent_all_the_same(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	static uint8_t payload[UDP_SERVER_MAX], heard[UDP_SERVER_MAX + 1];
+	(void)state;
+
+	seen->is_echoing = true;
+	seen->stop_at = 20; /* 80 KB */
+	for (size_t i = 0; i < seen->stop_at; i++) {
+		memset(payload, (int)i, sizeof(payload));
+		say(fd, payload, sizeof(payload));
+	}
+	loop_bench_run(&seen->bench);
+	for (size_t i = 0; i < seen->stop_at; i++) {
+		assert_int_equal(recv(fd, heard, sizeof(heard), 0), UDP_SERVER_MAX);
+		assert_int_equal(heard[UDP_SERVER_MAX - 1], i);
+	}
+}
+
+static void what_is_too_long_is_cut_and_says_so(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	static const uint8_t payload[UDP_SERVER_MAX + 1];
+	(void)state;
+
+	seen->stop_at = 3;
+	say(fd, payload, UDP_SERVER_MAX + 1);
+	say(fd, payload, UDP_SERVER_MAX);
+	say(fd, payload, 0);
+	loop_bench_run(&seen->bench);
+	assert_true(seen->datagrams[0].is_cut);
+	assert_int_equal(seen->datagrams[0].len, UDP_SERVER_MAX);
+	assert_false(seen->datagrams[1].is_cut);
+	assert_int_equal(seen->datagrams[1].len, UDP_SERVER_MAX);
+	assert_false(seen->datagrams[2].is_cut);
+	assert_int_equal(seen->datagrams[2].len, 0);
+}
+
+static void CF_19_a_client_that_has_gone_disturbs_nobody(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "0.0.0.0");
+	const struct addr asked = loop_bench_addr("127.0.0.1", server.port);
+	const int fd = client_of("127.0.0.2", &asked);
+	(void)state;
+
+	seen->is_echoing = true;
+	for (unsigned round = 0; round < 20; round++) {
+		const int gone = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_true(gone >= 0);
+		loop_bench_connect(gone, &asked);
+		const ssize_t said = send(gone, "gone", 4, 0);
+		close(gone);
+		assert_int_equal(said, 4);
+		say(fd, "here", 4);
+		seen->count = 0;
+		seen->stop_at = 2;
+		loop_bench_run(&seen->bench);
+		assert_heard(fd, "here", 4);
+	}
+}
+
+static void a_server_may_be_freed_from_its_callback(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	(void)state;
+
+	seen->is_echoing = true;
+	seen->is_freeing = true;
+	say(fd, "first", 5);
+	say(fd, "second", 6);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->count, 1);
+	assert_heard(fd, "first", 5);
+}
+
+/* --- the client --- */
+
+static void on_reply(void *ctx, int err, uint8_t *wire, size_t wire_len)
+{
+	struct seen *seen = ctx;
+
+	seen->err = err;
+	note(seen, err == 0 ? wire : (const uint8_t *)"", err == 0 ? wire_len : 0);
+	if (seen->is_freeing) {
+		udp_client_free(seen->client);
+		seen->client = NULL;
+	}
+}
+
+static void ask(struct seen *seen, const struct addr *server, const char *text)
+{
+	assert_int_equal(udp_client_new(seen->bench.loop, server, on_reply, seen, &seen->client),
+			 0);
+	assert_int_equal(udp_client_send(seen->client, (const uint8_t *)text, strlen(text)), 0);
+}
+
+/* Waits for the question and connects the server's socket to who asked. */
+static struct addr asker_of(int fd)
+{
+	struct sockaddr_storage sockaddr;
+	socklen_t len = sizeof(sockaddr);
+	uint8_t bytes[64];
+	struct addr addr;
+
+	assert_true(recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&sockaddr, &len) > 0);
+	assert_int_equal(addr_from_sockaddr((struct sockaddr *)&sockaddr, &addr), 0);
+	return addr;
+}
+
+static void a_server_is_asked_and_heard(void **state)
+{
+	static const char *const addresses[] = { "127.0.0.5", "::1" };
+	(void)state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct seen *seen = new_seen();
+		const int fd = loop_bench_socket(SOCK_DGRAM, addresses[i]);
+		const struct addr server = loop_bench_local(fd);
+		ask(seen, &server, "question");
+		const struct addr asker = asker_of(fd);
+		loop_bench_connect(fd, &asker);
+		say(fd, "answer", 6);
+		say(fd, "", 0);
+		seen->stop_at = 2;
+		loop_bench_run(&seen->bench);
+		assert_int_equal(seen->err, 0);
+		assert_int_equal(seen->datagrams[0].len, 6);
+		assert_memory_equal(seen->datagrams[0].bytes, "answer", 6);
+		assert_int_equal(seen->datagrams[1].len, 0);
+	}
+}
+
+static void UF_29_what_others_send_is_not_heard(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const int other_port = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const int other_host = loop_bench_socket(SOCK_DGRAM, "127.0.0.6");
+	const struct addr server = loop_bench_local(fd);
+	(void)state;
+
+	ask(seen, &server, "question");
+	const struct addr asker = asker_of(fd);
+	loop_bench_connect(other_port, &asker);
+	loop_bench_connect(other_host, &asker);
+	loop_bench_connect(fd, &asker);
+	say(other_port, "forged", 6);
+	say(other_host, "forged", 6);
+	say(fd, "right", 5);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->datagrams[0].len, 5);
+	loop_bench_pass(&seen->bench, 5000);
+	assert_int_equal(seen->count, 1);
+}
+
+static void UF_31_a_closed_port_is_told(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr nobody = loop_bench_addr("127.0.0.1", 1);
+	(void)state;
+
+	seen->is_freeing = true;
+	ask(seen, &nobody, "question");
+	assert_int_equal(seen->count, 0);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->err, -ECONNREFUSED);
+}
+
+static void a_client_may_be_freed_from_its_callback(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct addr server = loop_bench_local(fd);
+	(void)state;
+
+	seen->is_freeing = true;
+	ask(seen, &server, "question");
+	const struct addr asker = asker_of(fd);
+	loop_bench_connect(fd, &asker);
+	say(fd, "one", 3);
+	say(fd, "two", 3);
+	loop_bench_run(&seen->bench);
+	loop_bench_pass(&seen->bench, 5000);
+	assert_int_equal(seen->count, 1);
+}
+
+static void the_longest_datagram_arrives_whole(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct addr server = loop_bench_local(fd);
+	static uint8_t longest[65507];
+	(void)state;
+
+	ask(seen, &server, "question");
+	const struct addr asker = asker_of(fd);
+	loop_bench_connect(fd, &asker);
+	say(fd, longest, sizeof(longest));
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->datagrams[0].len, sizeof(longest));
+}
+
+#define CLIENTS 200u
+
+static void SP_01_source_ports_cannot_be_foreseen(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct addr server = loop_bench_local(fd);
+	uint16_t ports[CLIENTS];
+	unsigned same = 0, neighbours = 0;
+	(void)state;
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		ask(seen, &server, "question");
+		ports[i] = asker_of(fd).port;
+		udp_client_free(seen->client);
+		seen->client = NULL;
+		for (size_t j = 0; j < i; j++)
+			same += ports[j] == ports[i];
+		neighbours += i > 0 && ports[i] - ports[i - 1] < 8 && ports[i - 1] - ports[i] < 8;
+	}
+	/* by chance: 0.7 and 0.1 expected */
+	assert_true(same < 12);
+	assert_true(neighbours < 8);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_taken_port_is_refused),
+	cmocka_unit_test(an_address_of_nobody_here_is_refused),
+	cmocka_unit_test(a_query_is_told_with_both_ends),
+	cmocka_unit_test(CF_20_a_reply_comes_from_the_address_that_was_asked),
+	cmocka_unit_test(CF_20_so_does_one_that_is_sent_later),
+	cmocka_unit_test(both_wildcards_share_a_port),
+	cmocka_unit_test(every_query_of_a_burst_is_answered),
+	cmocka_unit_test(replies_too_many_for_one_batch_are_sent_all_the_same),
+	cmocka_unit_test(what_is_too_long_is_cut_and_says_so),
+	cmocka_unit_test(CF_19_a_client_that_has_gone_disturbs_nobody),
+	cmocka_unit_test(a_server_may_be_freed_from_its_callback),
+	cmocka_unit_test(a_server_is_asked_and_heard),
+	cmocka_unit_test(UF_29_what_others_send_is_not_heard),
+	cmocka_unit_test(UF_31_a_closed_port_is_told),
+	cmocka_unit_test(a_client_may_be_freed_from_its_callback),
+	cmocka_unit_test(the_longest_datagram_arrives_whole),
+	cmocka_unit_test(SP_01_source_ports_cannot_be_foreseen),
+};
+UNIT_MAIN(tests)
