@@ -4,7 +4,7 @@ torn down and looked at when the test ends."""
 import os
 import time
 
-from . import client, compare, wire
+from . import compare
 from .device import PORT, SANITIZED, SLOWER, Device, servers
 from .upstream import Loop, Upstream
 
