@@ -1,0 +1,23 @@
+/* wire/option.h: EDNS options, the RDATA of an OPT record (RFC 6891 section 6.1.2). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/cursor.h"
+
+struct option {
+	uint16_t code, len;
+	const uint8_t *data;
+};
+
+/** The next option; false at the end, and with cursor->failed where one overruns. */
+bool option_next(struct cursor *cursor, struct option *ret_option);
+
+/** Copies, as they are, the options of an upstream reply that go on to clients: extended errors
+ * (RFC 8914 section 3); with `is_private`, for the one client whose own options were sent, all but
+ * those that belong to a single hop (COOKIE, keepalive, padding). Whole options that still fit. Returns
+ * the length written. */
+size_t option_relay(const uint8_t *options, size_t len, bool is_private, uint8_t *out,
+		    size_t out_max);
