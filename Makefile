@@ -169,8 +169,9 @@ $(SOURCES:%=$(1)+%): $(1)+%:
 endef
 $(eval $(call each,tidy,clang-tidy --quiet $$* -- $$(READFLAGS) 2>/dev/null))
 tidy:	## clang-tidy
-$(eval $(call each,analyze,clang --analyze --analyzer-output text -Xclang -analyzer-werror $$(READFLAGS) $$*))
-analyze:	## clang's static analyzer
+$(eval $(call each,analyze,clang --analyze --analyzer-output text -Xclang -analyzer-werror $$(READFLAGS) $$* \
+	&& gcc $$(BASEFLAGS) -O1 -fanalyzer -c -o /dev/null $$*))
+analyze:	## the static analyzers of clang and gcc
 cppcheck:	## cppcheck
 	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 -Iinclude src
