@@ -85,3 +85,6 @@ size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_o
 /** Brings every TTL into [ttl_min, ttl_max] in place, but OPT's and those that are 0 or mean it (top
  * bit). For a message that message_read() accepted. */
 void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max);
+
+/** Gives every record but OPT this TTL in place. For a message that message_read() accepted. */
+void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl);

@@ -15,9 +15,11 @@ struct option {
 /** The next option; false at the end, and with cursor->failed where one overruns. */
 bool option_next(struct cursor *cursor, struct option *ret_option);
 
+/** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828, 7830). */
+bool option_is_of_one_hop(uint16_t code);
+
 /** Copies, as they are, the options of an upstream reply that go on to clients: extended errors
  * (RFC 8914 section 3); with `is_private`, for the one client whose own options were sent, all but
- * those that belong to a single hop (COOKIE, keepalive, padding). Whole options that still fit. Returns
- * the length written. */
+ * those of one hop. Whole options that still fit. Returns the length written. */
 size_t option_relay(const uint8_t *options, size_t len, bool is_private, uint8_t *out,
 		    size_t out_max);

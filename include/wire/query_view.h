@@ -33,7 +33,8 @@ struct query_view {
 	uint16_t edns_size;	/* what the client takes over UDP; 512 without EDNS and at least 512 */
 	const uint8_t *options; /* RDATA of OPT; options_len is 0 where there is none */
 	size_t options_len;
-	bool has_private_option; /* ECS or one we do not consume: the answer is not shared (D11) */
+	bool has_ecs;		 /* a client subnet: the answer is not shared, unless it is stripped */
+	bool has_private_option; /* another that we do not consume: the answer is not shared (D11) */
 	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the ID,
 			 * never shared, never kept */
 };

@@ -407,6 +407,23 @@ size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_o
 	return count;
 }
 
+static void set_ttl(uint8_t *wire, const struct record *record, uint32_t ttl)
+{
+	set_u16(wire + record->ttl_at, (uint16_t)(ttl >> 16));
+	set_u16(wire + record->ttl_at + 2, (uint16_t)ttl);
+}
+
+void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl)
+{
+	struct walk walk = walk_again(wire, wire_len);
+	struct record record;
+
+	while (walk_next(&walk, skip_name, &record)) {
+		if (record.type != TYPE_OPT)
+			set_ttl(wire, &record, ttl);
+	}
+}
+
 void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max)
 {
 	struct walk walk = walk_again(wire, wire_len);
@@ -416,8 +433,6 @@ void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32
 		if (record.type == TYPE_OPT || ttl_meant(record.ttl) == 0)
 			continue;
 		uint32_t ttl = record.ttl < ttl_min ? ttl_min : record.ttl;
-		ttl = smaller(ttl, ttl_max);
-		set_u16(wire + record.ttl_at, (uint16_t)(ttl >> 16));
-		set_u16(wire + record.ttl_at + 2, (uint16_t)ttl);
+		set_ttl(wire, &record, smaller(ttl, ttl_max));
 	}
 }

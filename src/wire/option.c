@@ -12,18 +12,14 @@ bool option_next(struct cursor *cursor, struct option *ret_option)
 	return !cursor->failed;
 }
 
+bool option_is_of_one_hop(uint16_t code)
+{
+	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING;
+}
+
 static bool goes_on(uint16_t code, bool is_private)
 {
-	switch (code) {
-	case OPTION_EDE:
-		return true;
-	case OPTION_COOKIE:
-	case OPTION_KEEPALIVE:
-	case OPTION_PADDING:
-		return false;
-	default:
-		return is_private;
-	}
+	return code == OPTION_EDE || (is_private && !option_is_of_one_hop(code));
 }
 
 size_t option_relay(const uint8_t *options, size_t len, bool is_private, uint8_t *out,

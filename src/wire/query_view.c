@@ -4,6 +4,7 @@
 
 #include "wire/cursor.h"
 #include "wire/name.h"
+#include "wire/option.h"
 
 #define EDNS_SIZE_MIN 512
 #define EDNS_FLAG_DO 0x8000
@@ -73,28 +74,27 @@ static bool read_record(const struct query_view *view, size_t *at, struct record
 	return !cursor.failed;
 }
 
-/* Options of this hop, between the client and us: they end here (D11; RFC 7873, 7828, 7830, 8914).
- */
+/* Options that end here; an extended error in a query means nothing (RFC 8914 section 2). */
 static bool is_consumed(uint16_t code)
 {
-	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING ||
-	       code == OPTION_EDE;
+	return option_is_of_one_hop(code) || code == OPTION_EDE;
 }
 
 static bool read_options(struct query_view *view, const struct record *record)
 {
 	struct cursor cursor = cursor_over(record->rdata, record->rdata_len);
-	bool has_private = false;
+	struct option option;
 
-	while (cursor_left(&cursor) > 0) {
-		const uint16_t code = cursor_u16(&cursor);
-		if (cursor_bytes(&cursor, cursor_u16(&cursor)) == NULL)
-			return false;
-		has_private = has_private || !is_consumed(code);
+	while (option_next(&cursor, &option)) {
+		if (option.code == OPTION_ECS)
+			view->has_ecs = true;
+		else if (!is_consumed(option.code))
+			view->has_private_option = true;
 	}
+	if (cursor.failed)
+		return false;
 	view->options = record->rdata;
 	view->options_len = record->rdata_len;
-	view->has_private_option = has_private;
 	return true;
 }
 
@@ -193,16 +193,14 @@ enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wi
 static void put_options(struct cursor_out *out, const struct query_view *view, bool strip_ecs)
 {
 	struct cursor cursor = cursor_over(view->options, view->options_len);
+	struct option option;
 
-	while (cursor_left(&cursor) > 0) {
-		const uint16_t code = cursor_u16(&cursor);
-		const uint16_t len = cursor_u16(&cursor);
-		const uint8_t *value = cursor_bytes(&cursor, len);
-		if (is_consumed(code) || (strip_ecs && code == OPTION_ECS))
+	while (option_next(&cursor, &option)) {
+		if (is_consumed(option.code) || (strip_ecs && option.code == OPTION_ECS))
 			continue;
-		cursor_put_u16(out, code);
-		cursor_put_u16(out, len);
-		cursor_put(out, value, len);
+		cursor_put_u16(out, option.code);
+		cursor_put_u16(out, option.len);
+		cursor_put(out, option.data, option.len);
 	}
 }
 

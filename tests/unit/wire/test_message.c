@@ -558,7 +558,25 @@ static void random_damage_never_breaks_the_walk(void **state)
 	assert_true(taken > 1000);
 }
 
+static void every_ttl_but_that_of_opt_is_set(void **state)
+{
+	uint16_t at[8];
+
+	(void)state;
+	start_reply();
+	ANSWER("example.com", TYPE_A, 0, "\300\0\2\1");
+	ANSWER("example.com", TYPE_A, 300, "\300\0\2\2");
+	ADDITIONAL(".", TYPE_OPT, 0x8000, "");
+	message_set_ttls(build.wire, build.len, 30);
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, at, 8), 2);
+	assert_memory_equal(build.wire + at[0], "\0\0\0\36", 4);
+	assert_memory_equal(build.wire + at[1], "\0\0\0\36", 4);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(facts.opt_flags, 0x8000);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(every_ttl_but_that_of_opt_is_set),
 	cmocka_unit_test(courier_reply_is_read),
 	cmocka_unit_test(header_fields_are_set_in_place),
 	cmocka_unit_test(every_shorter_piece_is_bad),
