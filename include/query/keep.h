@@ -1,0 +1,37 @@
+/* query/keep.h: what may be kept of a question and its reply, for how long, and when it may be used.
+ *
+ * The one place where policy's decision, the classification and the cache meet. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "cache/cache.h"
+#include "wire/reply.h"
+
+struct request;
+
+/** Others who ask the same may share the answer: not a transfer, not signed, and without EDNS options
+ * that could have made it (D11, D5). */
+bool keep_is_shared(const struct request *request);
+
+enum found {
+	FOUND_NOTHING,
+	FOUND_FRESH,   /* a reply, or a failure that must not be asked again yet (D6) */
+	FOUND_STALE,   /* past its time, for when upstream fails */
+	FOUND_FAILING, /* the same, and upstream has failed a moment ago */
+};
+/** Looks the question up; what is found lies in worker->found. An entry of another route is not found;
+ * one of the same route under an older plan is confirmed. */
+enum found keep_find(struct request *request, struct cache_hit *ret_hit);
+
+/** Makes the upstream reply in request->result ready to be sent: without OPT, TTLs within the
+ * decision's bounds; and stores it where it may be. `ret_source` is good until the result is gone. */
+void keep_reply(struct request *request, struct reply_source *ret_source);
+
+/** The reply to tell of a failure: what the servers said, else SERVFAIL with an extended error; stores
+ * it for the time of D6, and logs it. `ret_source` as above, or in worker->found. */
+void keep_failure(struct request *request, struct reply_source *ret_source);
+
+/** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL, not
+ * REFUSED and its like, which are news. */
+bool keep_stale_may_stand_in(const struct request *request);

@@ -1,0 +1,46 @@
+/* query/worker.h: one event loop's worth of courierdns: what listeners hand queries to.
+ *
+ * Owns the cache, the upstream side and the requests in flight. One worker is the whole program
+ * today; several, each with its own loop, are what the name leaves room for. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+#include "cache/cache.h"
+#include "net/client.h"
+#include "net/loop.h"
+#include "query/plan.h"
+
+struct worker;
+
+/** Takes a reference of the plan; borrows the loop. Cache size and the number of questions in flight
+ * are those of this first plan for good. -ENOMEM. */
+MUST_CHECK int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker);
+/** Cancels what is in flight: nobody is answered any more. NULL is fine. */
+void worker_free(struct worker *worker);
+
+/** What the next query will be decided by. What the cache holds stays, and is used as far as the new
+ * plan takes the same route to it. */
+void worker_set_plan(struct worker *worker, struct plan *plan);
+const struct plan *worker_plan(const struct worker *worker);
+
+/** From here on nobody is admitted any more; what is in flight goes on. */
+void worker_close(struct worker *worker);
+
+/** May this address ask? Counts those who may not. */
+enum access_action worker_admit(struct worker *worker, const struct addr *from);
+/** One packet from an admitted client; `client` is copied, the bytes are free again on return. The
+ * answer goes to client->ops, at once or later, or silence where silence is due. */
+void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+		       size_t wire_len);
+/** The same for a client who is refused by access: REFUSED without looking further. */
+void worker_refuse_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+			 size_t wire_len);
+
+struct stats *worker_stats(struct worker *worker);
+void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);
+/** Questions waiting for an upstream. */
+uint32_t worker_waiting(const struct worker *worker);

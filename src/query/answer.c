@@ -1,0 +1,102 @@
+#include "query/answer.h"
+
+#include "request_internal.h"
+
+static size_t limit_for(const struct client *client, const struct query_view *view,
+			uint16_t edns_size)
+{
+	return client->is_stream ? MESSAGE_MAX_LEN : reply_udp_limit(view, edns_size);
+}
+
+void answer_send(struct request *request, const struct reply_source *source)
+{
+	struct worker *worker = request->worker;
+	const struct client *client = &request->client;
+	const uint16_t edns_size = request->plan->conf->edns_size;
+
+	if (client->ops == NULL)
+		return;
+	size_t len = reply_write(worker->out, sizeof(worker->out),
+				 limit_for(client, &request->view, edns_size), source,
+				 &request->view, edns_size);
+	if (len > 0)
+		client->ops->send(client, worker->out, len);
+}
+
+void answer_error(struct request *request, unsigned rcode, enum ede ede, const char *text)
+{
+	struct worker *worker = request->worker;
+	const struct reply_error error = { .rcode = rcode, .ede = ede, .text = text };
+
+	if (request->client.ops == NULL)
+		return;
+	size_t len = reply_error(worker->out, sizeof(worker->out), &request->view, &error,
+				 request->plan->conf->edns_size);
+	if (len > 0)
+		request->client.ops->send(&request->client, worker->out, len);
+}
+
+void answer_found(struct request *request, const struct cache_hit *hit)
+{
+	const uint8_t *found = request->worker->found;
+	const struct reply_source source = {
+		.wire = found,
+		.wire_len = hit->wire_len,
+		.opt_rcode = hit->note.opt_rcode,
+		.options = found + hit->wire_len,
+		.options_len = hit->options_len,
+	};
+
+	answer_send(request, &source);
+}
+
+bool answer_stale(struct request *request)
+{
+	struct worker *worker = request->worker;
+	uint8_t option[8];
+	struct cache_hit hit;
+
+	if (!cache_find(worker->cache, &request->key, true, worker->found, sizeof(worker->found),
+			&hit) ||
+	    hit.note.route != request->decision.route || hit.note.kind == CACHE_FAILURE)
+		return false;
+	const enum ede ede = FLAGS_RCODE(message_flags(worker->found)) == RCODE_NXDOMAIN
+				     ? EDE_STALE_NXDOMAIN
+				     : EDE_STALE;
+	if (hit.is_stale)
+		message_set_ttls(worker->found, hit.wire_len, request->plan->conf->stale_ttl);
+	const struct reply_source source = {
+		.wire = worker->found,
+		.wire_len = hit.wire_len,
+		.opt_rcode = hit.note.opt_rcode,
+		.options = option,
+		.options_len = hit.is_stale ? reply_put_ede(option, sizeof(option), ede, NULL) : 0,
+	};
+	stats_add(&worker->stats, hit.is_stale ? STAT_CACHE_STALE : STAT_CACHE_HITS, 1);
+	answer_send(request, &source);
+	return true;
+}
+
+void answer_drop(struct request *request)
+{
+	if (request->client.ops != NULL)
+		request->client.ops->drop(&request->client);
+}
+
+void answer_forget_client(struct request *request)
+{
+	if (request->client.ops != NULL)
+		request->client.ops->release(&request->client);
+	request->client.ops = NULL;
+}
+
+void answer_fault(struct worker *worker, const struct client *client, const struct query_view *view,
+		  unsigned rcode)
+{
+	const struct reply_error error = { .rcode = rcode, .ede = EDE_NONE };
+	size_t len = reply_error(worker->out, sizeof(worker->out), view, &error,
+				 worker->plan->conf->edns_size);
+
+	if (len > 0)
+		client->ops->send(client, worker->out, len);
+}

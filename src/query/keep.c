@@ -1,0 +1,211 @@
+#include "query/keep.h"
+
+#include "cache/lifetime.h"
+#include "request_internal.h"
+#include "wire/option.h"
+
+/* A cache section's bound below this default also changes the TTLs that clients see; at the default it
+ * only bounds the lifetime, so that what upstream said goes out as it is. */
+#define TTL_SHOWN_AS_IS 86400u
+
+bool keep_is_shared(const struct request *request)
+{
+	const struct query_view *view = &request->view;
+
+	if (view->is_opaque || view->has_private_option)
+		return false;
+	if (view->has_ecs && !request->plan->conf->strip_ecs)
+		return false;
+	switch (view->type) {
+	case TYPE_AXFR:
+	case TYPE_MAILA:
+	case TYPE_MAILB:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* An entry got without AD or DO does not know whether its data is authentic (RFC 6840 section 5.7). */
+static bool knows_enough(const struct request *request, const struct cache_note *note)
+{
+	return note->knows_ad || (request->view.flags & FLAG_AD) == 0;
+}
+
+enum found keep_find(struct request *request, struct cache_hit *ret_hit)
+{
+	struct worker *worker = request->worker;
+	const bool stale_ok = request->decision.stale_s > 0;
+
+	if (!cache_find(worker->cache, &request->key, stale_ok, worker->found,
+			sizeof(worker->found), ret_hit))
+		return FOUND_NOTHING;
+	const struct cache_note *note = &ret_hit->note;
+	if (note->route != request->decision.route || !knows_enough(request, note))
+		return FOUND_NOTHING;
+	if (note->plan_id != request->plan->id)
+		cache_confirm(worker->cache, &request->key, note->route, request->plan->id);
+	if (!ret_hit->is_stale)
+		return FOUND_FRESH;
+	return ret_hit->is_failing ? FOUND_FAILING : FOUND_STALE;
+}
+
+static struct cache_note note_for(const struct request *request, enum cache_kind kind,
+				  uint8_t opt_rcode)
+{
+	return (struct cache_note){
+		.kind = kind,
+		.verdict = (uint8_t)request->verdict,
+		.knows_ad = request->view.wants_dnssec || (request->view.flags & FLAG_AD) != 0,
+		.opt_rcode = opt_rcode,
+		.route = request->decision.route,
+		.plan_id = request->plan->id,
+	};
+}
+
+static bool is_negative(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_ANSWERED:
+		return false;
+	case VERDICT_NODATA:
+	case VERDICT_NXDOMAIN:
+	case VERDICT_DANGLING:
+	case VERDICT_DANGLING_NXDOMAIN:
+	case VERDICT_BARE:
+	case VERDICT_FAILED:
+		return true;
+	}
+	UNREACHABLE();
+}
+
+/* Takes the OPT record of the hop behind us off; what of it concerns the client stays as options. An
+ * opaque reply is signed as it is. */
+static void take_opt_off(struct request *request, struct reply_source *ret_source)
+{
+	struct worker *worker = request->worker;
+	struct exchange_result *result = request->result;
+	struct message_facts *facts = &result->facts;
+
+	*ret_source = (struct reply_source){ .wire = result->wire, .wire_len = facts->wire_len };
+	if (request->view.is_opaque || !facts->has_opt)
+		return;
+	ret_source->opt_rcode = facts->opt_rcode;
+	ret_source->options = worker->options;
+	ret_source->options_len = option_relay(result->wire + facts->options_at,
+					       facts->options_len, !request->is_shared,
+					       worker->options, sizeof(worker->options));
+	ret_source->wire_len = message_cut_opt(result->wire, facts);
+}
+
+void keep_reply(struct request *request, struct reply_source *ret_source)
+{
+	struct exchange_result *result = request->result;
+	const struct decision *decision = &request->decision;
+	const bool negative = is_negative(request->verdict);
+	const struct lifetime_limits limits = {
+		.ttl_min = decision->ttl_min,
+		.ttl_max = decision->ttl_max,
+		.negative_ttl_max = request->plan->conf->negative_ttl_max,
+	};
+
+	take_opt_off(request, ret_source);
+	if (result->quality == MESSAGE_OK && !request->view.is_opaque &&
+	    (decision->ttl_min > 0 || decision->ttl_max < TTL_SHOWN_AS_IS))
+		message_clamp_ttls(result->wire, ret_source->wire_len,
+				   negative ? 0 : decision->ttl_min, decision->ttl_max);
+	if (!request->is_cached || result->quality != MESSAGE_OK)
+		return;
+	const struct cache_item item = {
+		.wire = ret_source->wire,
+		.wire_len = ret_source->wire_len,
+		.options = ret_source->options,
+		.options_len = ret_source->options_len,
+		.lifetime_s = lifetime_of(&result->facts, negative, &limits),
+		.stale_s = decision->stale_s,
+		.note = note_for(request, negative ? CACHE_NEGATIVE : CACHE_POSITIVE,
+				 ret_source->opt_rcode),
+	};
+	cache_store(request->worker->cache, &request->key, &item);
+}
+
+bool keep_stale_may_stand_in(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+
+	if (!request->has_stale)
+		return false;
+	return result == NULL || result->outcome != EXCHANGE_REPLIED ||
+	       message_rcode(&result->facts) == RCODE_SERVFAIL;
+}
+
+/* SERVFAIL of our own as a message that can be stored and sent to many: no OPT in it. */
+static void make_servfail(struct request *request, struct reply_source *ret_source)
+{
+	struct worker *worker = request->worker;
+	const struct exchange_result *result = request->result;
+	const enum ede ede = result != NULL && result->outcome == EXCHANGE_TIMED_OUT
+				     ? EDE_NO_REACHABLE
+				     : EDE_NETWORK;
+	const struct reply_error error = { .rcode = RCODE_SERVFAIL, .ede = EDE_NONE };
+	struct query_view plain = request->view;
+
+	plain.has_edns = false;
+	stats_add(&worker->stats, STAT_SERVFAILS, 1);
+	*ret_source = (struct reply_source){
+		.wire = worker->found,
+		.wire_len = reply_error(worker->found, MESSAGE_MAX_LEN, &plain, &error, 0),
+		.options = worker->options,
+		.options_len = reply_put_ede(worker->options, sizeof(worker->options), ede, NULL),
+	};
+}
+
+static void log_failure(struct request *request)
+{
+	const struct exchange_result *result = request->result;
+	const struct conf *conf = request->plan->conf;
+	const int group = request->asked_on_failure ? request->decision.on_failure
+						    : request->decision.group;
+	struct name_text name;
+	struct type_text type, rcode;
+	const char *what = "no server could be reached";
+
+	if (!log_is_on(LEVEL_WARNING) ||
+	    !log_limit_allows(&request->worker->failures_logged, request->worker->clock->now_us, 1))
+		return;
+	if (result != NULL && result->outcome == EXCHANGE_REPLIED)
+		what = type_rcode_to_text(message_rcode(&result->facts), &rcode);
+	else if (result != NULL && result->outcome == EXCHANGE_TIMED_OUT)
+		what = "no server answered in time";
+	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s", conf->groups[group].name,
+		  name_to_text(request->view.name, &name),
+		  type_to_text(request->view.type, &type), what,
+		  keep_stale_may_stand_in(request) ? "the last good answer stands in" :
+						     "the client is told so");
+}
+
+void keep_failure(struct request *request, struct reply_source *ret_source)
+{
+	struct worker *worker = request->worker;
+	const struct exchange_result *result = request->result;
+
+	log_failure(request);
+	if (result != NULL && result->outcome == EXCHANGE_REPLIED)
+		take_opt_off(request, ret_source);
+	else
+		make_servfail(request, ret_source);
+	if (!request->is_cached)
+		return;
+	const uint32_t failures = cache_failures(worker->cache, &request->key);
+	if (request->has_stale && !keep_stale_may_stand_in(request))
+		cache_drop(worker->cache, &request->key);
+	const struct cache_item item = {
+		.wire = ret_source->wire,
+		.wire_len = ret_source->wire_len,
+		.options = ret_source->options,
+		.options_len = ret_source->options_len,
+		.lifetime_s = lifetime_of_failure(failures),
+		.note = note_for(request, CACHE_FAILURE, ret_source->opt_rcode),
+	};
+	cache_store(worker->cache, &request->key, &item);
+}

@@ -1,0 +1,149 @@
+#include "query/request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "query/answer.h"
+#include "query/flight.h"
+#include "query/steps.h"
+#include "request_internal.h"
+
+/* The packet is the listener's; what the request needs of it moves into its arena, and the view with
+ * it. An opaque query travels whole, any other only needs its question and its options. */
+static int keep_view(struct request *request, const struct query_view *view)
+{
+	uint8_t *copy = arena_dup(&request->arena, view->wire, view->wire_len);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	request->view = *view;
+	request->view.wire = copy;
+	request->view.name = copy + (view->name - view->wire);
+	if (view->options_len > 0)
+		request->view.options = copy + (view->options - view->wire);
+	return 0;
+}
+
+/* Nobody can be answered from here on but those whose stale answer was waiting for this. */
+static void on_stale_wait_over(void *ctx)
+{
+	struct request *request = ctx;
+
+	if (!answer_stale(request))
+		return;
+	if (request->leader != NULL)
+		request_free(request);
+	else
+		answer_forget_client(request);
+}
+
+static struct request *request_new(struct worker *worker, const struct client *client,
+				   const struct query_view *view)
+{
+	struct request *request = slab_take(worker->requests);
+
+	if (request == NULL)
+		return NULL;
+	memset(request, 0, offsetof(struct request, scratch));
+	request->worker = worker;
+	arena_init(&request->arena, request->scratch, sizeof(request->scratch));
+	if (keep_view(request, view) != 0) {
+		arena_done(&request->arena);
+		slab_give(worker->requests, request);
+		return NULL;
+	}
+	request->plan = plan_ref(worker->plan);
+	request->client = *client;
+	client->ops->hold(client);
+	request->deadline_us = worker->clock->now_us + REQUEST_DEADLINE_US;
+	timer_init(&request->stale_timer, on_stale_wait_over, request);
+	return request;
+}
+
+void request_start(struct worker *worker, const struct client *client,
+		   const struct query_view *view)
+{
+	struct request *request = request_new(worker, client, view);
+
+	if (request == NULL) {
+		stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
+		answer_fault(worker, client, view, RCODE_SERVFAIL);
+		return;
+	}
+	steps_run(request, STEP_POLICY);
+}
+
+bool request_wait(struct request *request)
+{
+	struct worker *worker = request->worker;
+
+	if (request->is_waiting)
+		return true;
+	if (worker->waiting >= worker->max_waiting)
+		return false;
+	request->is_waiting = true;
+	worker->waiting++;
+	request->prev_waiting = NULL;
+	request->next_waiting = worker->first_waiting;
+	if (worker->first_waiting != NULL)
+		worker->first_waiting->prev_waiting = request;
+	worker->first_waiting = request;
+	return true;
+}
+
+static void stop_waiting(struct request *request)
+{
+	if (!request->is_waiting)
+		return;
+	request->is_waiting = false;
+	request->worker->waiting--;
+	if (request->prev_waiting != NULL)
+		request->prev_waiting->next_waiting = request->next_waiting;
+	else
+		request->worker->first_waiting = request->next_waiting;
+	if (request->next_waiting != NULL)
+		request->next_waiting->prev_waiting = request->prev_waiting;
+}
+
+/* A leader may be ended with others behind it (the worker is being freed): they go too. */
+void request_free(struct request *request)
+{
+	struct worker *worker = request->worker;
+
+	timer_stop(worker->timers, &request->stale_timer);
+	if (request->exchange != NULL)
+		exchange_cancel(request->exchange);
+	for (struct request *follower; (follower = flight_next_follower(request)) != NULL;)
+		request_free(follower);
+	flight_leave(worker->flight, request);
+	stop_waiting(request);
+	answer_forget_client(request);
+	arena_done(&request->arena);
+	plan_unref(request->plan);
+	slab_give(worker->requests, request);
+}
+
+static void on_result(void *ctx, struct exchange_result *result)
+{
+	struct request *request = ctx;
+
+	request->exchange = NULL;
+	request->result = result;
+	steps_run(request, STEP_CLASSIFY);
+}
+
+int request_ask(struct request *request, int group)
+{
+	const struct conf *conf = request->plan->conf;
+	const struct exchange_ask ask = {
+		.view = &request->view,
+		.pool = request->plan->pools[group],
+		.via_stream = request->client.is_stream,
+		.edns_size = conf->edns_size,
+		.strip_ecs = conf->strip_ecs,
+		.deadline_us = request->deadline_us,
+	};
+
+	return exchange_start(request->worker->upstream, &ask, on_result, request,
+			      &request->exchange);
+}

@@ -1,0 +1,74 @@
+/* request_internal.h: what the modules of query/ share: the worker and a request.
+ *
+ * A request is one client's question on its way through steps.c. Of those who ask the same at the
+ * same time one leads and the others follow it: the question goes upstream once, its answer is
+ * classified and stored once, and everyone gets a reply of their own. */
+#pragma once
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/cache.h"
+#include "net/client.h"
+#include "net/timer.h"
+#include "policy/classify.h"
+#include "policy/policy.h"
+#include "query/plan.h"
+#include "query/worker.h"
+#include "upstream/exchange.h"
+#include "wire/reply.h"
+
+/* D12: the latest moment for an answer, below the 5 s after which stub resolvers give up. */
+#define REQUEST_DEADLINE_US (4500u * USEC_PER_MSEC)
+
+struct flight;
+
+struct worker {
+	struct loop *loop;
+	const struct clock *clock;
+	struct timers *timers;
+	struct plan *plan;
+	struct cache *cache;
+	struct upstream *upstream;
+	struct slab *requests;
+	struct flight *flight;
+	struct request *first_waiting; /* all that wait for upstream, leaders and followers */
+	uint32_t waiting, max_waiting;
+	bool is_closed;
+	struct stats stats;
+	struct log_limit failures_logged;
+	/* Where a reply comes from and where it is written: never both needed by two requests at once. */
+	uint8_t found[MESSAGE_MAX_LEN + 256];
+	uint8_t out[MESSAGE_MAX_LEN];
+	uint8_t options[255]; /* EDNS options of the reply at hand */
+};
+
+struct request {
+	struct worker *worker;
+	struct plan *plan;
+	struct client client;
+	bool is_answered;	/* nobody waits for it any more; it only fills the cache */
+	struct query_view view; /* over a copy of the packet in the arena */
+	struct decision decision;
+	struct cache_key key;
+	bool is_shared;	 /* others who ask the same may have the same answer */
+	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there */
+	bool has_stale;	 /* the cache holds an answer that may be shown when upstream fails */
+	bool is_waiting; /* in the worker's list and count */
+	struct request *next_waiting, *prev_waiting;
+	bool asked_on_failure;
+	uint64_t deadline_us;
+	struct exchange *exchange;
+	struct exchange_result *result; /* while step_classify and step_respond look at it */
+	struct timer stale_timer;
+
+	enum verdict verdict; /* of the result */
+
+	/* Followers hang off their leader, doubly linked; a leader is in the flight table. */
+	struct request *leader, *followers, *next_follower, *prev_follower;
+	struct request *next_in_flight;
+	uint64_t flight_hash;
+	bool leads;
+
+	struct arena arena;
+	uint8_t scratch[512];
+};

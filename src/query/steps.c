@@ -1,0 +1,217 @@
+/* The path of a query: policy, cache, forward, classify, respond.
+ *
+ *   policy    what the rules say of this name: forward it, answer it here, refuse it, drop it
+ *   cache     the answer is known: send it. Known but past its time: remember that it is there
+ *   forward   somebody asks the same already: follow them. Else ask the servers of the rule's group
+ *   classify  is it an answer, and of what shape? A failure: ask the on_failure group, once
+ *   respond   keep it, and give it to whoever waits; of a failure, the last good answer where there
+ *             is one, else what the servers said, else SERVFAIL
+ *
+ * A step returns a later step, STEP_WAIT or STEP_DONE; the one way back is forward_again(). */
+#include "query/steps.h"
+
+#include <assert.h>
+
+#include "query/answer.h"
+#include "query/flight.h"
+#include "query/keep.h"
+#include "query/request.h"
+#include "request_internal.h"
+
+static enum step answer_locally(struct request *request)
+{
+	struct worker *worker = request->worker;
+	size_t len = 0;
+
+	stats_add(&worker->stats, STAT_LOCAL_ANSWERS, 1);
+	if (policy_answer(request->plan->policy, &request->decision, &request->view, worker->found,
+			  MESSAGE_MAX_LEN, &len) != 0) {
+		answer_error(request, RCODE_SERVFAIL, EDE_OTHER, "the local answer was too large");
+		return STEP_DONE;
+	}
+	const struct reply_source source = { .wire = worker->found, .wire_len = len };
+	answer_send(request, &source);
+	return STEP_DONE;
+}
+
+static enum step refuse(struct request *request, const char *why)
+{
+	stats_add(&request->worker->stats, STAT_REFUSED, 1);
+	answer_error(request, RCODE_REFUSED, EDE_PROHIBITED, why);
+	return STEP_DONE;
+}
+
+static enum step step_policy(struct request *request)
+{
+	const struct query_view *view = &request->view;
+	struct decision *decision = &request->decision;
+
+	policy_judge(request->plan->policy, view, &request->client.from, decision);
+	switch (decision->action) {
+	case ZONE_FORWARD:
+		if (view->type == TYPE_AXFR && !request->client.is_stream)
+			return refuse(request, "zone transfers need TCP");
+		request->is_shared = keep_is_shared(request);
+		request->is_cached = request->is_shared && !decision->no_cache;
+		cache_key_init(&request->key, view, decision->view);
+		return STEP_CACHE;
+	case ZONE_ANSWER:
+	case ZONE_NXDOMAIN:
+	case ZONE_NODATA:
+		return answer_locally(request);
+	case ZONE_REFUSE:
+		return refuse(request, "refused by a rule");
+	case ZONE_DROP:
+		stats_add(&request->worker->stats, STAT_REFUSED, 1);
+		answer_drop(request);
+		return STEP_DONE;
+	}
+	UNREACHABLE();
+}
+
+static enum step step_cache(struct request *request)
+{
+	struct stats *stats = &request->worker->stats;
+	struct cache_hit hit;
+
+	if (!request->is_cached)
+		return STEP_FORWARD;
+	switch (keep_find(request, &hit)) {
+	case FOUND_FRESH:
+		stats_add(stats, STAT_CACHE_HITS, 1);
+		answer_found(request, &hit);
+		return STEP_DONE;
+	case FOUND_FAILING: /* RFC 8767 section 5: upstream failed a moment ago, so don't ask */
+		if (answer_stale(request))
+			return STEP_DONE;
+		break;
+	case FOUND_STALE:
+		request->has_stale = true;
+		break;
+	case FOUND_NOTHING:
+		break;
+	}
+	stats_add(stats, STAT_CACHE_MISSES, 1);
+	return STEP_FORWARD;
+}
+
+static enum step step_forward(struct request *request)
+{
+	struct worker *worker = request->worker;
+
+	if (!request_wait(request)) {
+		stats_add(&worker->stats, STAT_LIMIT_INFLIGHT, 1);
+		if (!request->has_stale || !answer_stale(request))
+			answer_error(request, RCODE_SERVFAIL, EDE_OTHER,
+				     "too many questions in flight");
+		return STEP_DONE;
+	}
+	if (request->has_stale)
+		timer_start(worker->timers, &request->stale_timer,
+			    (uint64_t)request->plan->conf->stale_wait_ms * USEC_PER_MSEC);
+	if (request->is_shared && flight_join(worker->flight, request) != NULL) {
+		stats_add(&worker->stats, STAT_COALESCED, 1);
+		return STEP_WAIT;
+	}
+	if (request_ask(request, request->decision.group) == 0)
+		return STEP_WAIT;
+	stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
+	answer_error(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
+	return STEP_DONE;
+}
+
+/* The one way back: the rule's group has failed and the rule names another one to ask. */
+static bool forward_again(struct request *request)
+{
+	if (request->decision.on_failure == CONF_GROUP_NONE || request->asked_on_failure)
+		return false;
+	request->asked_on_failure = true;
+	request->result = NULL;
+	return request_ask(request, request->decision.on_failure) == 0;
+}
+
+static bool is_failure(const struct exchange_result *result)
+{
+	if (result->outcome != EXCHANGE_REPLIED)
+		return true;
+	switch (message_rcode(&result->facts)) {
+	case RCODE_NOERROR:
+	case RCODE_NXDOMAIN:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static enum step step_classify(struct request *request)
+{
+	const struct exchange_result *result = request->result;
+
+	if (is_failure(result)) {
+		request->verdict = VERDICT_FAILED;
+		if (forward_again(request))
+			return STEP_WAIT;
+		return STEP_RESPOND;
+	}
+	request->verdict = classify_reply(result->wire, &result->facts);
+	stats_add(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict, 1);
+	return STEP_RESPOND;
+}
+
+/* To the one who asked and to all who followed, each in their own way. */
+static void send_to_all(struct request *request, const struct reply_source *source)
+{
+	struct request *follower;
+
+	answer_send(request, source);
+	while ((follower = flight_next_follower(request)) != NULL) {
+		answer_send(follower, source);
+		request_free(follower);
+	}
+}
+
+static bool send_stale_to_all(struct request *request)
+{
+	struct request *follower;
+
+	if (!answer_stale(request))
+		return false;
+	while ((follower = flight_next_follower(request)) != NULL) {
+		answer_stale(follower);
+		request_free(follower);
+	}
+	return true;
+}
+
+static enum step step_respond(struct request *request)
+{
+	struct reply_source source;
+
+	if (request->verdict == VERDICT_FAILED) {
+		keep_failure(request, &source);
+		if (!keep_stale_may_stand_in(request) || !send_stale_to_all(request))
+			send_to_all(request, &source);
+		return STEP_DONE;
+	}
+	keep_reply(request, &source);
+	send_to_all(request, &source);
+	return STEP_DONE;
+}
+
+static enum step (*const steps[STEP_COUNT])(struct request *) = {
+	[STEP_POLICY] = step_policy,	 [STEP_CACHE] = step_cache,
+	[STEP_FORWARD] = step_forward,	 [STEP_CLASSIFY] = step_classify,
+	[STEP_RESPOND] = step_respond,
+};
+
+void steps_run(struct request *request, enum step step)
+{
+	while (step < STEP_COUNT) {
+		enum step next = steps[step](request);
+
+		assert(next > step);
+		step = next;
+	}
+	if (step == STEP_DONE)
+		request_free(request);
+}
