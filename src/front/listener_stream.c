@@ -1,0 +1,364 @@
+#include "front/listener_stream.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "net/stream.h"
+
+/* Reading pauses while this much waits to be taken by the client, or this many of its questions wait
+ * for us: who does not read is not worked for (bytes stay below STREAM_QUEUE_MAX). */
+#define QUEUE_PAUSE 65536u
+#define QUESTIONS_PAUSE 1000u
+#define LINGER_US (2u * USEC_PER_SEC)
+
+struct listener_stream_table {
+	struct loop *loop;
+	struct worker *worker;
+	/* In the order of their last sign of life, longest ago first. */
+	struct connection *oldest, *newest;
+	uint32_t count;
+};
+
+struct listener_stream {
+	struct listener_stream_table *table;
+	struct stream_listener *socket;
+};
+
+/* Lives until its stream is gone and no request holds it. */
+struct connection {
+	struct listener_stream_table *table;
+	struct connection *older, *newer;
+	struct stream *stream; /* NULL once closed */
+	struct addr from, local;
+	struct timer quiet;	   /* nothing has happened for limits.tcp_idle */
+	uint32_t holders;	   /* requests that still hold it */
+	uint64_t taken;		   /* bytes given to the stream since the start */
+	uint64_t left_at_look;	   /* of those, gone to the client when it was last quiet */
+	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
+};
+
+static void unlink_connection(struct connection *connection)
+{
+	struct listener_stream_table *table = connection->table;
+
+	*(connection->older != NULL ? &connection->older->newer : &table->oldest) =
+		connection->newer;
+	*(connection->newer != NULL ? &connection->newer->older : &table->newest) =
+		connection->older;
+	table->count--;
+}
+
+static void link_newest(struct connection *connection)
+{
+	struct listener_stream_table *table = connection->table;
+
+	connection->newer = NULL;
+	connection->older = table->newest;
+	*(table->newest != NULL ? &table->newest->newer : &table->oldest) = connection;
+	table->newest = connection;
+	table->count++;
+}
+
+static uint64_t idle_us(const struct listener_stream_table *table)
+{
+	return (uint64_t)worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC;
+}
+
+static void note_life(struct connection *connection)
+{
+	struct listener_stream_table *table = connection->table;
+
+	unlink_connection(connection);
+	link_newest(connection);
+	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
+}
+
+static void free_if_unused(struct connection *connection)
+{
+	if (connection->stream == NULL && connection->holders == 0)
+		mem_free(connection);
+}
+
+static void connection_close(struct connection *connection, bool at_once)
+{
+	struct stream *stream = connection->stream;
+
+	if (stream == NULL)
+		return;
+	timer_stop(loop_timers(connection->table->loop), &connection->quiet);
+	unlink_connection(connection);
+	connection->stream = NULL;
+	if (at_once)
+		stream_free(stream);
+	else
+		stream_finish(stream, LINGER_US);
+	free_if_unused(connection);
+}
+
+static void set_reading(struct connection *connection)
+{
+	bool pause = stream_queued(connection->stream) >= QUEUE_PAUSE ||
+		     connection->holders >= QUESTIONS_PAUSE;
+
+	if (pause != connection->is_paused) {
+		connection->is_paused = pause;
+		stream_set_reading(connection->stream, !pause);
+	}
+}
+
+/* --- what a request may do with its client --- */
+
+static void client_send(const struct client *client, const uint8_t *wire, size_t wire_len)
+{
+	struct connection *connection = client->listener;
+
+	if (connection->stream == NULL)
+		return;
+	if (stream_send(connection->stream, wire, wire_len) != 0) {
+		connection_close(connection, true);
+		return;
+	}
+	connection->taken += wire_len + 2;
+	note_life(connection);
+	set_reading(connection);
+}
+
+static void client_drop(const struct client *client)
+{
+	connection_close(client->listener, true);
+}
+
+static void client_hold(const struct client *client)
+{
+	struct connection *connection = client->listener;
+
+	connection->holders++;
+}
+
+static void client_release(const struct client *client)
+{
+	struct connection *connection = client->listener;
+
+	connection->holders--;
+	if (connection->stream == NULL)
+		free_if_unused(connection);
+	else if (connection->has_ended && connection->holders == 0)
+		connection_close(connection, false);
+	else
+		set_reading(connection);
+}
+
+static const struct client_ops client_ops = {
+	.send = client_send,
+	.drop = client_drop,
+	.hold = client_hold,
+	.release = client_release,
+};
+
+/* --- what the stream tells --- */
+
+static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
+{
+	struct connection *connection = ctx;
+	struct worker *worker = connection->table->worker;
+	const struct client client = { .ops = &client_ops,
+				       .listener = connection,
+				       .from = connection->from,
+				       .local = connection->local,
+				       .is_stream = true };
+
+	note_life(connection);
+	client_hold(&client); /* whatever the query leads to, the connection is there until the end */
+	switch (worker_admit(worker, &connection->from)) {
+	case ACCESS_ALLOW:
+		worker_take_query(worker, &client, wire, wire_len);
+		break;
+	case ACCESS_REFUSE:
+		worker_refuse_query(worker, &client, wire, wire_len);
+		break;
+	case ACCESS_DROP:
+		client_drop(&client);
+		break;
+	}
+	client_release(&client);
+}
+
+static void on_end(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	connection->has_ended = true;
+	if (connection->holders == 0)
+		connection_close(connection, false);
+}
+
+static void on_broken(void *ctx, int err)
+{
+	(void)err; /* clients come and go */
+	connection_close(ctx, true);
+}
+
+static void on_drained(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	note_life(connection);
+	set_reading(connection);
+}
+
+static const struct stream_events stream_events = {
+	.on_message = on_message,
+	.on_end = on_end,
+	.on_broken = on_broken,
+	.on_drained = on_drained,
+};
+
+/* --- limits --- */
+
+/* How much longer it may stay quiet; 0 is the end. A connection that waits for our answer is not idle.
+ * A message may take limits.tcp_idle from its first byte, however its bytes are spread; and so long a
+ * client may take none of what waits for it. */
+static uint64_t patience_us(struct connection *connection)
+{
+	const uint64_t idle = idle_us(connection->table);
+	const uint64_t now_us = loop_clock(connection->table->loop)->now_us;
+	const size_t queued = stream_queued(connection->stream);
+	const uint64_t left = connection->taken - queued;
+	const uint64_t since_us = stream_partial_since(connection->stream);
+	const bool is_taking = left != connection->left_at_look;
+
+	connection->left_at_look = left;
+	if (queued > 0)
+		return is_taking ? idle : 0;
+	if (since_us != 0)
+		return since_us + idle > now_us ? since_us + idle - now_us : 0;
+	return connection->holders > 0 ? idle : 0;
+}
+
+static void on_quiet(void *ctx)
+{
+	struct connection *connection = ctx;
+	const uint64_t longer_us = patience_us(connection);
+
+	if (longer_us == 0)
+		connection_close(connection, true);
+	else
+		timer_start(loop_timers(connection->table->loop), &connection->quiet, longer_us);
+}
+
+static uint32_t count_from(const struct listener_stream_table *table, const struct addr *from)
+{
+	uint32_t count = 0;
+
+	for (const struct connection *c = table->oldest; c != NULL; c = c->newer)
+		count += addr_same_host(&c->from, from);
+	return count;
+}
+
+/* At the limit the one that has been idle longest makes room; one that waits for an answer never. */
+static bool make_room(struct listener_stream_table *table)
+{
+	for (struct connection *c = table->oldest; c != NULL; c = c->newer) {
+		if (c->holders > 0 || stream_queued(c->stream) > 0)
+			continue;
+		connection_close(c, true);
+		return true;
+	}
+	return false;
+}
+
+static bool has_room(struct listener_stream_table *table, const struct addr *from)
+{
+	const struct conf *conf = worker_plan(table->worker)->conf;
+	struct stats *stats = worker_stats(table->worker);
+
+	if (count_from(table, from) >= conf->tcp_clients_per_address) {
+		stats_add(stats, STAT_LIMIT_TCP_PER_ADDRESS, 1);
+		return false;
+	}
+	if (table->count < conf->tcp_clients)
+		return true;
+	stats_add(stats, STAT_LIMIT_TCP_CLIENTS, 1);
+	return make_room(table);
+}
+
+static void on_accept(void *ctx, struct stream *stream)
+{
+	struct listener_stream *listener = ctx;
+	struct listener_stream_table *table = listener->table;
+	const struct addr from = stream_peer(stream);
+	struct connection *connection = NULL;
+
+	if (has_room(table, &from))
+		connection = mem_zalloc(sizeof(*connection));
+	if (connection == NULL) {
+		stream_free(stream);
+		return;
+	}
+	connection->table = table;
+	connection->stream = stream;
+	connection->from = from;
+	connection->local = stream_local(stream);
+	link_newest(connection);
+	timer_init(&connection->quiet, on_quiet, connection);
+	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
+	stream_attach(stream, &stream_events, connection);
+}
+
+/* --- coming and going --- */
+
+struct listener_stream_table *listener_stream_table_new(struct loop *loop, struct worker *worker)
+{
+	struct listener_stream_table *table = mem_zalloc(sizeof(*table));
+
+	if (table == NULL)
+		return NULL;
+	table->loop = loop;
+	table->worker = worker;
+	return table;
+}
+
+void listener_stream_table_free(struct listener_stream_table *table)
+{
+	if (table == NULL)
+		return;
+	while (table->oldest != NULL)
+		connection_close(table->oldest, true);
+	mem_free(table);
+}
+
+uint32_t listener_stream_connections(const struct listener_stream_table *table)
+{
+	return table->count;
+}
+
+int listener_stream_new(struct listener_stream_table *table, const struct addr *bind_to,
+			struct listener_stream **ret_listener)
+{
+	struct listener_stream *listener = mem_zalloc(sizeof(*listener));
+
+	if (listener == NULL)
+		return -ENOMEM;
+	listener->table = table;
+	int err = stream_listener_new(table->loop, bind_to, on_accept, listener,
+				      &listener->socket);
+	if (err != 0) {
+		mem_free(listener);
+		return err;
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+void listener_stream_free(struct listener_stream *listener)
+{
+	if (listener == NULL)
+		return;
+	stream_listener_free(listener->socket);
+	mem_free(listener);
+}
+
+struct addr listener_stream_local(const struct listener_stream *listener)
+{
+	return stream_listener_local(listener->socket);
+}
