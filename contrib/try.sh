@@ -1,0 +1,22 @@
+#!/bin/sh
+# Starts courierdns on loopback with the built-in default, in the foreground, and says what to try.
+# Usage: PORT=5300 try.sh BINARY
+set -eu
+
+binary=$1
+port=${PORT:-5300}
+
+cat <<TEXT
+
+courierdns starts on 127.0.0.1 port $port and asks the name servers of /etc/resolv.conf. In another
+terminal, try:
+
+  dig @127.0.0.1 -p $port courier.push.apple.com         the alias: NOERROR, a CNAME, a SOA
+  dig @127.0.0.1 -p $port courier.push.apple.com         again: from the cache, counted down
+  dig @127.0.0.1 -p $port +tcp 17-courier.push.apple.com what a device asks next
+  $binary explain courier.push.apple.com -c etc/courierdns.conf
+
+Ctrl-C ends it. PORT=5301 make run takes another port.
+
+TEXT
+exec "$binary" run -l "127.0.0.1@$port"

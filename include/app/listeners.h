@@ -1,0 +1,20 @@
+/* app/listeners.h: every `listen` entry's sockets, opened together. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "query/worker.h"
+
+struct listeners;
+
+/** Opens what the worker's plan lists. The first that fails is logged, with who holds a taken port, and
+ * its error returned; but where `is_default` an IPv6 address the machine lacks is left out. */
+MUST_CHECK int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
+			      struct listeners **ret_listeners);
+/** No new connections; those there are and the UDP sockets stay for what is in flight. */
+void listeners_stop_accepting(struct listeners *listeners);
+/** After the worker. NULL is fine. */
+void listeners_free(struct listeners *listeners);
+uint32_t listeners_connections(const struct listeners *listeners);

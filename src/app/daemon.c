@@ -1,0 +1,229 @@
+#include "app/daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "app/exit_code.h"
+#include "app/listeners.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "conf/resolv_conf.h"
+#include "query/worker.h"
+
+/* At the end, what is in flight may still be answered for so long. */
+#define FINISH_US (2u * USEC_PER_SEC)
+#define FINISH_LOOK_US (20u * USEC_PER_MSEC)
+
+struct daemon {
+	const struct settings *settings;
+	struct hash_key route_key; /* the same for every plan, so that routes can be compared */
+	struct loop *loop;
+	struct worker *worker;
+	struct listeners *listeners;
+	struct timer finish;
+	uint64_t finish_by_us;
+	bool is_finishing;
+};
+
+static void use_resolv_conf(struct conf *conf)
+{
+	size_t count = 0;
+	int err = settings_use_resolv_conf(conf, &count);
+
+	if (err != 0)
+		LOG(LEVEL_WARNING, "%s: %s; only local zones are answered", RESOLV_CONF_PATH,
+		    err_text(err));
+	else if (count == 0)
+		LOG(LEVEL_WARNING,
+		    "%s: no name server in it that is not this one; only local zones are answered",
+		    RESOLV_CONF_PATH);
+}
+
+static int load_plan(struct daemon *daemon, struct plan **ret_plan)
+{
+	struct complaints *complaints = complaint_new();
+	struct conf *conf = NULL;
+
+	if (complaints == NULL)
+		return -ENOMEM;
+	int err = settings_load(daemon->settings, complaints, &conf);
+	if (err == 0) {
+		if (daemon->settings->is_verbose)
+			conf->log_level = LEVEL_DEBUG;
+		use_resolv_conf(conf);
+		err = plan_new(conf, &daemon->route_key, complaints, ret_plan);
+	}
+	for (size_t i = 0; i < complaint_kept(complaints); i++)
+		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
+	complaint_free(complaints);
+	return err;
+}
+
+static void log_ready(const struct conf *conf)
+{
+	struct addr_text addr;
+
+	for (size_t i = 0; i < conf->listen_count; i++)
+		LOG(LEVEL_INFO, "listening on %s%s%s", addr_to_text(&conf->listen[i].addr, &addr),
+		    conf->listen[i].udp ? " udp" : "", conf->listen[i].tcp ? " tcp" : "");
+	for (size_t i = 0; i < conf->groups[0].server_count; i++)
+		LOG(LEVEL_INFO, "group default: server %s",
+		    addr_to_text(&conf->groups[0].servers[i], &addr));
+	LOG(LEVEL_NOTICE, "courierdns %s is ready", COURIERDNS_VERSION);
+}
+
+/* --- signals --- */
+
+static bool needs_restart(const struct conf *now, const struct conf *next)
+{
+	if (now->cache_size != next->cache_size || now->inflight != next->inflight ||
+	    now->listen_count != next->listen_count)
+		return true;
+	for (size_t i = 0; i < now->listen_count; i++) {
+		const struct conf_listen *a = &now->listen[i], *b = &next->listen[i];
+
+		if (!addr_equal(&a->addr, &b->addr) || a->udp != b->udp || a->tcp != b->tcp)
+			return true;
+	}
+	return false;
+}
+
+static void on_reload(void *ctx, int signal_number)
+{
+	struct daemon *daemon = ctx;
+	struct plan *plan = NULL;
+
+	(void)signal_number;
+	int err = load_plan(daemon, &plan);
+	if (err != 0) {
+		log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
+		return;
+	}
+	if (needs_restart(worker_plan(daemon->worker)->conf, plan->conf))
+		LOG(LEVEL_WARNING, "reload: changes of listen, cache.size and limits.inflight take "
+				   "effect at the next start");
+	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
+	worker_set_plan(daemon->worker, plan);
+	plan_unref(plan);
+	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
+}
+
+static void on_statistics(void *ctx, int signal_number)
+{
+	struct daemon *daemon = ctx;
+	const struct stats *stats = worker_stats(daemon->worker);
+	struct cache_report cache;
+
+	(void)signal_number;
+	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat), stats->count[stat]);
+	worker_cache_report(daemon->worker, &cache);
+	log_write(LEVEL_NOTICE, "cache_entries %" PRIu64, cache.entries);
+	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
+	log_write(LEVEL_NOTICE, "inflight %" PRIu32, worker_waiting(daemon->worker));
+	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
+}
+
+static void on_finish_look(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	if (worker_waiting(daemon->worker) == 0 ||
+	    loop_clock(daemon->loop)->now_us >= daemon->finish_by_us)
+		loop_stop(daemon->loop);
+	else
+		timer_start(loop_timers(daemon->loop), &daemon->finish, FINISH_LOOK_US);
+}
+
+static void on_end(void *ctx, int signal_number)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->is_finishing) { /* asked twice: at once */
+		loop_stop(daemon->loop);
+		return;
+	}
+	LOG(LEVEL_NOTICE, "%s: finishing", strsignal(signal_number));
+	daemon->is_finishing = true;
+	daemon->finish_by_us = loop_clock(daemon->loop)->now_us + FINISH_US;
+	listeners_stop_accepting(daemon->listeners);
+	worker_close(daemon->worker);
+	timer_start(loop_timers(daemon->loop), &daemon->finish, 0);
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	static const struct {
+		int number;
+		loop_signal_fn fn;
+	} signals[] = {
+		{ SIGTERM, on_end },
+		{ SIGINT, on_end },
+		{ SIGHUP, on_reload },
+		{ SIGUSR1, on_statistics },
+	};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		int err = loop_on_signal(daemon->loop, signals[i].number, signals[i].fn, daemon);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+/* --- the whole --- */
+
+/* Requests point to connections and sockets: they end first. */
+static void daemon_done(struct daemon *daemon)
+{
+	if (daemon->listeners != NULL)
+		listeners_stop_accepting(daemon->listeners);
+	worker_free(daemon->worker);
+	listeners_free(daemon->listeners);
+	if (daemon->loop != NULL)
+		timer_stop(loop_timers(daemon->loop), &daemon->finish);
+	loop_free(daemon->loop);
+}
+
+static int start(struct daemon *daemon)
+{
+	struct plan *plan = NULL;
+	int err = load_plan(daemon, &plan);
+
+	if (err != 0)
+		return err;
+	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
+	err = loop_new(&daemon->loop);
+	if (err == 0)
+		err = worker_new(daemon->loop, plan, &daemon->worker);
+	if (err == 0)
+		err = watch_signals(daemon);
+	if (err == 0)
+		err = listeners_open(daemon->loop, daemon->worker,
+				     settings_listens_by_default(daemon->settings),
+				     &daemon->listeners);
+	if (err == 0)
+		log_ready(plan->conf);
+	plan_unref(plan);
+	return err;
+}
+
+int daemon_run(const struct settings *settings)
+{
+	struct daemon daemon = { .settings = settings };
+
+	hash_key_draw(&daemon.route_key);
+	timer_init(&daemon.finish, on_finish_look, &daemon);
+	log_open(settings->is_verbose ? LEVEL_DEBUG : LEVEL_INFO, LOG_TO_STDERR);
+	int err = start(&daemon);
+	if (err == 0)
+		err = loop_run(daemon.loop);
+	if (err != 0)
+		log_write(LEVEL_ERROR, "courierdns ends: %s", err_text(err));
+	daemon_done(&daemon);
+	if (err == 0)
+		return EXIT_CODE_OK;
+	return err == ERR_CONF ? EXIT_CODE_CONF : EXIT_CODE_OS;
+}

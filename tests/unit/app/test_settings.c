@@ -1,0 +1,79 @@
+#include "app/settings.h"
+
+#include "unit.h"
+
+static struct conf *load(const struct settings *settings)
+{
+	struct complaints *complaints = unit_own(complaint_new(), complaint_free);
+	struct conf *conf = NULL;
+
+	assert_non_null(complaints);
+	assert_int_equal(settings_load(settings, complaints, &conf), 0);
+	return unit_own(conf, conf_free);
+}
+
+static void give(struct addr *list, size_t *count, const char *text)
+{
+	assert_int_equal(addr_parse(text, 53, &list[(*count)++]), 0);
+}
+
+static void addresses_alone_need_no_file(void **state)
+{
+	struct settings settings = { 0 };
+
+	(void)state;
+	give(settings.listen, &settings.listen_count, "127.0.0.1@5300");
+	give(settings.servers, &settings.server_count, "192.0.2.1");
+	give(settings.servers, &settings.server_count, "192.0.2.2@5353");
+	assert_null(settings_file(&settings));
+
+	const struct conf *conf = load(&settings);
+	assert_int_equal(conf->listen_count, 1);
+	assert_int_equal(conf->listen[0].addr.port, 5300);
+	assert_true(conf->listen[0].udp && conf->listen[0].tcp);
+	assert_string_equal(conf->groups[0].name, "default");
+	assert_int_equal(conf->groups[0].server_count, 2);
+	assert_true(addr_equal(&conf->groups[0].servers[1], &settings.servers[1]));
+}
+
+static void servers_alone_leave_the_default_listeners(void **state)
+{
+	struct settings settings = { 0 };
+
+	(void)state;
+	give(settings.servers, &settings.server_count, "192.0.2.1");
+	assert_true(settings_listens_by_default(&settings));
+	assert_int_equal(load(&settings)->listen_count, 2); /* 127.0.0.1 and ::1 */
+}
+
+static void a_named_file_is_the_file(void **state)
+{
+	struct settings settings = { .path = "some.conf" };
+
+	(void)state;
+	give(settings.listen, &settings.listen_count, "127.0.0.1@5300");
+	assert_string_equal(settings_file(&settings), "some.conf");
+	assert_false(settings_listens_by_default(&settings));
+}
+
+static void resolv_conf_leaves_given_servers_alone(void **state)
+{
+	struct settings settings = { 0 };
+	size_t count = 0;
+
+	(void)state;
+	give(settings.servers, &settings.server_count, "192.0.2.1");
+	struct conf *conf = load(&settings);
+	assert_int_equal(settings_use_resolv_conf(conf, &count), 0);
+	assert_int_equal(count, 1);
+	assert_true(addr_equal(&conf->groups[0].servers[0], &settings.servers[0]));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(addresses_alone_need_no_file),
+	cmocka_unit_test(servers_alone_leave_the_default_listeners),
+	cmocka_unit_test(a_named_file_is_the_file),
+	cmocka_unit_test(resolv_conf_leaves_given_servers_alone),
+};
+
+UNIT_MAIN(tests)
