@@ -33,6 +33,7 @@ static struct {
 	const struct CMUnitTest *test;
 	void *state;
 	bool is_set_up, was_starved;
+	bool mem_only;
 	uint64_t fail_at; /* 0 in a plain run */
 	struct {
 		const void *thing;
@@ -160,7 +161,7 @@ static bool is_counted(const void *caller)
 
 static bool must_fail(const void *caller)
 {
-	return is_counted(caller) && ++allocations == run.fail_at;
+	return !run.mem_only && is_counted(caller) && ++allocations == run.fail_at;
 }
 
 static void *watch(void *block, void *caller)
@@ -226,7 +227,7 @@ static void arm(void)
 {
 	if (cmocka_end == 0)
 		dl_iterate_phdr(find_cmocka, NULL);
-	mem_fail_nth(0);
+	mem_fail_nth(run.mem_only ? run.fail_at : 0);
 	memset(blocks, 0, sizeof(blocks));
 	blocks_used = 0;
 	allocations = 0;
@@ -240,7 +241,7 @@ static void disarm(void)
 
 bool unit_is_starved(void)
 {
-	return run.fail_at > 0 && allocations >= run.fail_at;
+	return run.fail_at > 0 && (run.mem_only ? mem_allocations() : allocations) >= run.fail_at;
 }
 
 static size_t report_leaks(void)
@@ -386,10 +387,11 @@ static bool survives_starvation(const struct CMUnitTest *test, uint64_t *progres
 	return survived;
 }
 
-int unit_main(const struct CMUnitTest *tests, size_t count, bool with_allocation_failures)
+int unit_main(const struct CMUnitTest *tests, size_t count, enum unit_failures failures)
 {
 	size_t failed = 0;
 
+	run.mem_only = failures == UNIT_FAIL_MEM;
 	for (size_t i = 0; i < CRASH_SIGNALS; i++)
 		sigaction(crash_signals[i], NULL, &crash_actions[i]);
 	uint64_t *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
@@ -398,7 +400,7 @@ int unit_main(const struct CMUnitTest *tests, size_t count, bool with_allocation
 		die("no memory");
 	for (size_t i = 0; i < count; i++) {
 		if (run_once(&tests[i], 0) != 0 ||
-		    (with_allocation_failures && !survives_starvation(&tests[i], progress)))
+		    (failures != UNIT_FAIL_NONE && !survives_starvation(&tests[i], progress)))
 			failed++;
 	}
 	munmap(progress, sizeof(*progress));

@@ -23,7 +23,9 @@
  *function: take it from unit_zalloc(), which never fails and needs no free;
  * - where a test cannot go on sensibly, `if (unit_is_starved()) return;`.
  *
- * UNIT_MAIN_PLAIN(tests) is for groups that allocation failures say nothing about. */
+ * UNIT_MAIN_MEM(tests) fails those through mem_* alone in every build, for what uses a library that
+ * does not survive more. UNIT_MAIN_PLAIN(tests) is for groups that allocation failures say nothing
+ * about. */
 #pragma once
 
 #include <setjmp.h>
@@ -34,18 +36,17 @@
 
 #include <cmocka.h>
 
-#define UNIT_MAIN(tests)                                                           \
-	int main(void)                                                             \
-	{                                                                          \
-		return unit_main(tests, sizeof(tests) / sizeof((tests)[0]), true); \
-	}
-#define UNIT_MAIN_PLAIN(tests)                                                      \
-	int main(void)                                                              \
-	{                                                                           \
-		return unit_main(tests, sizeof(tests) / sizeof((tests)[0]), false); \
+#define UNIT_MAIN(tests) UNIT_MAIN_FAILING(tests, UNIT_FAIL_ALL)
+#define UNIT_MAIN_MEM(tests) UNIT_MAIN_FAILING(tests, UNIT_FAIL_MEM)
+#define UNIT_MAIN_PLAIN(tests) UNIT_MAIN_FAILING(tests, UNIT_FAIL_NONE)
+#define UNIT_MAIN_FAILING(tests, failures)                                             \
+	int main(void)                                                                 \
+	{                                                                              \
+		return unit_main(tests, sizeof(tests) / sizeof((tests)[0]), failures); \
 	}
 
-int unit_main(const struct CMUnitTest *tests, size_t count, bool with_allocation_failures);
+enum unit_failures { UNIT_FAIL_NONE, UNIT_FAIL_MEM, UNIT_FAIL_ALL };
+int unit_main(const struct CMUnitTest *tests, size_t count, enum unit_failures failures);
 
 /** Has `give_back(thing)` called when the test ends; NULL is fine. The value is `thing`. */
 #define unit_own(thing, give_back) \
