@@ -20,3 +20,10 @@ const char *complaint_text(const struct complaints *complaints, size_t at);
 size_t complaint_kept(const struct complaints *complaints);
 /** The entry of `known` (NULL-terminated) nearest to `word` by edits, or NULL when none is near. */
 const char *complaint_nearest(const char *word, const char *const known[]);
+
+/* A piece of a configuration as a complaint shows it: one line, not too long. */
+struct complaint_quote {
+	char text[224];
+};
+/** In quotes, with what is not printable ASCII as \xHH, cut after 48 bytes. Returns into->text. */
+const char *complaint_quote(const char *bytes, size_t len, struct complaint_quote *into);

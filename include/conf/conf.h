@@ -32,7 +32,7 @@ struct conf_access {
 
 enum group_order { ORDER_LISTED };
 struct conf_group {
-	char *name; /* "default" is always there, at index 0 */
+	char *name;	      /* "default" is always there, at index 0 */
 	struct addr *servers; /* empty for the default group only: those of /etc/resolv.conf */
 	size_t server_count;
 	enum group_order order;
@@ -40,7 +40,8 @@ struct conf_group {
 	struct conf_place place;
 };
 
-/* A name as a rule writes it: wire form in lower case; in a template one label holds the bytes "{n}". */
+/* A name as a rule writes it: wire form in lower case; in a template one label holds the bytes
+ * "{n}". */
 struct conf_name {
 	uint8_t *wire;
 	uint8_t len;
@@ -53,9 +54,7 @@ struct conf_record {
 	struct conf_place place;
 };
 
-enum zone_action {
-	ZONE_FORWARD, ZONE_ANSWER, ZONE_NXDOMAIN, ZONE_NODATA, ZONE_REFUSE, ZONE_DROP
-};
+enum zone_action { ZONE_FORWARD, ZONE_ANSWER, ZONE_NXDOMAIN, ZONE_NODATA, ZONE_REFUSE, ZONE_DROP };
 
 #define CONF_GROUP_NONE (-1)
 struct conf_zone {
@@ -66,16 +65,16 @@ struct conf_zone {
 	bool is_exact;		/* match = "exact" */
 	uint32_t n_low, n_high; /* range of {n}; both 0 and !has_range without one */
 	bool has_range;
-	uint16_t *types; /* empty: all */
+	uint16_t *types; /* ascending; empty: all */
 	size_t type_count;
-	struct addr_prefix *clients; /* empty: all */
+	struct addr_prefix *clients; /* sorted, each once; empty: all */
 	size_t client_count;
 	enum zone_action action;
 	struct conf_record *records;
 	size_t record_count;
-	int group;	   /* index into groups; 0, the default group, where not written */
-	int on_failure;	   /* index into groups, or CONF_GROUP_NONE: SERVFAIL */
-	bool no_cache;	   /* cache = false */
+	int group;	/* index into groups; 0, the default group, where not written */
+	int on_failure; /* index into groups, or CONF_GROUP_NONE: SERVFAIL */
+	bool no_cache;	/* cache = false */
 	int64_t ttl_min, ttl_max, stale_s; /* -1: as the cache section says */
 	struct conf_place place;
 };
@@ -100,6 +99,8 @@ struct conf {
 	bool special_names;
 	int log_level;	/* enum log_level */
 	int log_target; /* enum log_target */
+	char **files;	/* names of all files read; what every conf_place points to */
+	size_t file_count;
 };
 
 void conf_free(struct conf *conf); /* NULL is fine */
