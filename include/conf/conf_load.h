@@ -3,6 +3,8 @@
  * The table also drives conf_print() and the test of etc/courierdns.conf. */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "conf/complaint.h"
@@ -21,3 +23,12 @@ MUST_CHECK int conf_load_text(const char *text, const char *name, struct complai
 /** Prints the whole effective configuration in the syntax conf_load() reads; reading it back and
  * printing it again gives the same bytes. */
 void conf_load_print(const struct conf *conf, FILE *out);
+
+/* One option, for what is made from the table: "cache", "size", "how many bytes ..." */
+struct conf_load_row {
+	const char *section; /* "" where it stands alone; "upstreams.NAME" in each group */
+	const char *name;
+	const char *help;
+};
+/** Row number `at`, in the order in which they are printed; false past the last. */
+bool conf_load_row(size_t at, struct conf_load_row *ret_row);

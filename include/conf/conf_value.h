@@ -1,0 +1,18 @@
+/* conf/conf_value.h: addresses, networks and names out of a configuration, or what is wrong with
+ * them. */
+#pragma once
+
+#include "conf/conf_option.h"
+
+/** ADDRESS, or with `default_port` not 0 also ADDRESS@PORT. False after a complaint. */
+bool conf_value_addr(struct conf_reader *reader, const struct conf_node *node,
+		     uint16_t default_port, struct addr *ret_addr);
+/** "10.0.0.0/8" or a bare address. False after a complaint. */
+bool conf_value_net(struct conf_reader *reader, const struct conf_node *node,
+		    struct addr_prefix *ret_net);
+/** A name in lower case, a template where it has {n}. False after a complaint or when memory is
+ * short; ret_name->wire is then NULL. */
+bool conf_value_name(struct conf_reader *reader, const struct conf_node *node,
+		     struct conf_name *ret_name);
+/** Ascending by family, address, length: for qsort(). */
+int conf_value_compare_nets(const void *a, const void *b);

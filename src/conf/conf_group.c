@@ -1,0 +1,277 @@
+#include "conf/conf_group.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "conf/conf_print.h"
+#include "conf/conf_value.h"
+
+#define DNS_PORT 53
+#define SERVERS_MAX 64u
+#define GROUPS_MAX 256u
+#define DEFAULT_GROUP "default"
+/* on_failure = "servfail" must not mean a group */
+#define RESERVED_NAME "servfail"
+
+static void read_servers(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_servers(struct conf_printer *printer, const void *base);
+static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base);
+
+static const char *const orders[] = { "listed", NULL };
+
+/* clang-format off */
+static const struct conf_option options[] = {
+	{ "servers", OPTION_OTHER, .read = read_servers, .print = print_servers,
+	  .help = "addresses to ask, with @PORT where it is not 53" },
+	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
+	  .help = "which server is asked first: listed, the first one" },
+	{ "timeout", OPTION_MILLISECONDS, CONF_OPTION_FIELD(conf_group, timeout_ms),
+	  .min = 100, .max = 4500, .fallback = 2000,
+	  .help = "seconds that a question may take, all servers together" },
+};
+static const struct conf_section section = {
+	"upstreams.NAME", options, sizeof(options) / sizeof(options[0])
+};
+static const struct conf_option server_options[] = {
+	{ "address", OPTION_OTHER, .read = read_address,
+	  .help = "of the server, with @PORT where it is not 53" },
+};
+static const struct conf_section server_section = {
+	"upstreams.NAME.servers", server_options, sizeof(server_options) / sizeof(server_options[0])
+};
+/* clang-format on */
+
+const struct conf_section *conf_group_section(void)
+{
+	return &section;
+}
+
+const struct conf_section *conf_group_server_section(void)
+{
+	return &server_section;
+}
+
+static int init_group(struct conf_group *group, const char *name)
+{
+	conf_option_defaults(&section, group);
+	group->name = mem_strdup(name);
+	return group->name != NULL ? 0 : -ENOMEM;
+}
+
+int conf_group_defaults(struct conf *conf)
+{
+	conf->groups = mem_zalloc(sizeof(*conf->groups));
+	if (conf->groups == NULL)
+		return -ENOMEM;
+	conf->group_count = 1;
+	return init_group(&conf->groups[0], DEFAULT_GROUP);
+}
+
+/* --- servers ------------------------------------------------------------------------------- */
+
+static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct addr *ret_addr = base;
+	struct addr addr;
+
+	if (!conf_value_addr(reader, node, DNS_PORT, &addr))
+		return;
+	if (addr_is_wildcard(&addr))
+		conf_option_refuse(reader, node, "the address of a server");
+	else
+		*ret_addr = addr;
+}
+
+/* "ADDRESS@PORT" or { address = "ADDRESS@PORT"; } */
+static bool read_server(struct conf_reader *reader, const struct conf_node *node,
+			struct addr *ret_addr)
+{
+	*ret_addr = (struct addr){ .family = ADDR_NONE };
+	if (node->kind != NODE_GROUP) {
+		read_address(reader, node, ret_addr);
+		return ret_addr->family != ADDR_NONE;
+	}
+	conf_option_read(reader, node, &server_section, ret_addr);
+	if (node->count > 0 && conf_node_find(node, "address") == NULL)
+		conf_option_complain(reader, node,
+				     "has no address; expected one, such as address = "
+				     "\"192.0.2.1\"");
+	return ret_addr->family != ADDR_NONE;
+}
+
+static bool is_there(struct conf_reader *reader, const struct conf_node *node,
+		     const struct conf_group *group, const struct addr *addr)
+{
+	for (size_t i = 0; i < group->server_count; i++) {
+		struct addr_text text;
+		if (!addr_equal(&group->servers[i], addr))
+			continue;
+		conf_option_complain(reader, node,
+				     "is %s, which is there already; expected each server once",
+				     addr_to_text(addr, &text));
+		return true;
+	}
+	return false;
+}
+
+static void read_servers(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_group *group = base;
+
+	if (!conf_option_check_list(reader, node,
+				    "a list such as [ \"192.0.2.1\", \"2001:db8::1@5353\" ]"))
+		return;
+	if (node->count > SERVERS_MAX) {
+		conf_option_complain(reader, node, "has %u servers; expected at most %u",
+				     node->count, SERVERS_MAX);
+		return;
+	}
+	group->servers = conf_option_alloc(reader, node->count, sizeof(*group->servers));
+	if (group->servers == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++) {
+		struct addr addr;
+		if (read_server(reader, &node->children[i], &addr) &&
+		    !is_there(reader, &node->children[i], group, &addr))
+			group->servers[group->server_count++] = addr;
+	}
+}
+
+static void print_servers(struct conf_printer *printer, const void *base)
+{
+	const struct conf_group *group = base;
+	struct addr_text text;
+
+	if (group->server_count == 0) {
+		conf_print_indent(printer);
+		fputs("// servers: those of /etc/resolv.conf\n", printer->out);
+		return;
+	}
+	conf_print_begin(printer, "servers");
+	for (size_t i = 0; i < group->server_count; i++)
+		fprintf(printer->out, "%s\"%s\"", i == 0 ? "[ " : ", ",
+			addr_to_text(&group->servers[i], &text));
+	fputs(" ]", printer->out);
+	conf_print_end(printer);
+}
+
+/* --- groups -------------------------------------------------------------------------------- */
+
+/* The group of that name, new but for the default one; NULL when memory is short. */
+static struct conf_group *take_group(struct conf_reader *reader, const char *name)
+{
+	struct conf *conf = reader->conf;
+
+	if (strcmp(name, DEFAULT_GROUP) == 0)
+		return &conf->groups[0];
+	struct conf_group *group = &conf->groups[conf->group_count];
+	memset(group, 0, sizeof(*group));
+	if (init_group(group, name) != 0) {
+		reader->err = -ENOMEM;
+		return NULL;
+	}
+	conf->group_count++;
+	return group;
+}
+
+static void read_group(struct conf_reader *reader, const struct conf_node *node)
+{
+	if (strcmp(node->name, RESERVED_NAME) == 0) {
+		conf_option_complain(reader, node,
+				     "cannot be a group: on_failure has that word; expected "
+				     "another name");
+		return;
+	}
+	struct conf_group *group = take_group(reader, node->name);
+	if (group == NULL)
+		return;
+	group->place = conf_option_place(reader, node);
+	conf_option_read(reader, node, &section, group);
+	if (node->kind == NODE_GROUP && node->count > 0 && group != &reader->conf->groups[0] &&
+	    conf_node_find(node, "servers") == NULL)
+		conf_option_complain(reader, node,
+				     "has no servers; expected some, such as servers = [ "
+				     "\"192.0.2.1\" ]");
+}
+
+void conf_group_read(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf *conf = base;
+
+	if (node->kind != NODE_GROUP) {
+		conf_option_refuse(
+			reader, node,
+			"a group such as { default = { servers = [ \"192.0.2.1\" ]; }; }");
+		return;
+	}
+	if (node->count == 0) {
+		conf_option_complain(reader, node,
+				     "is empty; expected a group, such as default = { ... };");
+		return;
+	}
+	if (node->count > GROUPS_MAX) {
+		conf_option_complain(reader, node, "has %u groups; expected at most %u",
+				     node->count, GROUPS_MAX);
+		return;
+	}
+	/* one more, for the default group may not be among them */
+	struct conf_group *grown =
+		mem_realloc(conf->groups, (node->count + 1) * sizeof(*conf->groups));
+	if (grown == NULL) {
+		reader->err = -ENOMEM;
+		return;
+	}
+	conf->groups = grown;
+	for (uint32_t i = 0; i < node->count && reader->err == 0; i++)
+		read_group(reader, &node->children[i]);
+}
+
+void conf_group_print(struct conf_printer *printer, const void *base)
+{
+	const struct conf *conf = base;
+
+	conf_print_begin(printer, "upstreams");
+	fputs("{\n", printer->out);
+	printer->indent++;
+	for (size_t i = 0; i < conf->group_count; i++) {
+		conf_print_begin(printer, conf->groups[i].name);
+		fputs("{\n", printer->out);
+		printer->indent++;
+		conf_print_section(printer, &section, &conf->groups[i]);
+		printer->indent--;
+		conf_print_indent(printer);
+		fputc('}', printer->out);
+		conf_print_end(printer);
+	}
+	printer->indent--;
+	conf_print_indent(printer);
+	fputc('}', printer->out);
+	conf_print_end(printer);
+}
+
+int conf_group_find(struct conf_reader *reader, const struct conf_node *node, const char *or_word)
+{
+	const struct conf *conf = reader->conf;
+	const char *known[GROUPS_MAX + 3];
+	struct complaint_quote quote;
+	size_t count = 0;
+
+	const char *name = conf_option_text(reader, node, "the name of a group of upstreams");
+	if (name == NULL)
+		return CONF_GROUP_NONE;
+	const int group = conf_find_group(conf, name);
+	if (group != CONF_GROUP_NONE)
+		return group;
+	for (; count < conf->group_count; count++)
+		known[count] = conf->groups[count].name;
+	if (or_word != NULL)
+		known[count++] = or_word;
+	known[count] = NULL;
+	const char *nearest = complaint_nearest(name, known);
+	conf_option_complain(reader, node, "is %s; expected %s%s%sa group of upstreams%s%s%s",
+			     conf_node_value(node, &quote), or_word != NULL ? "\"" : "",
+			     or_word != NULL ? or_word : "", or_word != NULL ? "\" or " : "",
+			     nearest != NULL ? "; did you mean \"" : "",
+			     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+	return CONF_GROUP_NONE;
+}

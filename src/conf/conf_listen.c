@@ -1,0 +1,330 @@
+#include "conf/conf_listen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_print.h"
+#include "conf/conf_value.h"
+
+#define DNS_PORT 53
+#define LISTEN_MAX 256u
+
+static void read_listen_address(struct conf_reader *reader, const struct conf_node *node,
+				void *base);
+static void read_protocols(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_listen_address(struct conf_printer *printer, const void *base);
+static void print_protocols(struct conf_printer *printer, const void *base);
+static void read_net(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_net(struct conf_printer *printer, const void *base);
+
+static const char *const protocols[] = { "udp", "tcp", NULL };
+static const char *const access_actions[] = { "allow", "refuse", "drop", NULL };
+
+/* clang-format off */
+static const struct conf_option listen_options[] = {
+	{ "address", OPTION_OTHER, .read = read_listen_address, .print = print_listen_address,
+	  .help = "address to listen on; 0.0.0.0 and :: are all of the machine" },
+	{ "port", OPTION_INTEGER, CONF_OPTION_FIELD(conf_listen, addr.port),
+	  .min = 1, .max = 65535, .fallback = DNS_PORT,
+	  .help = "port to listen on" },
+	{ "protocols", OPTION_OTHER, .read = read_protocols, .print = print_protocols,
+	  .help = "\"udp\", \"tcp\" or both" },
+};
+static const struct conf_option access_options[] = {
+	{ "net", OPTION_OTHER, .read = read_net, .print = print_net,
+	  .help = "network that the client's address lies in" },
+	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_access, action), .words = access_actions,
+	  .help = "allow, refuse (say so), or drop (say nothing)" },
+};
+static const struct conf_section listen_section = {
+	"listen", listen_options, sizeof(listen_options) / sizeof(listen_options[0])
+};
+static const struct conf_section access_section = {
+	"access", access_options, sizeof(access_options) / sizeof(access_options[0])
+};
+/* clang-format on */
+
+/* Loopback, RFC 1918, link-local (RFC 3927, RFC 4291), unique local (RFC 4193). */
+static const char *const default_nets[] = { "127.0.0.0/8",    "10.0.0.0/8",	"172.16.0.0/12",
+					    "192.168.0.0/16", "169.254.0.0/16", "::1/128",
+					    "fe80::/10",      "fc00::/7" };
+static const char *const default_addresses[] = { "127.0.0.1", "::1" };
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+const struct conf_section *conf_listen_section(void)
+{
+	return &listen_section;
+}
+
+const struct conf_section *conf_listen_access_section(void)
+{
+	return &access_section;
+}
+
+/* --- listen -------------------------------------------------------------------------------- */
+
+static void read_listen_address(struct conf_reader *reader, const struct conf_node *node,
+				void *base)
+{
+	struct conf_listen *listen = base;
+	struct addr addr;
+
+	if (!conf_value_addr(reader, node, 0, &addr))
+		return;
+	/* the port may have been read before */
+	addr.port = listen->addr.port;
+	listen->addr = addr;
+}
+
+static void read_protocols(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_listen *listen = base;
+	bool wanted[2] = { false, false };
+
+	if (!conf_option_check_list(reader, node, "[ \"udp\", \"tcp\" ] or one of them"))
+		return;
+	for (uint32_t i = 0; i < node->count; i++) {
+		const int protocol = conf_option_word(reader, &node->children[i], protocols);
+		if (protocol >= 0 && wanted[protocol])
+			conf_option_complain(reader, &node->children[i],
+					     "is there twice; expected each protocol once");
+		if (protocol >= 0)
+			wanted[protocol] = true;
+	}
+	listen->udp = wanted[0];
+	listen->tcp = wanted[1];
+}
+
+static void read_listen_entry(struct conf_reader *reader, const struct conf_node *node)
+{
+	struct conf *conf = reader->conf;
+	struct conf_listen *listen = &conf->listen[conf->listen_count];
+
+	conf_option_defaults(&listen_section, listen);
+	listen->udp = listen->tcp = true;
+	listen->place = conf_option_place(reader, node);
+	conf_option_read(reader, node, &listen_section, listen);
+	if (node->kind == NODE_GROUP && node->count > 0 && conf_node_find(node, "address") == NULL)
+		conf_option_complain(reader, node,
+				     "has no address; expected one, such as address = \"::1\"");
+	if (listen->addr.family == ADDR_NONE)
+		return;
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *other = &conf->listen[i];
+		if (!addr_equal(&other->addr, &listen->addr) ||
+		    !((other->udp && listen->udp) || (other->tcp && listen->tcp)))
+			continue;
+		struct addr_text text;
+		conf_option_complain(reader, node,
+				     "is %s, which is there already; expected it once (first at "
+				     "%s:%d)",
+				     addr_to_text(&listen->addr, &text), other->place.file,
+				     other->place.line);
+		break;
+	}
+	conf->listen_count++;
+}
+
+void conf_listen_read(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf *conf = base;
+
+	if (!conf_option_check_list(reader, node,
+				    "a list such as ( { address = \"127.0.0.1\"; } )"))
+		return;
+	if (node->count > LISTEN_MAX) {
+		conf_option_complain(reader, node, "has %u entries; expected at most %u",
+				     node->count, LISTEN_MAX);
+		return;
+	}
+	conf->listen = conf_option_alloc(reader, node->count, sizeof(*conf->listen));
+	for (uint32_t i = 0; i < node->count && reader->err == 0; i++)
+		read_listen_entry(reader, &node->children[i]);
+}
+
+static void print_listen_address(struct conf_printer *printer, const void *base)
+{
+	const struct conf_listen *listen = base;
+	struct addr addr = listen->addr;
+	struct addr_text text;
+
+	addr.port = 0;
+	conf_print_begin(printer, "address");
+	fprintf(printer->out, "\"%s\"", addr_to_text(&addr, &text));
+	conf_print_end(printer);
+}
+
+static void print_protocols(struct conf_printer *printer, const void *base)
+{
+	const struct conf_listen *listen = base;
+
+	conf_print_begin(printer, "protocols");
+	fprintf(printer->out, "[ %s%s%s ]", listen->udp ? "\"udp\"" : "",
+		listen->udp && listen->tcp ? ", " : "", listen->tcp ? "\"tcp\"" : "");
+	conf_print_end(printer);
+}
+
+/* One entry of a list, on a line of its own. */
+static void print_entry(struct conf_printer *printer, const struct conf_section *section,
+			const void *entry, bool is_last)
+{
+	fputs("\t{", printer->out);
+	printer->on_one_line = true;
+	conf_print_section(printer, section, entry);
+	printer->on_one_line = false;
+	fputs(is_last ? " }\n" : " },\n", printer->out);
+}
+
+void conf_listen_print(struct conf_printer *printer, const void *base)
+{
+	const struct conf *conf = base;
+
+	conf_print_begin(printer, "listen");
+	fputs("(\n", printer->out);
+	for (size_t i = 0; i < conf->listen_count; i++)
+		print_entry(printer, &listen_section, &conf->listen[i],
+			    i + 1 == conf->listen_count);
+	fputc(')', printer->out);
+	conf_print_end(printer);
+}
+
+/* --- access -------------------------------------------------------------------------------- */
+
+static void read_net(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_access *access = base;
+
+	if (!conf_value_net(reader, node, &access->net))
+		access->net.net.family = ADDR_NONE;
+}
+
+static void read_access_entry(struct conf_reader *reader, const struct conf_node *node,
+			      struct conf_access *access)
+{
+	access->place = conf_option_place(reader, node);
+	conf_option_read(reader, node, &access_section, access);
+	if (node->kind != NODE_GROUP || node->count == 0)
+		return;
+	if (conf_node_find(node, "net") == NULL)
+		conf_option_complain(reader, node,
+				     "has no net; expected one, such as net = \"10.0.0.0/8\"");
+	if (conf_node_find(node, "action") == NULL)
+		conf_option_complain(reader, node,
+				     "has no action; expected \"allow\", \"refuse\" or \"drop\"");
+}
+
+/* By network, and by line among equals. */
+static int compare_access(const void *a, const void *b)
+{
+	const struct conf_access *const *left = a, *const *right = b;
+	const int order = conf_value_compare_nets(&(*left)->net, &(*right)->net);
+	if (order != 0)
+		return order;
+	return *left < *right ? -1 : 1;
+}
+
+static void check_nets_once(struct conf_reader *reader, const struct conf_node *node)
+{
+	const struct conf *conf = reader->conf;
+	const struct conf_access **sorted =
+		conf_option_alloc(reader, conf->access_count, sizeof(*sorted));
+
+	if (sorted == NULL)
+		return;
+	for (size_t i = 0; i < conf->access_count; i++)
+		sorted[i] = &conf->access[i];
+	qsort(sorted, conf->access_count, sizeof(*sorted), compare_access);
+	for (size_t i = 1; i < conf->access_count; i++) {
+		const struct conf_access *first = sorted[i - 1], *second = sorted[i];
+		struct addr_text text;
+		if (second->net.net.family == ADDR_NONE ||
+		    conf_value_compare_nets(&first->net, &second->net) != 0)
+			continue;
+		conf_option_complain(reader, &node->children[second - conf->access],
+				     "is for %s, which is there already; expected it once (first "
+				     "at %s:%d)",
+				     addr_prefix_to_text(&second->net, &text), first->place.file,
+				     first->place.line);
+	}
+	mem_free(sorted);
+}
+
+void conf_listen_read_access(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf *conf = base;
+
+	if (!conf_option_check_list(
+		    reader, node,
+		    "a list such as ( { net = \"10.0.0.0/8\"; action = \"allow\"; } )"))
+		return;
+	conf->access = conf_option_alloc(reader, node->count, sizeof(*conf->access));
+	if (conf->access == NULL)
+		return;
+	conf->access_count = node->count;
+	for (uint32_t i = 0; i < node->count; i++)
+		read_access_entry(reader, &node->children[i], &conf->access[i]);
+	check_nets_once(reader, node);
+}
+
+static void print_net(struct conf_printer *printer, const void *base)
+{
+	const struct conf_access *access = base;
+	struct addr_text text;
+
+	conf_print_begin(printer, "net");
+	fprintf(printer->out, "\"%s\"", addr_prefix_to_text(&access->net, &text));
+	conf_print_end(printer);
+}
+
+void conf_listen_print_access(struct conf_printer *printer, const void *base)
+{
+	const struct conf *conf = base;
+
+	conf_print_begin(printer, "access");
+	fputs("(\n", printer->out);
+	for (size_t i = 0; i < conf->access_count; i++)
+		print_entry(printer, &access_section, &conf->access[i],
+			    i + 1 == conf->access_count);
+	fputc(')', printer->out);
+	conf_print_end(printer);
+}
+
+/* --- defaults ------------------------------------------------------------------------------ */
+
+static int default_listen(struct conf *conf)
+{
+	conf->listen = mem_zalloc(COUNT(default_addresses) * sizeof(*conf->listen));
+	if (conf->listen == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < COUNT(default_addresses); i++) {
+		struct conf_listen *listen = &conf->listen[i];
+		if (addr_parse(default_addresses[i], DNS_PORT, &listen->addr) != 0)
+			UNREACHABLE();
+		listen->udp = listen->tcp = true;
+	}
+	conf->listen_count = COUNT(default_addresses);
+	return 0;
+}
+
+static int default_access(struct conf *conf)
+{
+	conf->access = mem_zalloc(COUNT(default_nets) * sizeof(*conf->access));
+	if (conf->access == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < COUNT(default_nets); i++) {
+		if (addr_prefix_parse(default_nets[i], &conf->access[i].net) != 0)
+			UNREACHABLE();
+		conf->access[i].action = ACCESS_ALLOW;
+	}
+	conf->access_count = COUNT(default_nets);
+	return 0;
+}
+
+int conf_listen_defaults(struct conf *conf)
+{
+	int err = conf->listen == NULL ? default_listen(conf) : 0;
+	if (err == 0 && conf->access == NULL)
+		err = default_access(conf);
+	return err;
+}

@@ -1,0 +1,466 @@
+#include "conf/conf_zone.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_group.h"
+#include "conf/conf_print.h"
+#include "conf/conf_value.h"
+#include "conf/conf_zone_check.h"
+#include "wire/type.h"
+
+#define N_MAX 999999999
+
+static void read_names(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_name(struct conf_printer *printer, const void *base);
+static void print_names(struct conf_printer *printer, const void *base);
+static void read_except(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_except(struct conf_printer *printer, const void *base);
+static void read_range(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_range(struct conf_printer *printer, const void *base);
+static void read_types(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_types(struct conf_printer *printer, const void *base);
+static void read_clients(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_clients(struct conf_printer *printer, const void *base);
+static void read_records(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_records(struct conf_printer *printer, const void *base);
+static void read_upstream(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_upstream(struct conf_printer *printer, const void *base);
+static void read_on_failure(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_on_failure(struct conf_printer *printer, const void *base);
+static void read_cache(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_cache(struct conf_printer *printer, const void *base);
+
+static const char *const matches[] = { "suffix", "exact", NULL };
+static const char *const actions[] = { "forward", "answer", "nxdomain", "nodata",
+				       "refuse",  "drop",   NULL };
+static const char servfail[] = "servfail";
+
+/* clang-format off */
+static const struct conf_option options[] = {
+	{ "name", OPTION_OTHER, .read = read_names, .print = print_name,
+	  .help = "name that the zone covers, with everything below it; {n} is a number" },
+	{ "names", OPTION_OTHER, .read = read_names, .print = print_names,
+	  .help = "several of them" },
+	{ "except", OPTION_OTHER, .read = read_except, .print = print_except,
+	  .help = "names below them that are left out, with everything below" },
+	{ "match", OPTION_WORD, CONF_OPTION_FIELD(conf_zone, is_exact), .words = matches,
+	  .help = "suffix, or exact: the name alone" },
+	{ "n", OPTION_OTHER, .read = read_range, .print = print_range,
+	  .help = "lowest and highest {n}" },
+	{ "types", OPTION_OTHER, .read = read_types, .print = print_types,
+	  .help = "query types that the zone is for; all where not written" },
+	{ "clients", OPTION_OTHER, .read = read_clients, .print = print_clients,
+	  .help = "networks of clients that the zone is for; all where not written" },
+	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_zone, action), .words = actions,
+	  .help = "forward, answer, nxdomain, nodata, refuse or drop" },
+	{ "records", OPTION_OTHER, .read = read_records, .print = print_records,
+	  .help = "what is answered, in presentation format; @ is the asked name" },
+	{ "upstream", OPTION_OTHER, .read = read_upstream, .print = print_upstream,
+	  .help = "group to ask" },
+	{ "on_failure", OPTION_OTHER, .read = read_on_failure, .print = print_on_failure,
+	  .help = "servfail, or a group to ask when that group fails" },
+	{ "cache", OPTION_OTHER, .read = read_cache, .print = print_cache,
+	  .help = "whether answers are kept" },
+	{ "ttl_min", OPTION_SECONDS, CONF_OPTION_FIELD(conf_zone, ttl_min),
+	  .min = 0, .max = 86400, .fallback = CONF_OPTION_UNSET,
+	  .help = "as cache.ttl_min, for this zone" },
+	{ "ttl_max", OPTION_SECONDS, CONF_OPTION_FIELD(conf_zone, ttl_max),
+	  .min = 1, .max = 604800, .fallback = CONF_OPTION_UNSET,
+	  .help = "as cache.ttl_max, for this zone" },
+	{ "stale", OPTION_SECONDS, CONF_OPTION_FIELD(conf_zone, stale_s),
+	  .min = 0, .max = 604800, .fallback = CONF_OPTION_UNSET,
+	  .help = "as cache.stale, for this zone" },
+};
+static const struct conf_section section = {
+	"zones", options, sizeof(options) / sizeof(options[0])
+};
+/* clang-format on */
+
+const struct conf_section *conf_zone_section(void)
+{
+	return &section;
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+static void read_name_list(struct conf_reader *reader, const struct conf_node *nodes,
+			   uint32_t count, struct conf_name **ret_names, size_t *ret_count)
+{
+	struct conf_name *names = conf_option_alloc(reader, count, sizeof(*names));
+	size_t good = 0;
+
+	if (names == NULL)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		if (conf_value_name(reader, &nodes[i], &names[good]))
+			good++;
+	*ret_names = names;
+	*ret_count = good;
+}
+
+/* `name`, which is a text, and `names`, which is a list */
+static void read_names(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (zone->names != NULL) {
+		conf_option_complain(reader, node,
+				     "stands beside the other; expected name or names");
+		return;
+	}
+	if (strcmp(node->name, "name") == 0)
+		read_name_list(reader, node, 1, &zone->names, &zone->name_count);
+	else if (conf_option_check_list(reader, node,
+					"a list such as [ \"a.example\", \"b.example\" ]"))
+		read_name_list(reader, node->children, node->count, &zone->names,
+			       &zone->name_count);
+}
+
+static const char *name_text(const void *list, size_t at, struct name_text *into)
+{
+	return name_to_text(((const struct conf_name *)list)[at].wire, into);
+}
+
+static void print_name(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+	struct name_text text;
+
+	if (zone->name_count != 1)
+		return;
+	conf_print_begin(printer, "name");
+	conf_print_text(printer, name_text(zone->names, 0, &text));
+	conf_print_end(printer);
+}
+
+static void print_names(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+
+	if (zone->name_count > 1)
+		conf_print_list(printer, "names", zone->names, zone->name_count, name_text);
+}
+
+static void read_except(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (!conf_option_check_list(reader, node, "a list such as [ \"x.a.example\" ]"))
+		return;
+	read_name_list(reader, node->children, node->count, &zone->except, &zone->except_count);
+}
+
+static void print_except(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+
+	conf_print_list(printer, "except", zone->except, zone->except_count, name_text);
+}
+
+/* --- conditions ---------------------------------------------------------------------------- */
+
+static void read_range(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	static const char expected[] =
+		"two integers from 0 to 999999999, the lower first, such as [ 0, 250 ]";
+	struct conf_zone *zone = base;
+	int64_t ends[2];
+
+	if (!conf_node_is_list(node) || node->count != 2) {
+		conf_option_refuse(reader, node, expected);
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		const struct conf_node *end = &node->children[i];
+		if (end->kind != NODE_INTEGER || end->integer < 0 || end->integer > N_MAX) {
+			conf_option_refuse(reader, end, expected);
+			return;
+		}
+		ends[i] = end->integer;
+	}
+	if (ends[0] > ends[1]) {
+		conf_option_complain(reader, node, "is [ %d, %d ]; expected the lower number first",
+				     (int)ends[0], (int)ends[1]);
+		return;
+	}
+	zone->n_low = (uint32_t)ends[0];
+	zone->n_high = (uint32_t)ends[1];
+	zone->has_range = true;
+}
+
+static void print_range(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+
+	if (!zone->has_range)
+		return;
+	conf_print_begin(printer, "n");
+	fprintf(printer->out, "[ %u, %u ]", zone->n_low, zone->n_high);
+	conf_print_end(printer);
+}
+
+static int compare_types(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static void read_type(struct conf_reader *reader, const struct conf_node *node,
+		      struct conf_zone *zone)
+{
+	static const char expected[] =
+		"a record type such as \"A\", \"AAAA\", \"HTTPS\" or \"TYPE65\"";
+	static const char *const common[] = { "A",    "AAAA",  "HTTPS", "SVCB",	  "TXT",
+					      "MX",   "NS",    "SRV",	"PTR",	  "CNAME",
+					      "SOA",  "CAA",   "DS",	"DNSKEY", "NAPTR",
+					      "TLSA", "SSHFP", "ANY",	NULL };
+	const char *text = conf_option_text(reader, node, expected);
+	uint16_t type;
+
+	if (text == NULL)
+		return;
+	if (type_from_text(text, &type)) {
+		zone->types[zone->type_count++] = type;
+		return;
+	}
+	struct complaint_quote quote;
+	const char *nearest = complaint_nearest(text, common);
+	if (nearest != NULL)
+		conf_option_complain(reader, node, "is %s; expected %s; did you mean \"%s\"?",
+				     conf_node_value(node, &quote), expected, nearest);
+	else
+		conf_option_refuse(reader, node, expected);
+}
+
+static void read_types(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (!conf_option_check_list(reader, node, "a list such as [ \"A\", \"AAAA\" ]"))
+		return;
+	zone->types = conf_option_alloc(reader, node->count, sizeof(*zone->types));
+	if (zone->types == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++)
+		read_type(reader, &node->children[i], zone);
+	qsort(zone->types, zone->type_count, sizeof(*zone->types), compare_types);
+	for (size_t i = 1; i < zone->type_count; i++) {
+		struct type_text text;
+		if (zone->types[i] == zone->types[i - 1])
+			conf_option_complain(reader, node, "has %s twice; expected each type once",
+					     type_to_text(zone->types[i], &text));
+	}
+}
+
+static const char *type_text(const void *list, size_t at, struct name_text *into)
+{
+	struct type_text text;
+	snprintf(into->text, sizeof(into->text), "%s",
+		 type_to_text(((const uint16_t *)list)[at], &text));
+	return into->text;
+}
+
+static void print_types(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+	conf_print_list(printer, "types", zone->types, zone->type_count, type_text);
+}
+
+static void read_clients(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (!conf_option_check_list(reader, node, "a list such as [ \"10.9.0.0/16\" ]"))
+		return;
+	zone->clients = conf_option_alloc(reader, node->count, sizeof(*zone->clients));
+	if (zone->clients == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++)
+		if (conf_value_net(reader, &node->children[i], &zone->clients[zone->client_count]))
+			zone->client_count++;
+	qsort(zone->clients, zone->client_count, sizeof(*zone->clients), conf_value_compare_nets);
+	for (size_t i = 1; i < zone->client_count; i++) {
+		struct addr_text text;
+		if (conf_value_compare_nets(&zone->clients[i - 1], &zone->clients[i]) == 0)
+			conf_option_complain(reader, node,
+					     "has %s twice; expected each network once",
+					     addr_prefix_to_text(&zone->clients[i], &text));
+	}
+}
+
+static const char *client_text(const void *list, size_t at, struct name_text *into)
+{
+	struct addr_text text;
+	snprintf(into->text, sizeof(into->text), "%s",
+		 addr_prefix_to_text(&((const struct addr_prefix *)list)[at], &text));
+	return into->text;
+}
+
+static void print_clients(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+	conf_print_list(printer, "clients", zone->clients, zone->client_count, client_text);
+}
+
+/* --- what is done -------------------------------------------------------------------------- */
+
+static void read_records(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (!conf_option_check_list(reader, node, "a list such as [ \"@ 300 IN A 10.1.2.3\" ]"))
+		return;
+	zone->records = conf_option_alloc(reader, node->count, sizeof(*zone->records));
+	for (uint32_t i = 0; i < node->count && reader->err == 0; i++) {
+		const char *text = conf_option_text(reader, &node->children[i],
+						    "a record such as \"@ 300 IN A 10.1.2.3\"");
+		if (text == NULL)
+			continue;
+		struct conf_record *record = &zone->records[zone->record_count];
+		record->place = conf_option_place(reader, &node->children[i]);
+		record->text = mem_strdup(text);
+		if (record->text != NULL)
+			zone->record_count++;
+		else
+			reader->err = -ENOMEM;
+	}
+}
+
+static void print_records(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+
+	if (zone->record_count == 0)
+		return;
+	conf_print_begin(printer, "records");
+	fputs("[\n", printer->out);
+	for (size_t i = 0; i < zone->record_count; i++) {
+		conf_print_indent(printer);
+		fputc('\t', printer->out);
+		conf_print_text(printer, zone->records[i].text);
+		fputs(i + 1 < zone->record_count ? ",\n" : "\n", printer->out);
+	}
+	conf_print_indent(printer);
+	fputc(']', printer->out);
+	conf_print_end(printer);
+}
+
+static void read_upstream(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+	const int group = conf_group_find(reader, node, NULL);
+	if (group != CONF_GROUP_NONE)
+		zone->group = group;
+}
+
+static void print_group(struct conf_printer *printer, const struct conf_zone *zone,
+			const char *name, int group)
+{
+	if (zone->action != ZONE_FORWARD)
+		return;
+	conf_print_begin(printer, name);
+	conf_print_text(printer,
+			group == CONF_GROUP_NONE ? servfail : printer->conf->groups[group].name);
+	conf_print_end(printer);
+}
+
+static void print_upstream(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+	print_group(printer, zone, "upstream", zone->group);
+}
+
+static void read_on_failure(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (node->kind == NODE_TEXT && strcmp(node->text, servfail) == 0)
+		zone->on_failure = CONF_GROUP_NONE;
+	else
+		zone->on_failure = conf_group_find(reader, node, servfail);
+}
+
+static void print_on_failure(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+	print_group(printer, zone, "on_failure", zone->on_failure);
+}
+
+static void read_cache(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_zone *zone = base;
+
+	if (node->kind == NODE_BOOL)
+		zone->no_cache = !node->flag;
+	else
+		conf_option_refuse(reader, node, "true or false (without quotes)");
+}
+
+static void print_cache(struct conf_printer *printer, const void *base)
+{
+	const struct conf_zone *zone = base;
+
+	if (zone->action != ZONE_FORWARD)
+		return;
+	conf_print_begin(printer, "cache");
+	fputs(zone->no_cache ? "false" : "true", printer->out);
+	conf_print_end(printer);
+}
+
+/* --- zones --------------------------------------------------------------------------------- */
+
+void conf_zone_note(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	(void)base;
+	if (conf_option_check_list(reader, node, "a list such as ( { name = \"corp.example\"; } )"))
+		reader->zones = node;
+}
+
+static void read_zone(struct conf_reader *reader, const struct conf_node *node,
+		      struct conf_zone *zone)
+{
+	conf_option_defaults(&section, zone);
+	zone->on_failure = CONF_GROUP_NONE;
+	zone->place = conf_option_place(reader, node);
+	conf_option_read(reader, node, &section, zone);
+	if (node->kind == NODE_GROUP && node->count > 0)
+		conf_zone_check(reader, node, zone);
+}
+
+void conf_zone_read(struct conf_reader *reader)
+{
+	const struct conf_node *node = reader->zones;
+	struct conf *conf = reader->conf;
+
+	if (node == NULL)
+		return;
+	conf->zones = conf_option_alloc(reader, node->count, sizeof(*conf->zones));
+	for (uint32_t i = 0; i < node->count && reader->err == 0; i++) {
+		conf->zone_count++;
+		read_zone(reader, &node->children[i], &conf->zones[i]);
+	}
+	if (reader->err == 0)
+		conf_zone_check_all(reader);
+}
+
+void conf_zone_print(struct conf_printer *printer, const void *base)
+{
+	const struct conf *conf = base;
+
+	if (conf->zone_count == 0) {
+		fputs("// zones: none\n", printer->out);
+		return;
+	}
+	conf_print_begin(printer, "zones");
+	fputs("(\n", printer->out);
+	for (size_t i = 0; i < conf->zone_count; i++) {
+		fputs("\t{\n", printer->out);
+		printer->indent = 2;
+		conf_print_section(printer, &section, &conf->zones[i]);
+		printer->indent = 0;
+		fputs(i + 1 < conf->zone_count ? "\t},\n" : "\t}\n", printer->out);
+	}
+	fputc(')', printer->out);
+	conf_print_end(printer);
+}
