@@ -3,7 +3,7 @@
 # An id counts where it stands in a unit test's name or comment (NG_06), in the name of a functional
 # test, or in the name of a scenario (ng_06_....scn). A missing case of severity C or H is an error.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
 shown() {
 	grep -rhoE --include='*.c' '\b[A-Z]{2}[_-][0-9]{2}\b' tests/unit tests/scenario 2>/dev/null

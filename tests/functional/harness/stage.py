@@ -135,6 +135,8 @@ class Stage:
             complaint = device.bad_news()
             if complaint:
                 complaints.append(complaint)
+        for close in self.closing:
+            close()
         self.loop.stop()
         complaints += self.loop.errors
         for up in self.upstreams:
