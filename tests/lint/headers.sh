@@ -15,12 +15,13 @@ FNR == 1 {
 	has_own = FILENAME ~ /\.c$/ && system("test -e include/" own) == 0
 	block = 0; last = ""; is_first = 1
 }
+/^$/ { last = "" }	# system and third-party headers may stand apart
 /^#include / {
 	name = $2
 	kind = name ~ /^</ ? 1 : 2
 	if (is_first && has_own && name != "\"" own "\"")
 		{ print FILENAME ":" FNR ": \"" own "\" comes first"; bad = 1 }
-	if (is_first && FILENAME ~ /\.c$/ && kind == 2)	# its own, or the contract it fulfils
+	if (is_first && FILENAME ~ /(\.c|_internal\.h)$/ && kind == 2)	# its own, or the contract it fulfils
 		kind = 0
 	if (kind < block || (kind == block && name <= last))
 		{ print FILENAME ":" FNR ": " name " is out of order"; bad = 1 }
