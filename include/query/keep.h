@@ -14,6 +14,9 @@ struct request;
  * that could have made it (D11, D5). */
 bool keep_is_shared(const struct request *request);
 
+/** The reply is the first of several messages of a zone transfer: half of a zone is worse than none. */
+bool keep_is_cut_transfer(const struct request *request);
+
 enum found {
 	FOUND_NOTHING,
 	FOUND_FRESH,   /* a reply, or a failure that must not be asked again yet (D6) */

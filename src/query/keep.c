@@ -26,6 +26,14 @@ bool keep_is_shared(const struct request *request)
 	}
 }
 
+bool keep_is_cut_transfer(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+
+	return (request->view.type == TYPE_AXFR || request->view.type == TYPE_IXFR) &&
+	       !message_is_whole_transfer(result->wire, result->facts.wire_len);
+}
+
 /* An entry got without AD or DO does not know whether its data is authentic (RFC 6840 section 5.7). */
 static bool knows_enough(const struct request *request, const struct cache_note *note)
 {

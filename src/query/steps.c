@@ -153,6 +153,11 @@ static enum step step_classify(struct request *request)
 			return STEP_WAIT;
 		return STEP_RESPOND;
 	}
+	if (keep_is_cut_transfer(request)) {
+		answer_error(request, RCODE_REFUSED, EDE_OTHER,
+			     "transfers of more than one message are not passed on");
+		return STEP_DONE;
+	}
 	request->verdict = classify_reply(result->wire, &result->facts);
 	stats_add(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict, 1);
 	return STEP_RESPOND;

@@ -436,3 +436,17 @@ void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32
 		set_ttl(wire, &record, smaller(ttl, ttl_max));
 	}
 }
+
+bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len)
+{
+	struct walk walk = walk_again(wire, wire_len);
+	struct record record;
+	uint16_t first = 0, last = 0;
+	unsigned count = 0;
+
+	while (walk_next(&walk, skip_name, &record) && record.section == SECTION_ANSWER) {
+		first = count++ == 0 ? record.type : first;
+		last = record.type;
+	}
+	return count == 0 || (first == TYPE_SOA && last == TYPE_SOA);
+}

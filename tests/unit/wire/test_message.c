@@ -575,8 +575,24 @@ static void every_ttl_but_that_of_opt_is_set(void **state)
 	assert_int_equal(facts.opt_flags, 0x8000);
 }
 
+static void a_transfer_is_whole_when_it_ends_with_soa(void **state)
+{
+	static const char soa[] = "\0\0" "\0\0\0\1" "\0\0\0\2" "\0\0\0\3" "\0\0\0\4" "\0\0\0\5";
+
+	(void)state;
+	start_reply();
+	assert_true(message_is_whole_transfer(build.wire, build.len)); /* empty: an error, say */
+	ANSWER("example.com", TYPE_SOA, 60, soa);
+	assert_true(message_is_whole_transfer(build.wire, build.len)); /* IXFR: you are up to date */
+	ANSWER("example.com", TYPE_A, 60, "\300\0\2\1");
+	assert_false(message_is_whole_transfer(build.wire, build.len)); /* more is to come */
+	ANSWER("example.com", TYPE_SOA, 60, soa);
+	assert_true(message_is_whole_transfer(build.wire, build.len));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_ttl_but_that_of_opt_is_set),
+	cmocka_unit_test(a_transfer_is_whole_when_it_ends_with_soa),
 	cmocka_unit_test(courier_reply_is_read),
 	cmocka_unit_test(header_fields_are_set_in_place),
 	cmocka_unit_test(every_shorter_piece_is_bad),
