@@ -1,0 +1,196 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+/* Standard error is a pipe while a test runs. */
+static int real_stderr, reader;
+static char said[65536];
+
+static int open_pipe(void **state)
+{
+	(void)state;
+	int ends[2];
+	real_stderr = dup(STDERR_FILENO);
+	if (real_stderr < 0 || pipe(ends) != 0)
+		return -1;
+	reader = ends[0];
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	unsetenv("JOURNAL_STREAM");
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	return 0;
+}
+
+static int close_pipe(void **state)
+{
+	(void)state;
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	if (reader >= 0)
+		close(reader);
+	return 0;
+}
+
+/* All that has been written so far. */
+static const char *read_said(void)
+{
+	size_t len = 0;
+	struct pollfd waiting = { .fd = reader, .events = POLLIN };
+	while (poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLIN) != 0) {
+		ssize_t got = read(reader, said + len, sizeof(said) - 1 - len);
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	said[len] = '\0';
+	return said;
+}
+
+static void an_event_is_a_line(void **state)
+{
+	(void)state;
+	LOG(LEVEL_WARNING, "%s: %d", "text", 42);
+	assert_string_equal(read_said(), "warning: text: 42\n");
+	LOG(LEVEL_ERROR, "bad");
+	LOG(LEVEL_DEBUG, "fine");
+	assert_string_equal(read_said(), "error: bad\ndebug: fine\n");
+}
+
+static int times_built;
+static int build_text(void)
+{
+	return ++times_built;
+}
+
+static void text_is_built_only_when_its_level_is_on(void **state)
+{
+	(void)state;
+	log_set_level(LEVEL_NOTICE);
+	assert_true(log_is_on(LEVEL_ERROR) && log_is_on(LEVEL_NOTICE));
+	assert_false(log_is_on(LEVEL_INFO));
+	LOG(LEVEL_INFO, "%d", build_text());
+	assert_int_equal(times_built, 0);
+	assert_string_equal(read_said(), "");
+	LOG(LEVEL_NOTICE, "%d", build_text());
+	assert_string_equal(read_said(), "notice: 1\n");
+}
+
+static void journal_gets_its_prefix(void **state)
+{
+	(void)state;
+	setenv("JOURNAL_STREAM", "8:1", 1);
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	LOG(LEVEL_ERROR, "e");
+	LOG(LEVEL_WARNING, "w");
+	LOG(LEVEL_NOTICE, "n");
+	LOG(LEVEL_INFO, "i");
+	LOG(LEVEL_DEBUG, "d");
+	assert_string_equal(read_said(), "<3>e\n<4>w\n<5>n\n<6>i\n<7>d\n");
+	unsetenv("JOURNAL_STREAM");
+}
+
+static void CF_23_text_cannot_forge_a_line(void **state)
+{
+	(void)state;
+	LOG(LEVEL_INFO, "a\nerror: forged\r\x1b[31m\x7f\x9b\\");
+	assert_string_equal(read_said(), "info: a\\x0aerror: forged\\x0d\\x1b[31m\\x7f\\x9b\\\n");
+}
+
+static void long_text_is_cut_but_stays_one_line(void **state)
+{
+	(void)state;
+	static char text[5000];
+	for (size_t i = 0; i < 2; i++) {
+		memset(text, i == 0 ? 'x' : '\n', sizeof(text) - 1);
+		LOG(LEVEL_INFO, "%s", text);
+		const char *line = read_said();
+		const size_t len = strlen(line);
+		assert_in_range(len, 2000, 2048);
+		assert_ptr_equal(strchr(line, '\n'), line + len - 1);
+	}
+}
+
+static void reader_that_stopped_does_not_stop_us(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) /* more than a pipe holds */
+		LOG(LEVEL_INFO, "line %d", i);
+	const char *line = read_said();
+	assert_true(strlen(line) > 4096);
+	assert_int_equal(line[strlen(line) - 1], '\n');
+	LOG(LEVEL_INFO, "again");
+	assert_string_equal(read_said(), "info: again\n");
+}
+
+static void reader_that_has_gone_does_not_kill_us(void **state)
+{
+	(void)state;
+	sigset_t pending;
+	close(reader);
+	reader = -1;
+	errno = 4711;
+	LOG(LEVEL_ERROR, "to nobody");
+	assert_int_equal(errno, 4711);
+	sigpending(&pending);
+	assert_false(sigismember(&pending, SIGPIPE));
+}
+
+static void closed_stderr_is_nobody_elses_socket(void **state)
+{
+	(void)state;
+	close(STDERR_FILENO);
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	LOG(LEVEL_ERROR, "to nobody");
+	assert_true(fcntl(STDERR_FILENO, F_GETFD) >= 0);
+}
+
+static void limit_holds_back_and_says_how_much(void **state)
+{
+	(void)state;
+	struct log_limit limit = { 0 };
+	uint64_t now_us = 5000000;
+	unsigned allowed = 0;
+
+	for (int i = 0; i < 100; i++)
+		allowed += log_limit_allows(&limit, now_us + (uint64_t)i * 1000, 10);
+	assert_int_equal(allowed, 10);
+	assert_string_equal(read_said(), "");
+	assert_true(log_limit_allows(&limit, now_us + 1000000, 10));
+	assert_string_equal(read_said(), "warning: 90 more like this\n");
+	assert_true(log_limit_allows(&limit, now_us + 3000000, 10));
+	assert_string_equal(read_said(), "");
+}
+
+static void limit_starts_open_at_time_zero(void **state)
+{
+	(void)state;
+	struct log_limit limit = { 0 };
+	assert_true(log_limit_allows(&limit, 0, 1));
+	assert_false(log_limit_allows(&limit, 0, 1));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
+
+static const struct CMUnitTest tests[] = {
+	TEST(an_event_is_a_line),
+	TEST(text_is_built_only_when_its_level_is_on),
+	TEST(journal_gets_its_prefix),
+	TEST(CF_23_text_cannot_forge_a_line),
+	TEST(long_text_is_cut_but_stays_one_line),
+	TEST(reader_that_stopped_does_not_stop_us),
+	TEST(reader_that_has_gone_does_not_kill_us),
+	TEST(closed_stderr_is_nobody_elses_socket),
+	TEST(limit_holds_back_and_says_how_much),
+	TEST(limit_starts_open_at_time_zero),
+};
+
+UNIT_MAIN_PLAIN(tests)
