@@ -27,7 +27,7 @@ static const uint8_t *ttl_at_of(const struct entry *entry)
 
 static const uint8_t *wire_of(const struct entry *entry)
 {
-	return ttl_at_of(entry) + 2u * entry->ttl_count;
+	return ttl_at_of(entry) + (size_t)2 * entry->ttl_count;
 }
 
 static size_t ttl_at(const struct entry *entry, size_t i)
@@ -279,7 +279,7 @@ bool entry_is_rival(const struct entry *a, const struct entry *b)
 void entry_verify(const struct entry *entry)
 {
 	const size_t size = (size_t)entry->units * ENTRY_UNIT;
-	size_t len = sizeof(*entry) + 2u * entry->ttl_count + entry->wire_len;
+	size_t len = sizeof(*entry) + (size_t)2 * entry->ttl_count + entry->wire_len;
 
 	must(len <= size);
 	for (size_t i = 0; i < entry->ttl_count; i++) {

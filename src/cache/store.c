@@ -300,7 +300,8 @@ static uint32_t verify_run(const struct store *store, uint32_t from, uint32_t to
 		const struct entry *entry = entry_at(store, from);
 		const unsigned slots = slots_of(store, from);
 
-		must(entry->units * ENTRY_UNIT >= sizeof(*entry) && entry->units <= to - from);
+		must((size_t)entry->units * ENTRY_UNIT >= sizeof(*entry) &&
+		     entry->units <= to - from);
 		must(slots <= 1);
 		if (slots == 1) {
 			entry_verify(entry);

@@ -1,0 +1,477 @@
+/* The store behind the cache: its cap, what it puts out, and that it never mixes anything up. */
+#include "cache_fixture.h"
+
+#include <stdio.h>
+
+#define LIFETIME_S 3600u
+
+/* --- numbered names, whose address tells which they are --------------------------------------- */
+
+static struct reply reply;
+static struct cache_key key;
+
+/* host-NNNNNN.example.org, and an answer for it: 25 bytes of name, 61 of message */
+static void number(uint64_t n)
+{
+	const uint32_t digest = (uint32_t)(n * 0x9e3779b97f4a7c15u >> 32);
+	struct cursor_out out;
+
+	if (key.name_len == 0) {
+		key = key_of("host-000000.example.org", TYPE_A);
+		reply_start(&reply, "host-000000.example.org", TYPE_A, RCODE_NOERROR);
+		reply_add_a(&reply, LIFETIME_S, 0);
+	}
+	for (size_t i = 0; i < 6; i++, n /= 10) {
+		key.name[11 - i] = (uint8_t)('0' + n % 10);
+		reply.wire[MESSAGE_HEADER_LEN + 11 - i] = key.name[11 - i];
+	}
+	out = cursor_into(reply.wire + reply.len - 4, 4);
+	cursor_put_u32(&out, digest);
+}
+
+static void store_number(struct fixture *f, uint64_t n, enum cache_kind kind, uint32_t lifetime_s)
+{
+	number(n);
+	const struct cache_item item = item_of(&reply, kind, lifetime_s);
+	cache_store(f->cache, &key, &item);
+}
+
+/* Found, and right: a wrong one fails the test. */
+static bool find_number(struct fixture *f, uint64_t n)
+{
+	number(n);
+	if (!fixture_find(f, &key, true))
+		return false;
+	assert_int_equal(f->hit.wire_len, reply.len);
+	assert_memory_equal(f->buf, reply.wire, reply.len - 10); /* up to the TTL */
+	assert_memory_equal(f->buf + reply.len - 6, reply.wire + reply.len - 6, 6);
+	return true;
+}
+
+static struct cache_report report_of(const struct fixture *f)
+{
+	struct cache_report report;
+
+	cache_report(f->cache, &report);
+	return report;
+}
+
+/* Stores numbers from `n` on until the next would not fit any more; returns that. */
+static uint64_t fill(struct fixture *f, uint64_t n)
+{
+	while (report_of(f).bytes + 128 < report_of(f).max_bytes)
+		store_number(f, n++, CACHE_POSITIVE, LIFETIME_S);
+	return n;
+}
+
+/* --- size ------------------------------------------------------------------------------------- */
+
+static void cap_holds_with_the_index_at_every_size(void **state)
+{
+	(void)state;
+	static const uint64_t sizes[] = { 1,	7,    64,   767,   768,	  769,	  900,
+					  1500, 4095, 4096, 65536, 65537, 300000, 1 << 20 };
+	static const uint8_t rdata[5000];
+	uint64_t seed = 1;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct fixture *f = fixture_new(sizes[i]);
+		uint64_t most = 0;
+
+		for (uint64_t n = 0; n < 2000; n++) {
+			number(n);
+			struct reply *large = &reply;
+			static struct reply copy;
+			if (n % 4 == 3) {
+				large = &copy;
+				copy = reply;
+				reply_add(large, SECTION_ADDITIONAL, ".", TYPE_TXT, LIFETIME_S,
+					  rdata, unit_random(&seed) % sizeof(rdata));
+			}
+			const struct cache_item item = item_of(large, CACHE_POSITIVE, LIFETIME_S);
+			cache_store(f->cache, &key, &item);
+			const uint64_t bytes = report_of(f).bytes;
+			most = bytes > most ? bytes : most;
+			assert_true(bytes <= sizes[i]);
+		}
+		cache_verify(f->cache);
+		assert_int_equal(report_of(f).max_bytes, sizes[i]);
+		if (sizes[i] >= 65536) /* and it is made use of */
+			assert_true(most > sizes[i] - sizes[i] / 8);
+	}
+}
+
+static void CA_28_too_small_for_an_entry_keeps_nothing(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(700);
+
+	store_number(f, 1, CACHE_POSITIVE, LIFETIME_S);
+	assert_false(find_number(f, 1));
+	assert_int_equal(report_of(f).bytes, 0);
+}
+
+static void small_entry_costs_little_beyond_its_bytes(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(16u << 20);
+
+	for (uint64_t n = 0; n < 300000; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	cache_verify(f->cache);
+	const uint64_t entries = report_of(f).entries;
+	const uint64_t each = (16u << 20) / entries;
+	print_message("%u bytes of message, %u of name: %u bytes each, %u in 16M\n",
+		      (unsigned)reply.len, key.name_len, (unsigned)each, (unsigned)entries);
+	assert_true(each <= reply.len + 64);
+}
+
+static void nothing_is_in_use_before_the_first_entry(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(UINT64_C(1) << 32); /* more than a test machine may have */
+
+	assert_int_equal(report_of(f).bytes, 0);
+	store_number(f, 1, CACHE_POSITIVE, LIFETIME_S);
+	assert_true(find_number(f, 1));
+	number(1);
+	cache_drop(f->cache, &key);
+	assert_false(find_number(f, 1));
+}
+
+/* --- what gives way --------------------------------------------------------------------------- */
+
+static void oldest_gives_way_unless_it_was_found(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+	const uint64_t room = fill(f, 0);
+
+	assert_true(room > 1000);
+	assert_true(find_number(f, 7));
+	for (uint64_t n = room; n < room + 100; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	cache_verify(f->cache);
+	for (uint64_t n = 0; n < 90; n++)
+		assert_int_equal(find_number(f, n), n == 7);
+	assert_true(find_number(f, room + 99));
+}
+
+static void second_chance_is_one_chance(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+	const uint64_t room = fill(f, 0);
+
+	assert_true(find_number(f, 7));
+	for (uint64_t n = room; n < 4 * room; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	assert_false(find_number(f, 7));
+}
+
+static void found_before_but_past_its_time_gives_way(void **state)
+{
+	(void)state;
+	static const uint32_t lifetimes[] = { 5, 300 };
+
+	/* What has been put out for good is seen by a failure, which counts after its time. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct fixture *f = fixture_new(1u << 17);
+
+		store_number(f, 500000, CACHE_FAILURE, lifetimes[i]);
+		assert_true(find_number(f, 500000));
+		fixture_pass_ms(f, 5000);
+		for (uint64_t n = fill(f, 0), end = n + 100; n < end; n++)
+			store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+		number(500000);
+		assert_int_equal(cache_failures(f->cache, &key), i);
+	}
+}
+
+static void store_ends_even_when_every_entry_was_found(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+	const uint64_t room = fill(f, 0);
+
+	for (uint64_t n = 0; n < room; n++)
+		find_number(f, n);
+	for (uint64_t n = room; n < room + 1000; n++) {
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+		assert_true(find_number(f, n));
+	}
+	cache_verify(f->cache);
+}
+
+static void only_what_could_still_be_shown_counts_as_evicted(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+
+	for (uint64_t n = 0; n < 10000; n++) {
+		store_number(f, n, CACHE_POSITIVE, 1);
+		fixture_pass_ms(f, 2);
+	}
+	assert_int_equal(f->stats.count[STAT_CACHE_EVICTIONS], 0);
+	for (uint64_t n = 0; n < 5000; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	const uint64_t kept = report_of(f).entries;
+	assert_in_range(f->stats.count[STAT_CACHE_EVICTIONS], 5000 - kept, 5000);
+}
+
+static struct cache_key letter_key(char letter)
+{
+	struct cache_key at = key_of("a", TYPE_A);
+
+	at.name[1] = (uint8_t)letter;
+	return at;
+}
+
+static void store_letter(struct fixture *f, char letter, uint32_t lifetime_s)
+{
+	static struct reply tiny;
+	const struct cache_key at = letter_key(letter);
+
+	reply_start(&tiny, "a", TYPE_A, RCODE_NXDOMAIN);
+	tiny.wire[MESSAGE_HEADER_LEN + 1] = (uint8_t)letter;
+	const struct cache_item item = item_of(&tiny, CACHE_NEGATIVE, lifetime_s);
+	cache_store(f->cache, &at, &item);
+	cache_verify(f->cache);
+}
+
+static bool has_letter(struct fixture *f, char letter)
+{
+	const struct cache_key at = letter_key(letter);
+	return fixture_find(f, &at, false);
+}
+
+/* One bucket of ten slots, and a ring with room for twice as many. */
+static void full_bucket_puts_out_the_expired_then_the_oldest_not_found(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1535);
+
+	for (char letter = 'a'; letter <= 'j'; letter++)
+		store_letter(f, letter, letter == 'e' ? 10 : 3600);
+	assert_int_equal(report_of(f).entries, 10);
+	assert_true(has_letter(f, 'a'));
+	store_letter(f, 'k', 3600); /* b is the oldest nobody asked for */
+	assert_int_equal(report_of(f).entries, 10);
+	assert_false(has_letter(f, 'b'));
+	assert_true(has_letter(f, 'a'));
+	fixture_pass_ms(f, 10000);
+	store_letter(f, 'l', 3600); /* e's time is over */
+	assert_true(has_letter(f, 'c') && has_letter(f, 'd') && !has_letter(f, 'e'));
+	for (char letter = 'a'; letter <= 'l'; letter++)
+		has_letter(f, letter);
+	store_letter(f, 'm', 3600); /* all were asked for: the oldest */
+	assert_false(has_letter(f, 'a'));
+	assert_true(has_letter(f, 'c') && has_letter(f, 'm'));
+}
+
+/* The same when the ring has come round, however far. */
+static void full_bucket_keeps_the_newest(void **state)
+{
+	(void)state;
+	for (unsigned count = 11; count < 50; count++) {
+		struct fixture *f = fixture_new(1535);
+
+		for (unsigned i = 0; i < count; i++)
+			store_letter(f, (char)('a' + i), 3600);
+		for (unsigned i = count - 9; i < count; i++)
+			assert_true(has_letter(f, (char)('a' + i)));
+	}
+}
+
+static void no_put_moves_more_than_its_share(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+	const uint64_t room = fill(f, 0);
+	unsigned gone = 0;
+
+	for (uint64_t n = 0; n < room; n++)
+		find_number(f, n);
+	for (uint64_t n = room; n < room + 3; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	/* All were found, so the first were moved, and before the round was done one had to go. */
+	for (uint64_t n = 0; n < room; n++) {
+		if (find_number(f, n))
+			continue;
+		gone++;
+		assert_in_range(n, 10, 400);
+	}
+	assert_in_range(gone, 1, 3);
+}
+
+static void smaller_answer_does_not_hold_the_room_of_the_larger(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 16);
+	static const uint8_t rdata[1000];
+	static struct reply large;
+
+	for (uint64_t n = 0; n < 30; n++) {
+		number(n);
+		large = reply;
+		reply_add(&large, SECTION_ADDITIONAL, ".", TYPE_TXT, LIFETIME_S, rdata,
+			  sizeof(rdata));
+		const struct cache_item item = item_of(&large, CACHE_POSITIVE, LIFETIME_S);
+		cache_store(f->cache, &key, &item);
+	}
+	for (uint64_t n = 0; n < 530; n++) /* 55,000 bytes in all, of some 60,000 */
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	cache_verify(f->cache);
+	assert_true(f->stats.count[STAT_CACHE_EVICTIONS] < 10);
+	assert_true(report_of(f).entries > 520);
+}
+
+/* --- many ------------------------------------------------------------------------------------- */
+
+static void CA_21_of_200000_names_none_gets_anothers_answer(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(32u << 20);
+	unsigned found = 0;
+
+	for (uint64_t n = 0; n < 200000; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	cache_verify(f->cache);
+	for (uint64_t n = 0; n < 400000; n++) { /* the second half was never stored */
+		const bool is_found = find_number(f, n);
+		assert_true(!is_found || n < 200000);
+		found += is_found;
+	}
+	assert_int_equal(found, 200000 - f->stats.count[STAT_CACHE_EVICTIONS]);
+	assert_true(found > 199000);
+}
+
+/* "aa" and "b@" are alike to h * 33 + c, so all these names are. */
+static void RX_13_names_that_collide_without_a_key_do_not_with_one(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(32u << 20);
+	static struct reply plain;
+	unsigned found = 0;
+
+	reply_start(&plain, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", TYPE_A, RCODE_NXDOMAIN);
+	struct cache_key at = key_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", TYPE_A);
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (uint32_t n = 0; n < 100000; n++) {
+			for (unsigned bit = 0; bit < 17; bit++)
+				memcpy(at.name + 1 + 2 * bit, n >> bit & 1 ? "b@" : "aa", 2);
+			memcpy(plain.wire + MESSAGE_HEADER_LEN, at.name, at.name_len);
+			const struct cache_item item = item_of(&plain, CACHE_NEGATIVE, 3600);
+			if (pass == 0)
+				cache_store(f->cache, &at, &item);
+			else
+				found += fixture_find(f, &at, false);
+		}
+	}
+	assert_true(found > 99500);
+}
+
+static void RX_03_RX_07_flood_of_names_asked_once_leaves_the_hot_ones(void **state)
+{
+	(void)state;
+	static const enum cache_kind kinds[] = { CACHE_NEGATIVE, CACHE_FAILURE };
+
+	for (size_t k = 0; k < 2; k++) {
+		struct fixture *f = fixture_new(1u << 20);
+		unsigned found = 0;
+
+		for (uint64_t n = 0; n < 100000; n++) {
+			store_number(f, 100000 + n, kinds[k], 300);
+			if (n % 4 != 0)
+				continue;
+			const uint64_t hot = n / 4 % 500;
+			if (find_number(f, hot))
+				found++;
+			else
+				store_number(f, hot, CACHE_POSITIVE, LIFETIME_S);
+		}
+		assert_true(report_of(f).bytes <= 1u << 20);
+		cache_verify(f->cache);
+		assert_true(found >= 25000 - 500 - 25000 / 50);
+	}
+}
+
+/* Zipf's law over many names, and as many asked for just once in between: against a plain queue
+ * with room for as many. Same numbers in each run. */
+#define ZIPF_NAMES 20000u
+#define ZIPF_QUERIES 120000u
+
+static uint32_t zipf(const double *sums, uint64_t random)
+{
+	const double at =
+		(double)(random >> 11) / (double)(UINT64_C(1) << 53) * sums[ZIPF_NAMES - 1];
+	uint32_t low = 0, high = ZIPF_NAMES - 1;
+
+	while (low < high) {
+		const uint32_t middle = (low + high) / 2;
+		if (sums[middle] < at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void second_chance_beats_a_plain_queue(void **state)
+{
+	(void)state;
+	static double sums[ZIPF_NAMES];
+	static uint32_t queue[ZIPF_QUERIES];
+	static uint32_t queued[1000000]; /* times this number is in the queue: 0 or 1 */
+	struct fixture *f = fixture_new(1u << 18);
+	uint64_t seed = 42, once = 100000;
+	unsigned found = 0, found_plain = 0, asked = 0;
+	size_t head = 0, tail = 0;
+
+	const uint64_t room = fill(f, 500000) - 500000;
+	for (uint32_t i = 0; i < ZIPF_NAMES; i++)
+		sums[i] = (i > 0 ? sums[i - 1] : 0) + 1.0 / (i + 1);
+	memset(queued, 0, sizeof(queued));
+	for (unsigned i = 0; i < ZIPF_QUERIES; i++) {
+		const bool is_once = unit_random(&seed) % 2 == 0;
+		const uint32_t n = is_once ? (uint32_t)once++ : zipf(sums, unit_random(&seed));
+
+		asked += !is_once;
+		if (find_number(f, n))
+			found++;
+		else
+			store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+		if (queued[n]) {
+			found_plain++;
+			continue;
+		}
+		queued[n] = 1;
+		queue[head++] = n;
+		if (head - tail > room)
+			queued[queue[tail++]] = 0;
+	}
+	cache_verify(f->cache);
+	print_message("of %u: second chance %u, plain queue %u\n", asked, found, found_plain);
+	assert_true(found > found_plain + asked / 20);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(cap_holds_with_the_index_at_every_size),
+	cmocka_unit_test(CA_28_too_small_for_an_entry_keeps_nothing),
+	cmocka_unit_test(small_entry_costs_little_beyond_its_bytes),
+	cmocka_unit_test(nothing_is_in_use_before_the_first_entry),
+	cmocka_unit_test(oldest_gives_way_unless_it_was_found),
+	cmocka_unit_test(second_chance_is_one_chance),
+	cmocka_unit_test(found_before_but_past_its_time_gives_way),
+	cmocka_unit_test(store_ends_even_when_every_entry_was_found),
+	cmocka_unit_test(only_what_could_still_be_shown_counts_as_evicted),
+	cmocka_unit_test(full_bucket_puts_out_the_expired_then_the_oldest_not_found),
+	cmocka_unit_test(full_bucket_keeps_the_newest),
+	cmocka_unit_test(no_put_moves_more_than_its_share),
+	cmocka_unit_test(smaller_answer_does_not_hold_the_room_of_the_larger),
+	cmocka_unit_test(CA_21_of_200000_names_none_gets_anothers_answer),
+	cmocka_unit_test(RX_13_names_that_collide_without_a_key_do_not_with_one),
+	cmocka_unit_test(RX_03_RX_07_flood_of_names_asked_once_leaves_the_hot_ones),
+	cmocka_unit_test(second_chance_beats_a_plain_queue),
+};
+UNIT_MAIN(tests)
