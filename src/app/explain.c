@@ -36,9 +36,27 @@ static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, siz
 	return query.failed ? 0 : cursor_written(&query);
 }
 
+/* The name as the rule writes it. A template has as many labels as what it matched. */
+static const struct conf_name *matched_name(const struct decision *decision)
+{
+	const struct conf_zone *zone = decision->zone;
+
+	for (size_t i = 0; i < zone->name_count; i++) {
+		if (name_equal(zone->names[i].wire, decision->apex))
+			return &zone->names[i];
+	}
+	for (size_t i = 0; i < zone->name_count; i++) {
+		if (zone->names[i].is_template &&
+		    name_labels(zone->names[i].wire) == name_labels(decision->apex))
+			return &zone->names[i];
+	}
+	return &zone->names[0];
+}
+
 static void print_rule(const struct decision *decision)
 {
-	struct name_text apex;
+	const struct conf_zone *zone = decision->zone;
+	struct name_text text;
 
 	switch (decision->source) {
 	case DECISION_DEFAULT:
@@ -46,15 +64,14 @@ static void print_rule(const struct decision *decision)
 		return;
 	case DECISION_SPECIAL:
 		printf("rule:       special name \"%s\" (%s)\n",
-		       name_to_text(decision->apex, &apex), decision->special_why);
+		       name_to_text(decision->apex, &text), decision->special_why);
 		return;
 	case DECISION_RULE:
 		printf("rule:       %s:%d, the most specific that matches: \"%s\"%s%s%s\n",
-		       decision->zone->place.file, decision->zone->place.line,
-		       name_to_text(decision->apex, &apex),
-		       decision->zone->is_exact ? ", exact" : "",
-		       decision->zone->type_count > 0 ? ", by type" : "",
-		       decision->zone->client_count > 0 ? ", by client" : "");
+		       zone->place.file, zone->place.line,
+		       name_to_text(matched_name(decision)->wire, &text),
+		       zone->is_exact ? ", exact" : "", zone->type_count > 0 ? ", by type" : "",
+		       zone->client_count > 0 ? ", by client" : "");
 		return;
 	}
 	UNREACHABLE();

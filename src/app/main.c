@@ -118,7 +118,7 @@ static int command_check(int argc, char **argv)
 	if (code == EXIT_CODE_OK)
 		code = load(&settings, &plan);
 	if (code == EXIT_CODE_OK)
-		printf("%s: ok: %zu zones, %zu upstream groups\n", file_name(&settings),
+		printf("%s is good: %zu zones, %zu upstream groups\n", file_name(&settings),
 		       plan->conf->zone_count, plan->conf->group_count);
 	plan_unref(plan);
 	return code;

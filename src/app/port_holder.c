@@ -4,29 +4,69 @@
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { STATE_LISTEN = 0x0a, STATE_UNCONNECTED = 0x07 }; /* of TCP and of a bound UDP socket */
 
-/* One line of /proc/net/{udp,tcp}{,6}: "sl local_address rem_address st ... inode". */
-static bool line_holds_port(const char *line, uint16_t port, unsigned long *ret_inode)
+/* The kernel prints an address as 32-bit words in the byte order of the machine. */
+static bool read_address(const char *hex, uint8_t bytes[16], size_t *ret_len)
 {
-	unsigned found_port, state;
+	const size_t words = strlen(hex) / 8;
+
+	if (strlen(hex) % 8 != 0 || words == 0 || words > 4)
+		return false;
+	for (size_t i = 0; i < words; i++) {
+		char word[9] = { 0 };
+		memcpy(word, hex + 8 * i, 8);
+		const uint32_t value = (uint32_t)strtoul(word, NULL, 16);
+		memcpy(bytes + 4 * i, &value, 4);
+	}
+	*ret_len = 4 * words;
+	return true;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(bytes, zero, len) == 0;
+}
+
+/* Two sockets exclude each other where their addresses are the same or one has them all. */
+static bool excludes(const struct addr *wanted, const char *hex)
+{
+	uint8_t bytes[16];
+	size_t len = 0;
+
+	if (!read_address(hex, bytes, &len))
+		return false;
+	return is_zero(bytes, len) || addr_is_wildcard(wanted) ||
+	       (len == (wanted->family == ADDR_IPV6 ? 16u : 4u) &&
+		memcmp(bytes, wanted->bytes, len) == 0);
+}
+
+/* One line of /proc/net/{udp,tcp}{,6}: "sl local_address rem_address st ... inode". */
+static bool line_holds(const char *line, const struct addr *wanted, unsigned long *ret_inode)
+{
+	char local[33];
+	unsigned port, state;
 	unsigned long inode;
 
 	if (sscanf(line,
-		   " %*d: %*[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*[0-9A-Fa-f]:%*[0-9A-Fa-f] "
+		   " %*d: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*[0-9A-Fa-f]:%*[0-9A-Fa-f] "
 		   "%*[0-9A-Fa-f]:%*[0-9A-Fa-f] %*[0-9A-Fa-f] %*u %*d %lu",
-		   &found_port, &state, &inode) != 3)
+		   local, &port, &state, &inode) != 4)
 		return false;
-	if (found_port != port || (state != STATE_LISTEN && state != STATE_UNCONNECTED))
+	if (port != wanted->port || (state != STATE_LISTEN && state != STATE_UNCONNECTED) ||
+	    !excludes(wanted, local))
 		return false;
 	*ret_inode = inode;
 	return true;
 }
 
-static unsigned long find_inode(const char *path, uint16_t port)
+static unsigned long find_inode(const char *path, const struct addr *wanted)
 {
 	FILE *file = fopen(path, "re");
 	char line[512];
@@ -35,7 +75,7 @@ static unsigned long find_inode(const char *path, uint16_t port)
 	if (file == NULL)
 		return 0;
 	while (fgets(line, sizeof(line), file) != NULL) {
-		if (line_holds_port(line, port, &inode))
+		if (line_holds(line, wanted, &inode))
 			break;
 	}
 	(void)fclose(file);
@@ -84,14 +124,14 @@ const char *port_holder_find(const struct addr *addr, bool is_tcp, struct port_h
 	const char *tables[2] = { is_tcp ? "/proc/net/tcp" : "/proc/net/udp",
 				  is_tcp ? "/proc/net/tcp6" : "/proc/net/udp6" };
 	const bool is_ipv6 = addr->family == ADDR_IPV6;
-	unsigned long inode = find_inode(tables[is_ipv6], addr->port);
+	unsigned long inode = find_inode(tables[is_ipv6], addr);
 	char wanted[64];
 	struct dirent *entry;
 
 	(void)snprintf(into->text, sizeof(into->text),
 		       "another program (as root this would say which)");
 	if (inode == 0)
-		inode = find_inode(tables[!is_ipv6], addr->port);
+		inode = find_inode(tables[!is_ipv6], addr);
 	DIR *proc = inode == 0 ? NULL : opendir("/proc");
 	if (proc == NULL)
 		return into->text;

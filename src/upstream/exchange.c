@@ -16,10 +16,12 @@
 #include "upstream/transport_udp.h"
 
 /* A dead first server must cost well under a second, because Apple's client asks again after one; a
- * live one answers out of its cache in far less. Each round waits twice as long as the one before. */
-#define FIRST_WAIT_US (400u * USEC_PER_MSEC)
-/* All sends of an exchange; with FIRST_WAIT_US more do not fit into the longest allowed time, but for
- * those that fail at once. */
+ * live one answers out of its cache in far less. */
+#define NEXT_SERVER_US (400u * USEC_PER_MSEC)
+/* The same server is asked again later than that: one that has to look the name up may take half a
+ * second, and to ask it twice does not make it faster. Three sends fit into a group's two seconds. */
+#define SAME_SERVER_US (800u * USEC_PER_MSEC)
+/* All sends of an exchange. */
 #define TRIES_MAX 12u
 #define SERVERS_MAX 8u
 /* To one server, all causes and transports together. */
@@ -401,10 +403,7 @@ static struct asked *pick(struct exchange *exchange)
 
 static uint64_t wait_us(const struct exchange *exchange)
 {
-	const size_t servers = pool_size(exchange->ask.pool);
-	const unsigned round = servers == 0 ? 0 : (unsigned)((exchange->turn - 1) / servers);
-
-	return (uint64_t)FIRST_WAIT_US << (round < 8 ? round : 8);
+	return exchange->turn < pool_size(exchange->ask.pool) ? NEXT_SERVER_US : SAME_SERVER_US;
 }
 
 /* Sets the timer for whichever comes first: the next server's turn or the end. */
