@@ -168,8 +168,16 @@ uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t le
 	return hash_bytes(key, lowered, len);
 }
 
-/* Every jump goes below the start of the piece that it leaves, so no way through a message can
- * come back to where it was; the two counts bound the work besides. */
+/* Where the pointer at `at` leads, 0 where it must not be followed. Every jump goes below the start
+ * of the piece that it leaves, so no way through a message can come back to where it was. */
+static size_t pointer_target(const uint8_t *wire, size_t wire_len, size_t at, size_t piece_at)
+{
+	if ((wire[at] & POINTER_BITS) != POINTER_BITS || wire_len - at < 2)
+		return 0;
+	const size_t target = (size_t)(wire[at] & ~POINTER_BITS & 0xff) << 8 | wire[at + 1];
+	return target >= HEADER_LEN && target < piece_at ? target : 0;
+}
+
 int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name, size_t *ret_len,
 	      size_t *ret_next)
 {
@@ -181,25 +189,23 @@ int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name
 		if (at >= wire_len)
 			return ERR_MALFORMED;
 		const uint8_t byte = wire[at];
-		if (byte <= LABEL_MAX_LEN) {
-			if (wire_len - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
+		if (byte > LABEL_MAX_LEN) {
+			const size_t target = pointer_target(wire, wire_len, at, piece_at);
+			if (target == 0 || ++jumps > NAME_MAX_LABELS)
 				return ERR_MALFORMED;
-			if (ret_name != NULL)
-				memcpy(name + len, wire + at, 1u + byte);
-			len += 1u + byte;
-			at += 1u + byte;
-			if (byte == 0)
-				break;
+			if (jumps == 1)
+				next = at + 2;
+			at = piece_at = target;
 			continue;
 		}
-		if ((byte & POINTER_BITS) != POINTER_BITS || wire_len - at < 2)
+		if (wire_len - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
 			return ERR_MALFORMED;
-		const size_t target = (size_t)(byte & ~POINTER_BITS & 0xff) << 8 | wire[at + 1];
-		if (target < HEADER_LEN || target >= piece_at || ++jumps > NAME_MAX_LABELS)
-			return ERR_MALFORMED;
-		if (jumps == 1)
-			next = at + 2;
-		at = piece_at = target;
+		if (ret_name != NULL)
+			memcpy(name + len, wire + at, 1u + byte);
+		len += 1u + byte;
+		at += 1u + byte;
+		if (byte == 0)
+			break;
 	}
 	if (ret_name != NULL)
 		memcpy(ret_name, name, len);
