@@ -1,7 +1,8 @@
-/* rr/synth.h: answers of our own making, built by ldns, as wire bytes.
+/* rr/synth.h: answers of our own making, as wire bytes.
  *
  * All have QR and RA, RD and CD as asked, never AA, and the question in the client's case; OPT is
- * left to wire/reply. */
+ * left to wire/reply. Local SOA records name their owner as server, as RFC 6303 section 3 has it.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -9,20 +10,37 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "rr/record.h"
 #include "wire/query_view.h"
+
+/* TTL and MINIMUM of the SOA in what rules make up: a changed rule is soon seen by all. */
+#define SYNTH_SOA_TTL 60u
 
 /* Records of a rule, read once and kept as wire bytes; owner "@" is the asked name. */
 struct synth_records;
 
-/** Reads one record ("@ 300 IN A 10.1.2.3") for checking or keeping. "{n}" in it stands for the
- * number. `ret_why` gets static text on ERR_MALFORMED; -ENOMEM. */
-MUST_CHECK int synth_records_add(struct synth_records *records, const char *text, bool is_template,
-				 const char **ret_why);
-struct synth_records *synth_records_new(void); /* NULL when memory is short */
-void synth_records_free(struct synth_records *records);
+struct synth_records *synth_records_new(void);		/* NULL when memory is short */
+void synth_records_free(struct synth_records *records); /* NULL is fine */
 
-/** The answer to `view` from `records`: those of the asked type (all for ANY), CNAME for every type,
- * NODATA with a local SOA of `zone` when none fits. `n` replaces "{n}". -ENOMEM, ERR_NO_SPACE. */
+struct synth_range {
+	uint32_t low, high;
+};
+struct synth_fault {
+	struct record_fault record;
+	bool has_n; /* it is wrong with this number in place of "{n}" */
+	uint32_t n;
+};
+
+/** Reads one record ("@ 300 IN A 10.1.2.{n}") and keeps it. "{n}" in it stands for a number of the
+ * range, and is tried with both its ends; without a range (NULL) there may be none. A CNAME stands
+ * alone (RFC 1034 section 3.6.2). ERR_MALFORMED fills ret_fault; -ENOMEM. */
+MUST_CHECK int synth_records_add(struct synth_records *records, const char *text,
+				 const struct synth_range *range, struct synth_fault *ret_fault);
+
+/** The answer to `view` from `records`: those of the asked type (all for ANY), CNAME for every
+ * type, NODATA with a local SOA of `zone` when none fits, or when the class is neither IN nor ANY.
+ * `n` replaces "{n}". -ENOMEM, ERR_NO_SPACE; ERR_MALFORMED where a record cannot be read with this
+ * `n`. */
 MUST_CHECK int synth_answer(const struct query_view *view, const struct synth_records *records,
 			    uint32_t n, const uint8_t *zone, uint8_t *out, size_t out_max,
 			    size_t *ret_len);
