@@ -9,9 +9,11 @@
 #include "wire/query_view.h"
 
 struct policy; /* compiled, immutable */
+struct synth_records;
 
-/** Borrows `conf`, which must outlive it. Record texts are read here: ERR_CONF where complaints were
- * added; -ENOMEM. `key` seeds the route hashes: the same key gives the same routes after a reload. */
+/** Borrows `conf`, which must outlive it. Record texts are read here: ERR_CONF where complaints
+ * were added; -ENOMEM. `route_key` seeds the hashes of routes and views: the same key gives the
+ * same ones after a reload, wherever in the file a rule stands. */
 MUST_CHECK int policy_compile(const struct conf *conf, const struct hash_key *route_key,
 			      struct complaints *complaints, struct policy **ret_policy);
 void policy_free(struct policy *policy); /* NULL is fine */
@@ -22,17 +24,24 @@ struct decision {
 	enum decision_source source;
 	const struct conf_zone *zone; /* the rule; NULL for the default and for special names */
 	const char *special_why;      /* "RFC 6761" and such, for special names, else NULL */
-	const uint8_t *apex;	      /* matched suffix of the asked name: owner of a local SOA */
-	uint32_t n;		      /* of a template */
-	int group, on_failure;	      /* of a forward */
+	const struct synth_records *records; /* of an answer */
+	const uint8_t *apex;   /* matched suffix of the asked name: owner of a local SOA; the
+				* root for the default */
+	uint32_t n;	       /* of a template */
+	int group, on_failure; /* of a forward */
 	bool no_cache;
 	uint32_t ttl_min, ttl_max; /* what applies, cache section or rule */
 	uint32_t stale_s;
-	uint64_t route; /* all that could make the answer another one (rule, its group and servers) */
+	uint64_t route; /* all that could make the answer another one (rule, its group and servers)
+			 */
 	uint64_t view;	/* cache partition; 0 where no rule for this name looks at the client */
 };
 
-/** Decides for one question from `client`. `ret_decision->apex` points into view->name. */
+/** Decides for one question from `client`. `ret_decision->apex` points into view->name.
+ *
+ * The rule with the longest matching name speaks; among those with match = "exact" or {n} go before
+ * others of the same length, then more conditions (types, clients), the longer client prefix, and
+ * the file's order. Rules are for every class, special names for class IN. */
 void policy_judge(const struct policy *policy, const struct query_view *view,
 		  const struct addr *client, struct decision *ret_decision);
 

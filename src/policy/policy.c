@@ -1,0 +1,470 @@
+#include "policy/policy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "policy/prefix_table.h"
+#include "policy/special.h"
+#include "policy/zone_tree.h"
+#include "rr/synth.h"
+#include "wire/name.h"
+#include "wire/type.h"
+
+/* What is not in the conf, for each of its zones. */
+struct rule {
+	const struct conf_zone *zone;
+	uint64_t route, view;	       /* view: for when rules for the name look at clients */
+	struct synth_records *records; /* of an answer, else NULL */
+	struct zone_tree *except;      /* NULL: nothing is excepted */
+	struct prefix_table *clients;  /* NULL: all */
+};
+
+struct policy {
+	const struct conf *conf;
+	struct rule *rules; /* one per zone, at its index */
+	struct zone_tree *tree;
+	struct special *special; /* NULL: off */
+	uint64_t default_route, default_view;
+	uint64_t *group_digests; /* while compiling */
+};
+
+void policy_free(struct policy *policy)
+{
+	if (policy == NULL)
+		return;
+	for (size_t i = 0; policy->rules != NULL && i < policy->conf->zone_count; i++) {
+		synth_records_free(policy->rules[i].records);
+		zone_tree_free(policy->rules[i].except);
+		prefix_table_free(policy->rules[i].clients);
+	}
+	mem_free(policy->rules);
+	mem_free(policy->group_digests);
+	zone_tree_free(policy->tree);
+	special_free(policy->special);
+	mem_free(policy);
+}
+
+/* --- routes and views ---------------------------------------------------------------------- */
+
+/* Words, so that no padding gets into a hash. */
+static uint64_t digest_of(const struct hash_key *key, const uint64_t *words, size_t count)
+{
+	return hash_bytes(key, words, count * sizeof(*words));
+}
+
+static uint64_t digest_addr(const struct hash_key *key, uint64_t before, const struct addr *addr,
+			    unsigned bits)
+{
+	uint64_t words[5] = { before, addr->scope,
+			      (uint64_t)addr->port << 32 | (uint64_t)addr->family << 16 | bits };
+
+	memcpy(&words[3], addr->bytes, sizeof(addr->bytes));
+	return digest_of(key, words, 5);
+}
+
+static uint64_t digest_group(const struct hash_key *key, const struct conf_group *group)
+{
+	uint64_t digest = (uint64_t)group->order;
+
+	for (size_t i = 0; i < group->server_count; i++)
+		digest = digest_addr(key, digest, &group->servers[i], 0);
+	return digest;
+}
+
+/* Whatever could make a forwarded answer another one, or show it with other TTLs. */
+static uint64_t route_of(const struct policy *policy, const struct hash_key *key,
+			 const struct decision *decision)
+{
+	const bool fails_over = decision->on_failure != CONF_GROUP_NONE;
+	const uint64_t words[] = {
+		policy->group_digests[decision->group],
+		fails_over ? policy->group_digests[decision->on_failure] : 0,
+		(uint64_t)fails_over | (uint64_t)decision->no_cache << 1 |
+			(uint64_t)policy->conf->strip_ecs << 2,
+		(uint64_t)decision->ttl_min << 32 | decision->ttl_max,
+	};
+
+	return digest_of(key, words, sizeof(words) / sizeof(words[0]));
+}
+
+/* Of two rules that could speak for one name and look at the client, or of one and of none that
+ * does, no two have the same view, or else they say the same to the same clients. */
+static uint64_t view_of(const struct hash_key *key, uint64_t route, const struct conf_zone *zone)
+{
+	uint64_t view = route;
+
+	for (size_t i = 0; zone != NULL && i < zone->client_count; i++)
+		view = digest_addr(key, view, &zone->clients[i].net, zone->clients[i].bits);
+	view = digest_of(key, &view, 1);
+	return view != 0 ? view : 1;
+}
+
+/* What the zone says of forwarding and keeping, and the cache section where it says nothing. */
+static void apply_zone(const struct conf_zone *zone, struct decision *decision)
+{
+	decision->action = zone->action;
+	decision->group = zone->group;
+	decision->on_failure = zone->on_failure;
+	decision->no_cache = zone->no_cache;
+	if (zone->ttl_min >= 0)
+		decision->ttl_min = (uint32_t)zone->ttl_min;
+	if (zone->ttl_max >= 0)
+		decision->ttl_max = (uint32_t)zone->ttl_max;
+	if (zone->stale_s >= 0)
+		decision->stale_s = (uint32_t)zone->stale_s;
+}
+
+static struct decision default_decision(const struct conf *conf)
+{
+	return (struct decision){
+		.action = ZONE_FORWARD,
+		.source = DECISION_DEFAULT,
+		.on_failure = CONF_GROUP_NONE,
+		.ttl_min = conf->ttl_min,
+		.ttl_max = conf->ttl_max,
+		.stale_s = conf->stale_s,
+	};
+}
+
+/* --- compiling ----------------------------------------------------------------------------- */
+
+static int digest_groups(struct policy *policy, const struct hash_key *key)
+{
+	const struct conf *conf = policy->conf;
+
+	policy->group_digests = mem_alloc(conf->group_count * sizeof(uint64_t));
+	if (policy->group_digests == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->group_count; i++)
+		policy->group_digests[i] = digest_group(key, &conf->groups[i]);
+	return 0;
+}
+
+static int compile_except(const struct conf_zone *zone, struct rule *rule)
+{
+	if (zone->except_count == 0)
+		return 0;
+	rule->except = zone_tree_new();
+	if (rule->except == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < zone->except_count; i++) {
+		const struct conf_name *name = &zone->except[i];
+		if (zone_tree_add(rule->except, name->wire, name->is_template, 0) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool is_all_templates(const struct conf_zone *zone)
+{
+	for (size_t i = 0; i < zone->name_count; i++) {
+		if (!zone->names[i].is_template)
+			return false;
+	}
+	return true;
+}
+
+static void complain(struct complaints *complaints, const struct conf_record *record,
+		     const struct synth_fault *fault)
+{
+	struct complaint_quote quote;
+	const char *text = complaint_quote(record->text, strlen(record->text), &quote);
+
+	if (fault->has_n)
+		complaint_add(complaints, &record->place,
+			      "record %s with {n} = %u: %s; expected something like \"%s\"", text,
+			      fault->n, fault->record.why, fault->record.example);
+	else
+		complaint_add(complaints, &record->place,
+			      "record %s: %s; expected something like \"%s\"", text,
+			      fault->record.why, fault->record.example);
+}
+
+static int compile_records(const struct conf_zone *zone, struct complaints *complaints,
+			   struct rule *rule)
+{
+	const struct synth_range range = { zone->n_low, zone->n_high };
+	const bool has_n = zone->has_range && is_all_templates(zone);
+
+	if (zone->action != ZONE_ANSWER)
+		return 0;
+	rule->records = synth_records_new();
+	if (rule->records == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < zone->record_count; i++) {
+		struct synth_fault fault;
+		const int err = synth_records_add(rule->records, zone->records[i].text,
+						  has_n ? &range : NULL, &fault);
+		if (err == ERR_MALFORMED)
+			complain(complaints, &zone->records[i], &fault);
+		else if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+static int compile_rule(struct policy *policy, const struct hash_key *key,
+			struct complaints *complaints, size_t index)
+{
+	const struct conf_zone *zone = &policy->conf->zones[index];
+	struct rule *rule = &policy->rules[index];
+	struct decision decision = default_decision(policy->conf);
+	int err;
+
+	rule->zone = zone;
+	apply_zone(zone, &decision);
+	rule->route = route_of(policy, key, &decision);
+	rule->view = view_of(key, rule->route, zone);
+	for (size_t i = 0; i < zone->name_count; i++) {
+		const struct conf_name *name = &zone->names[i];
+		err = zone_tree_add(policy->tree, name->wire, name->is_template, (uint32_t)index);
+		if (err != 0)
+			return err;
+	}
+	if (zone->client_count > 0) {
+		rule->clients = prefix_table_new(zone->clients, zone->client_count);
+		if (rule->clients == NULL)
+			return -ENOMEM;
+	}
+	if ((err = compile_except(zone, rule)) != 0)
+		return err;
+	return compile_records(zone, complaints, rule);
+}
+
+static int compile_all(struct policy *policy, const struct hash_key *key,
+		       struct complaints *complaints)
+{
+	const struct conf *conf = policy->conf;
+	const size_t complaints_before = complaint_count(complaints);
+	const struct decision decision = default_decision(conf);
+	int err = digest_groups(policy, key);
+
+	if (err != 0)
+		return err;
+	policy->default_route = route_of(policy, key, &decision);
+	policy->default_view = view_of(key, policy->default_route, NULL);
+	if (conf->special_names && (policy->special = special_new()) == NULL)
+		return -ENOMEM;
+	policy->tree = zone_tree_new();
+	policy->rules = mem_zalloc(conf->zone_count * sizeof(*policy->rules) + 1);
+	if (policy->tree == NULL || policy->rules == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->zone_count; i++) {
+		if ((err = compile_rule(policy, key, complaints, i)) != 0)
+			return err;
+	}
+	return complaint_count(complaints) > complaints_before ? ERR_CONF : 0;
+}
+
+int policy_compile(const struct conf *conf, const struct hash_key *route_key,
+		   struct complaints *complaints, struct policy **ret_policy)
+{
+	struct policy *policy = mem_zalloc(sizeof(*policy));
+	if (policy == NULL)
+		return -ENOMEM;
+	policy->conf = conf;
+	const int err = compile_all(policy, route_key, complaints);
+	if (err != 0) {
+		policy_free(policy);
+		return err;
+	}
+	mem_free(policy->group_digests);
+	policy->group_digests = NULL;
+	*ret_policy = policy;
+	return 0;
+}
+
+/* --- judging ------------------------------------------------------------------------------- */
+
+/* Of rules whose names are equally long; more counts for more, from the top. */
+struct rank {
+	bool is_precise;     /* exact or template */
+	uint8_t conditions;  /* how many of types and clients are set */
+	int16_t client_bits; /* -1 where all clients are meant */
+	size_t zone_index;   /* less counts for more */
+};
+
+static bool is_better(const struct rank *a, const struct rank *b)
+{
+	if (a->is_precise != b->is_precise)
+		return a->is_precise;
+	if (a->conditions != b->conditions)
+		return a->conditions > b->conditions;
+	if (a->client_bits != b->client_bits)
+		return a->client_bits > b->client_bits;
+	return a->zone_index < b->zone_index;
+}
+
+struct judging {
+	const struct policy *policy;
+	const struct query_view *view;
+	const struct addr *client;
+	const uint8_t *name; /* asked, in lower case */
+	const struct rule *best;
+	struct rank best_rank;
+	const uint8_t *best_suffix;
+	uint32_t best_n;
+	bool looks_at_clients; /* a rule that could have spoken does */
+};
+
+static bool stop_at_first(void *ctx, const struct zone_match *match)
+{
+	(void)match;
+	*(bool *)ctx = true;
+	return true;
+}
+
+static bool is_excepted(const struct rule *rule, const uint8_t *name)
+{
+	bool found = false;
+
+	if (rule->except != NULL)
+		zone_tree_walk(rule->except, name, stop_at_first, &found);
+	return found;
+}
+
+static bool has_type(const struct conf_zone *zone, uint16_t type)
+{
+	for (size_t i = 0; i < zone->type_count; i++) {
+		if (zone->types[i] == type)
+			return true;
+	}
+	return zone->type_count == 0;
+}
+
+/* All its conditions hold but that on clients. */
+static bool may_speak(const struct judging *judging, const struct rule *rule,
+		      const struct zone_match *match)
+{
+	const struct conf_zone *zone = rule->zone;
+
+	if (zone->is_exact && !match->is_whole)
+		return false;
+	if (match->is_template && (match->n < zone->n_low || match->n > zone->n_high))
+		return false;
+	return has_type(zone, judging->view->type) && !is_excepted(rule, judging->name);
+}
+
+static void consider(struct judging *judging, const struct rule *rule,
+		     const struct zone_match *match)
+{
+	const struct conf_zone *zone = rule->zone;
+	size_t index = 0;
+	struct rank rank = {
+		.is_precise = zone->is_exact || match->is_template,
+		.conditions = (uint8_t)((zone->type_count > 0) + (zone->client_count > 0)),
+		.client_bits = -1,
+		.zone_index = (size_t)(rule - judging->policy->rules),
+	};
+
+	if (!may_speak(judging, rule, match))
+		return;
+	if (rule->clients != NULL) {
+		judging->looks_at_clients = true;
+		if (!prefix_table_find(rule->clients, judging->client, &index))
+			return;
+		rank.client_bits = zone->clients[index].bits;
+	}
+	if (judging->best != NULL && !is_better(&rank, &judging->best_rank))
+		return;
+	judging->best = rule;
+	judging->best_rank = rank;
+	judging->best_suffix = match->suffix;
+	judging->best_n = match->n;
+}
+
+/* Longer names come first, so that the first that has a rule to speak ends the search. */
+static bool on_match(void *ctx, const struct zone_match *match)
+{
+	struct judging *judging = ctx;
+
+	if (judging->best != NULL && match->suffix != judging->best_suffix)
+		return true;
+	for (size_t i = 0; i < match->value_count; i++)
+		consider(judging, &judging->policy->rules[match->values[i]], match);
+	return false;
+}
+
+/* True where a special name answers: no zone but "." has anything to say. */
+static bool judge_special(const struct judging *judging, struct decision *decision)
+{
+	const bool has_zone = judging->best != NULL && *judging->best_suffix != 0;
+	struct special_match match;
+
+	if (special_is_private(judging->view, judging->name)) {
+		decision->action = ZONE_REFUSE;
+		decision->special_why = "RFC 4892";
+		decision->apex = judging->view->name;
+	} else if (!has_zone && judging->policy->special != NULL &&
+		   special_find(judging->policy->special, judging->view, judging->name, &match)) {
+		decision->action = match.action;
+		decision->special_why = match.why;
+		decision->records = match.records;
+		decision->apex = judging->view->name + (match.apex - judging->name);
+	} else {
+		return false;
+	}
+	decision->source = DECISION_SPECIAL;
+	return true;
+}
+
+static void judge_rule(const struct judging *judging, struct decision *decision)
+{
+	const struct rule *rule = judging->best;
+
+	apply_zone(rule->zone, decision);
+	decision->source = DECISION_RULE;
+	decision->zone = rule->zone;
+	decision->records = rule->records;
+	decision->apex = judging->view->name + (judging->best_suffix - judging->name);
+	decision->n = judging->best_n;
+	decision->route = rule->route;
+	decision->view = judging->looks_at_clients ? rule->view : 0;
+}
+
+void policy_judge(const struct policy *policy, const struct query_view *view,
+		  const struct addr *client, struct decision *ret_decision)
+{
+	uint8_t name[NAME_MAX_LEN];
+	struct judging judging = { .policy = policy, .view = view, .client = client, .name = name };
+	struct decision decision = default_decision(policy->conf);
+
+	name_lower(name, view->name, view->name_len);
+	zone_tree_walk(policy->tree, name, on_match, &judging);
+	if (!judge_special(&judging, &decision)) {
+		if (judging.best != NULL) {
+			judge_rule(&judging, &decision);
+		} else {
+			decision.apex = view->name + view->name_len - 1;
+			decision.route = policy->default_route;
+			decision.view = judging.looks_at_clients ? policy->default_view : 0;
+		}
+	}
+	*ret_decision = decision;
+}
+
+int policy_answer(const struct policy *policy, const struct decision *decision,
+		  const struct query_view *view, uint8_t *out, size_t out_max, size_t *ret_len)
+{
+	const uint32_t ttl = decision->source == DECISION_SPECIAL ? SPECIAL_TTL : SYNTH_SOA_TTL;
+	unsigned rcode = RCODE_NXDOMAIN;
+
+	(void)policy;
+	switch (decision->action) {
+	case ZONE_ANSWER:
+		return synth_answer(view, decision->records, decision->n, decision->apex, out,
+				    out_max, ret_len);
+	case ZONE_NODATA:
+		rcode = RCODE_NOERROR;
+		break;
+	case ZONE_NXDOMAIN:
+		break;
+	case ZONE_FORWARD:
+	case ZONE_REFUSE:
+	case ZONE_DROP:
+		UNREACHABLE(); /* these have no local answer */
+	}
+	return synth_negative(view, rcode, decision->apex, ttl, out, out_max, ret_len);
+}
