@@ -40,9 +40,10 @@ SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
 SCENARIO := $(patsubst tests/%.c,%,$(wildcard tests/scenario/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size coverage install clean ci needs-build needs-check \
+	analyze fuzz format format-check size bench coverage install clean ci needs-build needs-check \
 	needs-tools
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -182,6 +183,12 @@ format-check:	## whether that would change anything
 
 size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its cache full
 	$(Q)sh tests/bench/size.sh $<
+
+$(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o $(FLOORS:%=$(RELEASE)/lib%.a)
+	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
+	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
 
 coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh
