@@ -58,7 +58,8 @@ struct cache_hit {
 	uint32_t age_s;
 	uint32_t remaining_s; /* of its lifetime; 0 when stale */
 	bool is_stale;
-	bool is_failing;      /* of a stale hit: a failure is fresh, so don't ask upstream again yet */
+	bool is_failing;      /* of an answer: a failure came after it and is fresh, so asking upstream
+			       * again, for something better than this, has to wait (D6) */
 	struct cache_note note;
 };
 
@@ -73,9 +74,9 @@ void cache_free(struct cache *cache); /* NULL is fine */
  *
  * In this order: an answer within its lifetime, every TTL less the whole seconds since it was stored,
  * never below 0 (one with the top bit set means 0 and stays as it is); where stale_ok, an answer
- * within its stale window, its TTLs as they were stored (the caller sets them), and is_failing says
- * whether to answer with it at once (the failure recheck timer of RFC 8767 section 5) or to try
- * upstream first; a failure within its lifetime. */
+ * within its stale window, its TTLs as they were stored (the caller sets them), to be tried for
+ * upstream first unless is_failing (the failure recheck timer of RFC 8767 section 5); a failure
+ * within its lifetime. */
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 

@@ -107,12 +107,11 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 	if (place.bucket != NULL) {
 		const struct entry *answer = store_entry(&cache->store, place);
 
-		if (entry_is_fresh(answer, now_us))
-			return read_place(cache, place, buf, buf_max, ret_hit);
-		if (stale_ok && entry_is_showable(answer, now_us)) {
+		if (stale_ok ? entry_is_showable(answer, now_us) : entry_is_fresh(answer, now_us)) {
 			if (!read_place(cache, place, buf, buf_max, ret_hit))
 				return false;
-			ret_hit->is_failing = has_fresh_failure(cache, &probe);
+			ret_hit->is_failing =
+				entry_has_failure(answer) && has_fresh_failure(cache, &probe);
 			return true;
 		}
 	}
@@ -167,11 +166,13 @@ static void store_failure(struct cache *cache, const struct entry_draft *draft)
 	const struct store_place place = find_sort(cache, draft->probe, SORT_ANSWER);
 
 	if (place.bucket != NULL) {
-		const struct entry *answer = store_entry(&cache->store, place);
+		struct entry *answer = store_entry(&cache->store, place);
 
 		if (answer->route != draft->item->note.route ||
 		    !entry_is_showable(answer, cache->clock->now_us))
 			store_drop(&cache->store, place);
+		else
+			entry_set_has_failure(answer);
 	}
 	put_draft(cache, draft, SORT_FAILURE, count_failures(cache, draft->probe) + 1);
 }

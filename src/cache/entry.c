@@ -10,6 +10,7 @@ enum {
 	ENTRY_KIND_SHIFT = 3, /* two bits of enum cache_kind */
 	ENTRY_KNOWS_AD = 0x20,
 	ENTRY_HAS_EXTRAS = 0x40,
+	ENTRY_HAS_FAILURE = 0x80,
 };
 
 #define EXTRAS_LEN (8u + 1 + 1 + 2)
@@ -132,7 +133,7 @@ bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
 	if (ret_draft->has_own_key)
 		len += probe->question_len;
 	ret_draft->units = (uint32_t)((len + ENTRY_UNIT - 1) / ENTRY_UNIT);
-	return ret_draft->units <= ENTRY_MAX_UNITS;
+	return true;
 }
 
 static void put_extras(uint8_t *at, const struct entry_draft *draft)
@@ -186,6 +187,16 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 bool entry_is_failure(const struct entry *entry)
 {
 	return ((entry->flags >> ENTRY_KIND_SHIFT) & 3) == CACHE_FAILURE;
+}
+
+bool entry_has_failure(const struct entry *entry)
+{
+	return (entry->flags & ENTRY_HAS_FAILURE) != 0;
+}
+
+void entry_set_has_failure(struct entry *entry)
+{
+	entry->flags |= ENTRY_HAS_FAILURE;
 }
 
 uint64_t entry_age_us(const struct entry *entry, uint64_t now_us)

@@ -69,6 +69,10 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 		 uint32_t failures);
 
 bool entry_is_failure(const struct entry *entry);
+/** Of an answer: a failure was kept beside it (and may be gone again). Most have none, and need not
+ * look for it. */
+bool entry_has_failure(const struct entry *entry);
+void entry_set_has_failure(struct entry *entry);
 /** It was kept under this key; the hashes are the same already. */
 bool entry_matches(const struct entry *entry, const struct probe *probe);
 /** Fills all but is_failing, and copies message and options. False where they do not fit. */

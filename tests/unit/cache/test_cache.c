@@ -410,9 +410,13 @@ static void CA_20_failure_does_not_replace_a_fresh_answer(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_finds(f, &key, &reply, i);
 		assert_int_equal(f->hit.note.kind, CACHE_POSITIVE);
+		assert_true(f->hit.is_failing);
 		fixture_pass_ms(f, 1000);
 	}
 	assert_finds(f, &key, &other, 3); /* now it is all there is */
+	store(f, &key, &reply, CACHE_POSITIVE, 3, 0);
+	assert_finds(f, &key, &reply, 0);
+	assert_false(f->hit.is_failing);
 }
 
 static void CA_20_stale_answer_says_whether_upstream_fails_now(void **state)
