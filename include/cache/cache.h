@@ -28,7 +28,8 @@ enum { CACHE_KEY_RD = 1, CACHE_KEY_CD = 2, CACHE_KEY_DO = 4 };
 void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition);
 
 enum cache_kind {
-	CACHE_POSITIVE, CACHE_NEGATIVE,
+	CACHE_POSITIVE,
+	CACHE_NEGATIVE,
 	CACHE_FAILURE, /* D6: the rcode of a failure, for a few seconds */
 };
 
@@ -53,40 +54,41 @@ struct cache_item {
 };
 
 struct cache_hit {
-	size_t wire_len;      /* bytes copied to the caller's buffer */
-	size_t options_len;   /* copied right behind them */
+	size_t wire_len;    /* bytes copied to the caller's buffer */
+	size_t options_len; /* copied right behind them */
 	uint32_t age_s;
 	uint32_t remaining_s; /* of its lifetime; 0 when stale */
 	bool is_stale;
-	bool is_failing;      /* of an answer: a failure came after it and is fresh, so asking upstream
-			       * again, for something better than this, has to wait (D6) */
+	bool is_failing; /* of an answer: a failure came after it and is fresh, so asking upstream
+			  * again, for something better than this, has to wait (D6) */
 	struct cache_note note;
 };
 
-/** `max_bytes` 0, or too few for a single entry, keeps nothing. NULL when memory is short. The clock
- * and stats are borrowed. Counts evictions only: whether a query hit or missed is for the caller,
- * who may look more than once for it. */
+/** `max_bytes` 0, or too few for a single entry, keeps nothing. NULL when memory is short. The
+ * clock and stats are borrowed. Counts evictions only: whether a query hit or missed is for the
+ * caller, who may look more than once for it. */
 struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats);
 void cache_free(struct cache *cache); /* NULL is fine */
 
 /** Copies what is known into `buf`, the question's name in lower case (reply_write() puts the
  * asker's there). False: nothing is known, or it does not fit.
  *
- * In this order: an answer within its lifetime, every TTL less the whole seconds since it was stored,
- * never below 0 (one with the top bit set means 0 and stays as it is); where stale_ok, an answer
- * within its stale window, its TTLs as they were stored (the caller sets them), to be tried for
- * upstream first unless is_failing (the failure recheck timer of RFC 8767 section 5); a failure
+ * In this order: an answer within its lifetime, every TTL less the whole seconds since it was
+ * stored, never below 0 (one with the top bit set means 0 and stays as it is); where stale_ok, an
+ * answer within its stale window, its TTLs as they were stored (the caller sets them), to be tried
+ * for upstream first unless is_failing (the failure recheck timer of RFC 8767 section 5); a failure
  * within its lifetime. */
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 
 /** Copies the item, in place of what was there. A failure stands beside an answer of the same route
  * that is fresh or may still be shown stale; an answer puts an end to the failures. What cannot be
- * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer than,
- * unless it is a failure. */
+ * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer
+ * than, unless it is a failure. */
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
 
-/** Stamps what is kept under this key and route: the route was found unchanged under a newer plan. */
+/** Stamps what is kept under this key and route: the route was found unchanged under a newer plan.
+ */
 void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
 		   uint32_t plan_id);
 /** Forgets one key: answer, failure and how many there were. */

@@ -11,8 +11,8 @@ struct lifetime_limits {
 };
 
 /** Seconds; 0 is not at all. A negative answer (is_negative) lives by its smallest TTL and the SOA
- * MINIMUM, at most negative_ttl_max and ttl_max, and not at all without SOA. A positive one by its smallest TTL,
- * at most ttl_max, raised to ttl_min unless that TTL is 0. */
+ * MINIMUM, at most negative_ttl_max and ttl_max, and not at all without SOA. A positive one by its
+ * smallest TTL, at most ttl_max, raised to ttl_min unless that TTL is 0. */
 uint32_t lifetime_of(const struct message_facts *facts, bool is_negative,
 		     const struct lifetime_limits *limits);
 
