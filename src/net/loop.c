@@ -272,7 +272,7 @@ void loop_free(struct loop *loop)
 	if (loop == NULL)
 		return;
 	while (loop->orphans != NULL)
-		loop->orphans->free(loop->orphans);
+		loop->orphans->free(loop->orphans->ctx);
 	while (loop->signals != NULL) {
 		struct loop_signal *entry = loop->signals;
 		loop->signals = entry->next;

@@ -4,10 +4,9 @@
  * turn, after waking and before anybody looks at it. */
 #pragma once
 
-#include <stddef.h>
-
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stddef.h>
 
 #include "net/loop.h"
 
@@ -28,7 +27,8 @@ void loop_task_cancel(struct loop *loop, struct loop_task *task); /* fine when i
 /* Something that nobody but the loop knows of any more; freed with it unless it ends before. */
 struct loop_orphan {
 	struct loop_orphan *next, **link;
-	void (*free)(struct loop_orphan *orphan);
+	void (*free)(void *ctx);
+	void *ctx;
 };
 void loop_adopt(struct loop *loop, struct loop_orphan *orphan);
 void loop_orphan_ends(struct loop_orphan *orphan);

@@ -107,13 +107,13 @@ static bool is_multicast(const struct addr *addr)
 	return addr->family == ADDR_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 0xe;
 }
 
-static void put_control(struct msghdr *message, union control *control, int level, int type,
-			const void *info, size_t info_len)
+static void put_control(struct msghdr *message, union control *control, const struct cmsghdr *head,
+			const void *info)
 {
+	const size_t info_len = head->cmsg_len - CMSG_LEN(0);
+
 	memset(control, 0, sizeof(*control));
-	control->first.cmsg_level = level;
-	control->first.cmsg_type = type;
-	control->first.cmsg_len = CMSG_LEN(info_len);
+	control->first = *head;
 	memcpy(CMSG_DATA(&control->first), info, info_len);
 	message->msg_control = control;
 	message->msg_controllen = CMSG_SPACE(info_len);
@@ -124,27 +124,31 @@ static void put_source(struct msghdr *message, union control *control, const str
 {
 	if (peer->local.family == ADDR_IPV4) {
 		struct in_pktinfo info = { .ipi_ifindex = 0 };
+		const struct cmsghdr head = { .cmsg_level = IPPROTO_IP,
+					      .cmsg_type = IP_PKTINFO,
+					      .cmsg_len = CMSG_LEN(sizeof(info)) };
 		memcpy(&info.ipi_spec_dst, peer->local.bytes, sizeof(info.ipi_spec_dst));
-		put_control(message, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-		return;
+		put_control(message, control, &head, &info);
+	} else {
+		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+		const struct cmsghdr head = { .cmsg_level = IPPROTO_IPV6,
+					      .cmsg_type = IPV6_PKTINFO,
+					      .cmsg_len = CMSG_LEN(sizeof(info)) };
+		memcpy(&info.ipi6_addr, peer->local.bytes, sizeof(info.ipi6_addr));
+		if (is_link_local(&peer->local) || is_link_local(&peer->from))
+			info.ipi6_ifindex = peer->interface;
+		put_control(message, control, &head, &info);
 	}
-	struct in6_pktinfo info = { .ipi6_ifindex = 0 };
-	memcpy(&info.ipi6_addr, peer->local.bytes, sizeof(info.ipi6_addr));
-	if (is_link_local(&peer->local) || is_link_local(&peer->from))
-		info.ipi6_ifindex = peer->interface;
-	put_control(message, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
 
-/* Bytes are pointed to, not copied. */
+/* `parts` has the bytes already; they are pointed to, not copied. */
 static void put_reply(struct msghdr *message, struct parts *parts, const struct udp_server *server,
-		      const struct udp_peer *peer, const uint8_t *wire, size_t wire_len)
+		      const struct udp_peer *peer)
 {
 	struct sockaddr_storage to;
 	const socklen_t to_len = addr_to_sockaddr(&peer->from, &to);
 
 	memcpy(&parts->peer, &to, to_len);
-	parts->bytes = (struct iovec){ .iov_base = (uint8_t *)(uintptr_t)wire, /* is only read */
-				       .iov_len = wire_len };
 	*message = (struct msghdr){ .msg_name = &parts->peer,
 				    .msg_namelen = to_len,
 				    .msg_iov = &parts->bytes,
@@ -179,12 +183,12 @@ static void add_reply(struct udp_server *server, const struct udp_peer *peer, co
 
 	if (batch->replies == BATCH || REPLY_BYTES - batch->reply_len < wire_len)
 		send_replies(server);
-	uint8_t *copy = batch->reply_bytes + batch->reply_len;
-	memcpy(copy, wire, wire_len);
+	struct parts *parts = &batch->out_parts[batch->replies];
+	parts->bytes = (struct iovec){ .iov_base = batch->reply_bytes + batch->reply_len,
+				       .iov_len = wire_len };
+	memcpy(parts->bytes.iov_base, wire, wire_len);
 	batch->reply_len += wire_len;
-	put_reply(&batch->out[batch->replies].msg_hdr, &batch->out_parts[batch->replies], server,
-		  peer, copy, wire_len);
-	batch->replies++;
+	put_reply(&batch->out[batch->replies++].msg_hdr, parts, server, peer);
 }
 
 void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
@@ -195,8 +199,9 @@ void udp_server_send(struct udp_server *server, const struct udp_peer *peer, con
 		return;
 	}
 	struct msghdr message;
-	struct parts parts;
-	put_reply(&message, &parts, server, peer, wire, wire_len);
+	struct parts parts = { .bytes = { .iov_base = (uint8_t *)(uintptr_t)wire, /* only read */
+					  .iov_len = wire_len } };
+	put_reply(&message, &parts, server, peer);
 	while (sendmsg(server->fd, &message, 0) < 0 && errno == EINTR)
 		;
 }

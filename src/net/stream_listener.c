@@ -1,0 +1,157 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "loop_internal.h"
+#include "stream_internal.h"
+
+#define BACKLOG 256
+/* Then others have their turn. */
+#define ACCEPTS_PER_TURN 16u
+/* At the descriptor limit the connection stays in the backlog and would wake us without end. */
+#define PAUSE_US (100 * USEC_PER_MSEC)
+
+struct stream_listener {
+	struct loop *loop;
+	struct event acceptable;
+	struct timer pause;
+	int fd;
+	bool *is_freed; /* set while `fn` is called, to be told there */
+	stream_accept_fn fn;
+	void *ctx;
+};
+
+static void pause_accepting(struct stream_listener *listener)
+{
+	event_del(&listener->acceptable);
+	timer_start(loop_timers(listener->loop), &listener->pause, PAUSE_US);
+}
+
+static void on_pause_over(void *ctx)
+{
+	struct stream_listener *listener = ctx;
+
+	if (event_add(&listener->acceptable, NULL) != 0)
+		timer_start(loop_timers(listener->loop), &listener->pause, PAUSE_US);
+}
+
+/* False: it is over for this turn. */
+static bool accept_one(struct stream_listener *listener, struct stream **ret_stream)
+{
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	struct addr peer;
+
+	*ret_stream = NULL;
+	const int fd =
+		accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		if (addr_from_sockaddr((struct sockaddr *)&from, &peer) != 0)
+			close(fd);
+		else if (stream_adopt(listener->loop, fd, &peer, ret_stream) == -ENOMEM)
+			pause_accepting(listener);
+		return true;
+	}
+	switch (errno) {
+	case EAGAIN:
+		return false;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		pause_accepting(listener);
+		return false;
+	default: /* of the one connection: it went away while it waited */
+		return true;
+	}
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct stream_listener *listener = ctx;
+	struct stream *stream;
+	bool is_freed = false;
+
+	(void)fd;
+	(void)what;
+	loop_tick(listener->loop);
+	listener->is_freed = &is_freed;
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN && accept_one(listener, &stream); i++) {
+		if (stream != NULL)
+			listener->fn(listener->ctx, stream);
+		if (is_freed)
+			return;
+	}
+	listener->is_freed = NULL;
+}
+
+/* SO_REUSEADDR lets us listen again at once while old connections are still in TIME-WAIT; a port
+ * that somebody listens on is refused all the same. */
+static int listener_bind(const struct stream_listener *listener, const struct addr *bind_to)
+{
+	const int on = 1;
+	struct sockaddr_storage sockaddr;
+	const socklen_t len = addr_to_sockaddr(bind_to, &sockaddr);
+
+	if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    (bind_to->family == ADDR_IPV6 &&
+	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+	    bind(listener->fd, (struct sockaddr *)&sockaddr, len) != 0 ||
+	    listen(listener->fd, BACKLOG) != 0)
+		return -errno;
+	return 0;
+}
+
+int stream_listener_new(struct loop *loop, const struct addr *bind_to, stream_accept_fn fn,
+			void *ctx, struct stream_listener **ret_listener)
+{
+	int err = -ENOMEM;
+	struct stream_listener *listener = mem_zalloc(sizeof(*listener));
+	if (listener == NULL)
+		goto out;
+	*listener = (struct stream_listener){ .loop = loop, .fn = fn, .ctx = ctx, .fd = -1 };
+	timer_init(&listener->pause, on_pause_over, listener);
+	listener->fd = socket(bind_to->family == ADDR_IPV4 ? AF_INET : AF_INET6,
+			      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	err = -errno;
+	if (listener->fd < 0 || (err = listener_bind(listener, bind_to)) != 0)
+		goto out;
+	err = -ENOMEM;
+	if (event_assign(&listener->acceptable, loop_base(loop), listener->fd, EV_READ | EV_PERSIST,
+			 on_acceptable, listener) != 0 ||
+	    event_add(&listener->acceptable, NULL) != 0)
+		goto out;
+	*ret_listener = listener;
+	listener = NULL;
+	err = 0;
+out:
+	stream_listener_free(listener);
+	return err;
+}
+
+void stream_listener_free(struct stream_listener *listener)
+{
+	if (listener == NULL)
+		return;
+	if (listener->is_freed != NULL)
+		*listener->is_freed = true;
+	timer_stop(loop_timers(listener->loop), &listener->pause);
+	if (event_initialized(&listener->acceptable))
+		event_del(&listener->acceptable);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	mem_free(listener);
+}
+
+struct addr stream_listener_local(const struct stream_listener *listener)
+{
+	struct sockaddr_storage sockaddr;
+	socklen_t len = sizeof(sockaddr);
+	struct addr local = { .family = ADDR_NONE };
+
+	if (getsockname(listener->fd, (struct sockaddr *)&sockaddr, &len) == 0)
+		(void)!addr_from_sockaddr((struct sockaddr *)&sockaddr, &local);
+	return local;
+}
