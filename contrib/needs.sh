@@ -12,9 +12,9 @@ tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 services="nsd knot unbound"
 
 case ${1:-} in
-build) wanted=$build ;;
-check) wanted=$check ;;
-tools) wanted=$tools ;;
+build) wanted=$build to=build ;;
+check) wanted=$check to=test ;;
+tools) wanted=$tools to=analyse ;;
 *) echo "usage: needs.sh build|check|tools" >&2; exit 64 ;;
 esac
 
@@ -31,7 +31,7 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
-echo "To $1 courierdns, apt is about to install:$missing"
+echo "To $to courierdns, apt is about to install:$missing"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	command -v sudo >/dev/null || { echo "Run this as root, or install sudo." >&2; exit 1; }
@@ -47,16 +47,26 @@ if [ "$1" = check ] && [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
 	$as_root chmod 755 $policy
 fi
-cleanup() { [ -z "$made_policy" ] || $as_root rm -f $policy; }
+said=$(mktemp)
+cleanup() {
+	rm -f "$said"
+	[ -z "$made_policy" ] || $as_root rm -f $policy
+}
 trap cleanup EXIT
 
-$as_root apt-get update -qq
 # shellcheck disable=SC2086 # a list of package names
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends \
-	-o Dpkg::Use-Pty=0 $missing
+{
+	$as_root apt-get update -qq &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends -o Dpkg::Use-Pty=0 $missing
+} >"$said" 2>&1 || {
+	cat "$said" >&2
+	echo "needs.sh: apt could not install these" >&2
+	exit 1
+}
 for service in $services; do
 	case " $missing " in
-	*" $service "*)
-		[ ! -d /run/systemd/system ] || $as_root systemctl disable --quiet "$service" || true ;;
+	*" $service "*) $as_root update-rc.d "$service" disable >/dev/null 2>&1 || true ;;
 	esac
 done
+echo "Installed."
