@@ -192,15 +192,9 @@ static void give_up(struct exchange *exchange, struct try *try)
 	ask_next(exchange);
 }
 
-static void on_other_packet(struct exchange *exchange, struct try *try)
+/* D13: it does not end the wait, but the question goes over TCP too. */
+static void on_other_datagram(struct exchange *exchange, struct asked *asked)
 {
-	struct asked *asked = try->asked;
-
-	stats_add(exchange->upstream->stats, STAT_UPSTREAM_MISMATCHED, 1);
-	if (try->is_stream) { /* nobody else speaks on this connection: the server is broken */
-		give_up(exchange, try);
-		return;
-	}
 	if (!asked->uses_stream) {
 		asked->uses_stream = true;
 		(void)ask_again(exchange, asked); /* if not: the wait goes on all the same */
@@ -270,7 +264,8 @@ static void on_reply(struct exchange *exchange, struct try *try, uint8_t *wire,
 	finish(exchange, &result);
 }
 
-static void on_packet(struct try *try, uint16_t id, uint8_t *wire, size_t wire_len)
+/* False for what is no answer to the question. */
+static bool on_packet(struct try *try, uint16_t id, uint8_t *wire, size_t wire_len)
 {
 	struct exchange *exchange = try->exchange;
 	struct message_facts facts;
@@ -278,19 +273,18 @@ static void on_packet(struct try *try, uint16_t id, uint8_t *wire, size_t wire_l
 
 	switch (packet_match(exchange->ask.view, id, wire, wire_len, &facts, &quality)) {
 	case PACKET_OTHER:
-		on_other_packet(exchange, try);
-		return;
+		break;
 	case PACKET_BARE_ERROR:
-		if (try->with_edns)
-			(void)retried_without_edns(exchange, try);
-		else
-			on_other_packet(exchange, try);
-		return;
+		if (!try->with_edns)
+			break;
+		(void)retried_without_edns(exchange, try);
+		return true;
 	case PACKET_REPLY:
 		on_reply(exchange, try, wire, &facts, quality);
-		return;
+		return true;
 	}
-	UNREACHABLE();
+	stats_add(exchange->upstream->stats, STAT_UPSTREAM_MISMATCHED, 1);
+	return false;
 }
 
 static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
@@ -299,22 +293,29 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 
 	if (err != 0)
 		give_up(try->exchange, try);
-	else
-		on_packet(try, try->id, wire, wire_len);
+	else if (!on_packet(try, try->id, wire, wire_len))
+		on_other_datagram(try->exchange, try->asked);
 }
 
-static void on_stream_message(void *ctx, int err, uint8_t *wire, size_t wire_len)
+/* The connection of a message that is no answer ends, and the question comes back in one way or another:
+ * its try stays open. */
+static bool on_stream_message(void *ctx, int err, uint8_t *wire, size_t wire_len)
 {
 	struct try *try = ctx;
 	struct exchange *exchange = try->exchange;
+	struct transport_question *question = try->stream;
 
 	try->stream = NULL; /* gone when this returns */
 	exchange->open_count--;
 	if (err != 0) {
 		give_up(exchange, try);
-		return;
+		return true;
 	}
-	on_packet(try, message_id(wire), wire, wire_len);
+	if (on_packet(try, message_id(wire), wire, wire_len))
+		return true;
+	try->stream = question;
+	exchange->open_count++;
+	return false;
 }
 
 /* --- asking --- */

@@ -12,6 +12,8 @@
 #define BUSY_QUESTIONS 100u
 #define CONNECTIONS_MAX 2u
 #define IDLE_US (10u * USEC_PER_SEC)
+/* A question forgotten earlier than that says nothing about its connection. */
+#define DEAF_US (1u * USEC_PER_SEC)
 
 struct connection {
 	struct transport_stream *transport;
@@ -21,6 +23,8 @@ struct connection {
 	struct transport_question *questions;
 	unsigned question_count;
 	bool is_connected;
+	bool is_deaf; /* ends on the next turn of the loop */
+	uint64_t heard_us; /* when the last whole message came */
 	struct timer idle;
 };
 
@@ -36,6 +40,7 @@ struct transport_question {
 	transport_stream_fn fn;
 	void *ctx;
 	bool is_retry;
+	uint64_t put_us; /* on its connection */
 	size_t query_len;
 	uint8_t query[];
 };
@@ -105,6 +110,7 @@ static int put_on(struct connection *connection, struct transport_question *ques
 	if (err != 0)
 		return err;
 	link_question(connection, question);
+	question->put_us = loop_clock(connection->transport->loop)->now_us;
 	timer_stop(loop_timers(connection->transport->loop), &connection->idle);
 	return 0;
 }
@@ -127,7 +133,7 @@ static void connection_end(struct connection *connection, int err)
 			if (put_on_any(transport, &connection->server, question) == 0)
 				continue;
 		}
-		question->fn(question->ctx, err, NULL, 0);
+		(void)question->fn(question->ctx, err, NULL, 0);
 		mem_free(question);
 	}
 	connection_free(connection);
@@ -135,7 +141,7 @@ static void connection_end(struct connection *connection, int err)
 
 static void rest(struct connection *connection)
 {
-	if (connection->questions == NULL)
+	if (connection->questions == NULL && !connection->is_deaf)
 		timer_start(loop_timers(connection->transport->loop), &connection->idle, IDLE_US);
 }
 
@@ -152,14 +158,19 @@ static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
 	struct connection *connection = ctx;
 	struct transport_question *question = NULL;
 
+	connection->heard_us = loop_clock(connection->transport->loop)->now_us;
 	if (wire_len >= MESSAGE_HEADER_LEN)
 		question = find_question(connection, message_id(wire));
 	if (question == NULL)
 		return;
 	unlink_question(question);
 	rest(connection);
-	question->fn(question->ctx, 0, wire, wire_len);
-	mem_free(question);
+	if (question->fn(question->ctx, 0, wire, wire_len)) {
+		mem_free(question);
+		return;
+	}
+	link_question(connection, question);
+	connection_end(connection, ERR_MALFORMED);
 }
 
 static void on_end(void *ctx)
@@ -174,10 +185,7 @@ static void on_broken(void *ctx, int err)
 
 static void on_idle(void *ctx)
 {
-	struct connection *connection = ctx;
-
-	unlink_connection(connection);
-	connection_free(connection);
+	connection_end(ctx, -ETIMEDOUT);
 }
 
 static const struct stream_events stream_events = {
@@ -219,7 +227,7 @@ static int put_on_any(struct transport_stream *transport, const struct addr *ser
 	unsigned count = 0;
 
 	for (struct connection *c = transport->connections; c != NULL; c = c->next) {
-		if (!addr_equal(&c->server, server))
+		if (c->is_deaf || !addr_equal(&c->server, server))
 			continue;
 		count++;
 		if (best == NULL || c->question_count < best->question_count)
@@ -234,6 +242,22 @@ static int put_on_any(struct transport_stream *transport, const struct addr *ser
 	if (err != 0)
 		rest(best);
 	return err;
+}
+
+/* The question has waited long enough, and meanwhile no whole message came: the server is gone without
+ * a word, or owes the rest of a message. */
+static bool is_deaf_to(const struct connection *connection,
+		       const struct transport_question *question)
+{
+	return connection->heard_us < question->put_us &&
+	       loop_clock(connection->transport->loop)->now_us - question->put_us >= DEAF_US;
+}
+
+/* Not now: those whose questions wait on it too may be in the middle of something. */
+static void end_soon(struct connection *connection)
+{
+	connection->is_deaf = true;
+	timer_start(loop_timers(connection->transport->loop), &connection->idle, 0);
 }
 
 /* --- what others call --- */
@@ -293,7 +317,10 @@ void transport_stream_forget(struct transport_question *question)
 	struct connection *connection = question->connection;
 	if (connection != NULL) {
 		unlink_question(question);
-		rest(connection);
+		if (is_deaf_to(connection, question))
+			end_soon(connection);
+		else
+			rest(connection);
 	}
 	mem_free(question);
 }
