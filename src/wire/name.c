@@ -168,37 +168,41 @@ uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t le
 	return hash_bytes(key, lowered, len);
 }
 
-/* Where the pointer at `at` leads, 0 where it must not be followed. Every jump goes below the start
- * of the piece that it leaves, so no way through a message can come back to where it was. */
-static size_t pointer_target(const uint8_t *wire, size_t wire_len, size_t at, size_t piece_at)
+/* Where the pointer at `at` leads, 0 where it must not be followed: neither into the header nor to
+ * `below` or beyond. */
+static size_t pointer_target(const uint8_t *wire, size_t end, size_t at, size_t below)
 {
-	if ((wire[at] & POINTER_BITS) != POINTER_BITS || wire_len - at < 2)
+	if ((wire[at] & POINTER_BITS) != POINTER_BITS || end - at < 2)
 		return 0;
 	const size_t target = (size_t)(wire[at] & ~POINTER_BITS & 0xff) << 8 | wire[at + 1];
-	return target >= HEADER_LEN && target < piece_at ? target : 0;
+	return target >= HEADER_LEN && target < below ? target : 0;
 }
 
+/* A name is read in pieces, from pointer to pointer. Every piece lies below the one before, with
+ * its last byte too: so no way through a message comes back to where it was, and no name needs
+ * bytes behind its place. */
 int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name, size_t *ret_len,
 	      size_t *ret_next)
 {
 	uint8_t name[NAME_MAX_LEN];
-	size_t len = 0, next = 0, piece_at = at;
+	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
 	unsigned jumps = 0;
 
 	for (;;) {
-		if (at >= wire_len)
+		if (at >= piece_end)
 			return ERR_MALFORMED;
 		const uint8_t byte = wire[at];
 		if (byte > LABEL_MAX_LEN) {
-			const size_t target = pointer_target(wire, wire_len, at, piece_at);
+			const size_t target = pointer_target(wire, piece_end, at, piece_at);
 			if (target == 0 || ++jumps > NAME_MAX_LABELS)
 				return ERR_MALFORMED;
 			if (jumps == 1)
 				next = at + 2;
+			piece_end = piece_at;
 			at = piece_at = target;
 			continue;
 		}
-		if (wire_len - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
+		if (piece_end - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
 			return ERR_MALFORMED;
 		if (ret_name != NULL)
 			memcpy(name + len, wire + at, 1u + byte);

@@ -577,13 +577,19 @@ static void every_ttl_but_that_of_opt_is_set(void **state)
 
 static void a_transfer_is_whole_when_it_ends_with_soa(void **state)
 {
-	static const char soa[] = "\0\0" "\0\0\0\1" "\0\0\0\2" "\0\0\0\3" "\0\0\0\4" "\0\0\0\5";
+	static const char soa[] = "\0\0"
+				  "\0\0\0\1"
+				  "\0\0\0\2"
+				  "\0\0\0\3"
+				  "\0\0\0\4"
+				  "\0\0\0\5";
 
 	(void)state;
 	start_reply();
 	assert_true(message_is_whole_transfer(build.wire, build.len)); /* empty: an error, say */
 	ANSWER("example.com", TYPE_SOA, 60, soa);
-	assert_true(message_is_whole_transfer(build.wire, build.len)); /* IXFR: you are up to date */
+	assert_true(
+		message_is_whole_transfer(build.wire, build.len)); /* IXFR: you are up to date */
 	ANSWER("example.com", TYPE_A, 60, "\300\0\2\1");
 	assert_false(message_is_whole_transfer(build.wire, build.len)); /* more is to come */
 	ANSWER("example.com", TYPE_SOA, 60, soa);

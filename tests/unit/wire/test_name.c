@@ -209,6 +209,17 @@ static void UF_19_pointers_anywhere_but_backwards_are_refused(void **state)
 	assert_int_equal(READ("\1a\0\xc0\x0c", 15).err, 0);
 }
 
+static void what_a_pointer_leads_to_ends_before_the_name(void **state)
+{
+	(void)state;
+	/* a label that runs over the pointer, a label up to it, and one that is whole before it */
+	assert_int_equal(READ("\3a\xc0\x0c\0", 14).err, ERR_MALFORMED);
+	assert_int_equal(READ("\1a\xc0\x0c\0", 14).err, ERR_MALFORMED);
+	assert_int_equal(READ("\0\xc0\x0c", 13).err, 0);
+	/* half a pointer before it, the other half its own first byte */
+	assert_int_equal(READ("\0\xc0\xc0\x0d", 14).err, ERR_MALFORMED);
+}
+
 static void UF_26_reserved_label_types_are_refused(void **state)
 {
 	(void)state;
@@ -321,6 +332,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(plain_name_ends_where_it_ends),
 	cmocka_unit_test(UF_18_pointer_to_itself_is_refused),
 	cmocka_unit_test(UF_19_pointers_anywhere_but_backwards_are_refused),
+	cmocka_unit_test(what_a_pointer_leads_to_ends_before_the_name),
 	cmocka_unit_test(UF_26_reserved_label_types_are_refused),
 	cmocka_unit_test(CF_09_unfinished_name_is_refused),
 	cmocka_unit_test(UF_25_name_that_grows_over_255_is_refused),

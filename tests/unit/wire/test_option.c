@@ -4,11 +4,11 @@
 #include "wire/type.h"
 
 static const uint8_t options[] = {
-	0, 10, 0, 2, 0xaa, 0xbb,      /* COOKIE */
-	0, 15, 0, 3, 0, 22, 'x',      /* EDE 22 "x" */
-	0xfd, 0xe9, 0, 1, 0x55,	      /* 65001 */
-	0, 12, 0, 4, 0, 0, 0, 0,      /* padding */
-	0, 8, 0, 4, 0, 1, 0, 0,	      /* ECS */
+	0,    10,   0, 2, 0xaa, 0xbb,	      /* COOKIE */
+	0,    15,   0, 3, 0,	22,   'x',    /* EDE 22 "x" */
+	0xfd, 0xe9, 0, 1, 0x55,		      /* 65001 */
+	0,    12,   0, 4, 0,	0,    0,   0, /* padding */
+	0,    8,    0, 4, 0,	1,    0,   0, /* ECS */
 };
 
 static void only_extended_errors_go_to_everybody(void **state)

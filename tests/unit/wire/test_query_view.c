@@ -333,9 +333,11 @@ static void only_consumed_options_leave_an_answer_shared(void **state)
 	(void)state;
 	assert_false(is_private("\0\12\0\10cookiexx\0\13\0\0\0\14\0\2\0\0\0\17\0\2\0\0", 28));
 	assert_true(is_private("\0\3\0\0", 4));
-	assert_true(is_private("\0\10\0\7\0\1\30\0\300\0\2", 11));
+	assert_false(is_private("\0\10\0\7\0\1\30\0\300\0\2", 11));
+	assert_true(view.has_ecs); /* private too, unless it is stripped */
 	assert_true(is_private("\xfd\xe9\0\4ABCD", 8));
 	assert_true(is_private("\0\12\0\10cookiexx\xfd\xe9\0\0", 16));
+	assert_false(view.has_ecs);
 }
 
 static void signed_queries_are_opaque(void **state)
