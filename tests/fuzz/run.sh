@@ -1,0 +1,57 @@
+#!/bin/sh
+# run.sh SECONDS TARGET...: fuzzes each target for so long from its corpus in tests/fuzz/corpus/, then
+# adds to it what reached something new. Fails at a finding, whose input stays in build/fuzz/findings/.
+# The corpus stays small: inputs of at most KEEP_LEN bytes, and no more than MAX_FILES of them.
+set -u
+
+MAX_LEN=${MAX_LEN:-1400}
+KEEP_LEN=${KEEP_LEN:-400}
+MAX_FILES=${MAX_FILES:-90}
+build=${FUZZ_BUILD:-build/fuzz}
+findings=build/fuzz/findings
+status=0
+
+[ $# -ge 2 ] || { echo "usage: run.sh SECONDS TARGET..." >&2; exit 64; }
+seconds=$1
+shift
+mkdir -p "$findings"
+
+# Adds to the corpus in $1 those of the inputs in $2 that it lacks, few and short ones.
+merge() {
+	find "$2" -type f -size "+${KEEP_LEN}c" -exec rm {} +
+	mkdir -p "$2.few"
+	cp "$1"/* "$2.few"
+	"$program" -set_cover_merge=1 -max_len=$KEEP_LEN "$2.few" "$2" >"$2.log" 2>&1 || return 1
+	room=$((MAX_FILES - $(find "$1" -type f | wc -l)))
+	# shellcheck disable=SC2012 # the names are hashes
+	ls -Sr "$2.few" | while read -r input; do
+		[ ! -e "$1/$input" ] || continue
+		[ $room -gt 0 ] || break
+		cp "$2.few/$input" "$1/$input"
+		room=$((room - 1))
+	done
+}
+
+for target in "$@"; do
+	program=$build/fuzz_$target
+	corpus=tests/fuzz/corpus/$target
+	work=$(mktemp -d)
+	[ -n "$(find "$corpus" -type f 2>/dev/null)" ] ||
+		{ echo "fuzz: $corpus has no files" >&2; exit 1; }
+	mkdir "$work/new"
+	if "$program" -max_total_time="$seconds" -max_len="$MAX_LEN" -timeout=10 -rss_limit_mb=1024 \
+		-use_value_profile=1 -print_final_stats=1 -artifact_prefix="$findings/$target-" \
+		"$work/new" "$corpus" >"$work/log" 2>&1; then
+		before=$(find "$corpus" -type f | wc -l)
+		merge "$corpus" "$work/new" || { cat "$work/new.log"; status=1; }
+		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
+		after=$(find "$corpus" -type f | wc -l)
+		echo "fuzz: $target: $runs inputs in $seconds s, no finding, corpus $before -> $after"
+	else
+		grep -v '^#[0-9]' "$work/log" | tail -n 60
+		echo "fuzz: $target: a finding, in $findings/$target-*"
+		status=1
+	fi
+	rm -rf "$work"
+done
+exit $status
