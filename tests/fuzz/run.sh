@@ -21,7 +21,7 @@ merge() {
 	find "$2" -type f -size "+${KEEP_LEN}c" -exec rm {} +
 	mkdir -p "$2.few"
 	cp "$1"/* "$2.few"
-	"$program" -set_cover_merge=1 -max_len=$KEEP_LEN "$2.few" "$2" >"$2.log" 2>&1 || return 1
+	"$program" -set_cover_merge=1 -max_len="$KEEP_LEN" "$2.few" "$2" >"$2.log" 2>&1 || return 1
 	room=$((MAX_FILES - $(find "$1" -type f | wc -l)))
 	# shellcheck disable=SC2012 # the names are hashes
 	ls -Sr "$2.few" | while read -r input; do
