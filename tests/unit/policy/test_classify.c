@@ -171,6 +171,8 @@ static void every_other_rcode_is_failed(void **state)
 		answer("a.example", TYPE_A, NULL);
 		add_soa();
 		assert_int_equal(verdict_of_reply(), VERDICT_FAILED);
+		const struct packet_shape shape = { .rcode = rcode, .has_data = true };
+		assert_int_equal(classify_shape(&shape), VERDICT_FAILED);
 	}
 }
 

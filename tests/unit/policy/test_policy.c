@@ -6,6 +6,7 @@
 
 #include "conf/conf_load.h"
 #include "made_query.h"
+#include "policy/special.h"
 #include "wire/message.h"
 
 /* --- helpers ------------------------------------------------------------------------------- */
@@ -527,7 +528,8 @@ static void LZ_04_special_names_are_answered_without_rules(void **state)
 	assert_int_equal(decision.action, ZONE_NXDOMAIN);
 	facts_of_answer(policy, &facts);
 	assert_int_equal(FLAGS_RCODE(facts.flags), RCODE_NXDOMAIN);
-	assert_true(facts.has_soa && facts.min_ttl > 0);
+	assert_true(facts.has_soa);
+	assert_int_equal(facts.min_ttl, SPECIAL_TTL);
 	judge_as(policy, "_dns.resolver.arpa", TYPE_SVCB, "::1");
 	assert_int_equal(decision.action, ZONE_NODATA);
 }
@@ -717,6 +719,9 @@ static void route_changes_with_whatever_could_change_the_answer(void **state)
 		"zones = ( { name = \"a.example\"; cache = false; } );",
 		"upstreams = { default = { servers = [ \"192.0.2.1\" ]; };"
 		" b = { servers = [ \"192.0.2.2\" ]; }; };"
+		"zones = ( { name = \"a.example\"; on_failure = \"b\"; } );",
+		"upstreams = { default = { servers = [ \"192.0.2.1\" ]; };"
+		" b = { servers = [ \"192.0.2.3\" ]; }; };"
 		"zones = ( { name = \"a.example\"; on_failure = \"b\"; } );",
 		"upstreams = { default = { servers = [ \"192.0.2.1\" ]; };"
 		" b = { servers = [ \"192.0.2.2\" ]; }; };"

@@ -347,10 +347,11 @@ static void hostile_labels_of_digits_are_cheap(void **state)
 	}
 	for (size_t i = 0; i < 240; i++)
 		text[i] = i % 60 == 59 ? '.' : i % 2 == 0 ? '1' : 'a';
-	snprintf(text + 228, 16, ".push.example");
+	snprintf(text + 229, 16, ".push.example");
 	name_of(text, name);
 
-	assert_in_range(zone_tree_walk(tree, name, ignore, &hits), 0, 20);
+	/* no digits stand where some template has its number */
+	assert_int_equal(zone_tree_walk(tree, name, ignore, &hits), 0);
 	assert_int_equal(hits, 0);
 	name_of("7-33-courier.push.example", name);
 	zone_tree_walk(tree, name, ignore, &hits);
