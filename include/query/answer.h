@@ -5,10 +5,10 @@
 
 #include "cache/cache.h"
 #include "net/client.h"
-#include "query/worker.h"
 #include "wire/reply.h"
 
 struct request;
+struct worker;
 
 /** A reply to this request's client, made from `source` as the client's view demands. Nothing when the
  * client has had its answer. */

@@ -4,19 +4,21 @@
 #include <stdbool.h>
 
 #include "net/client.h"
-#include "query/worker.h"
+#include "upstream/exchange.h"
 #include "wire/query_view.h"
 
 struct request;
+struct worker;
 
-/** Takes a copy of client and packet and walks the steps; the request frees itself when it is done.
- * Where no slot or memory is left the client is told SERVFAIL. */
-void request_start(struct worker *worker, const struct client *client,
-		   const struct query_view *view);
+/** Takes a copy of client and packet. NULL when no slot or memory is left. */
+struct request *request_new(struct worker *worker, const struct client *client,
+			    const struct query_view *view);
+/** Ends it, and those that follow it, in whatever state, without an answer. */
+void request_free(struct request *request);
+
 /** Counts it among those that wait for upstream; false at the limit (limits.inflight). */
 bool request_wait(struct request *request);
-/** Ends it, and those that follow it, whatever
- * state, without an answer. */
-void request_free(struct request *request);
-/** Puts the question to the group of that index; request_on_result() goes on with it. */
-MUST_CHECK int request_ask(struct request *request, int group);
+/** Has the client told a stale answer if none else has come within stale_wait. */
+void request_watch_stale(struct request *request);
+/** Puts the question to the group of that index. `done` gets the request as its ctx. */
+MUST_CHECK int request_ask(struct request *request, int group, exchange_done_fn done);

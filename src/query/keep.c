@@ -34,10 +34,12 @@ bool keep_is_cut_transfer(const struct request *request)
 	       !message_is_whole_transfer(result->wire, result->facts.wire_len);
 }
 
-/* An entry got without AD or DO does not know whether its data is authentic (RFC 6840 section 5.7). */
+/* An answer got without AD or DO does not know whether its data is authentic (RFC 6840 section 5.7). A
+ * failure is one for everybody (D6). */
 static bool knows_enough(const struct request *request, const struct cache_note *note)
 {
-	return note->knows_ad || (request->view.flags & FLAG_AD) == 0;
+	return note->knows_ad || (request->view.flags & FLAG_AD) == 0 ||
+	       note->kind == CACHE_FAILURE;
 }
 
 enum found keep_find(struct request *request, struct cache_hit *ret_hit)

@@ -5,7 +5,6 @@
 
 #include "query/answer.h"
 #include "query/flight.h"
-#include "query/steps.h"
 #include "request_internal.h"
 
 /* The packet is the listener's; what the request needs of it moves into its arena, and the view with
@@ -37,8 +36,8 @@ static void on_stale_wait_over(void *ctx)
 		answer_forget_client(request);
 }
 
-static struct request *request_new(struct worker *worker, const struct client *client,
-				   const struct query_view *view)
+struct request *request_new(struct worker *worker, const struct client *client,
+			    const struct query_view *view)
 {
 	struct request *request = slab_take(worker->requests);
 
@@ -58,19 +57,6 @@ static struct request *request_new(struct worker *worker, const struct client *c
 	request->deadline_us = worker->clock->now_us + REQUEST_DEADLINE_US;
 	timer_init(&request->stale_timer, on_stale_wait_over, request);
 	return request;
-}
-
-void request_start(struct worker *worker, const struct client *client,
-		   const struct query_view *view)
-{
-	struct request *request = request_new(worker, client, view);
-
-	if (request == NULL) {
-		stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
-		answer_fault(worker, client, view, RCODE_SERVFAIL);
-		return;
-	}
-	steps_run(request, STEP_POLICY);
 }
 
 bool request_wait(struct request *request)
@@ -123,16 +109,13 @@ void request_free(struct request *request)
 	slab_give(worker->requests, request);
 }
 
-static void on_result(void *ctx, struct exchange_result *result)
+void request_watch_stale(struct request *request)
 {
-	struct request *request = ctx;
-
-	request->exchange = NULL;
-	request->result = result;
-	steps_run(request, STEP_CLASSIFY);
+	timer_start(request->worker->timers, &request->stale_timer,
+		    (uint64_t)request->plan->conf->stale_wait_ms * USEC_PER_MSEC);
 }
 
-int request_ask(struct request *request, int group)
+int request_ask(struct request *request, int group, exchange_done_fn done)
 {
 	const struct conf *conf = request->plan->conf;
 	const struct exchange_ask ask = {
@@ -144,6 +127,6 @@ int request_ask(struct request *request, int group)
 		.deadline_us = request->deadline_us,
 	};
 
-	return exchange_start(request->worker->upstream, &ask, on_result, request,
+	return exchange_start(request->worker->upstream, &ask, done, request,
 			      &request->exchange);
 }

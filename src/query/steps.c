@@ -18,6 +18,16 @@
 #include "query/request.h"
 #include "request_internal.h"
 
+/* Where a request goes on that has waited. */
+static void on_result(void *ctx, struct exchange_result *result)
+{
+	struct request *request = ctx;
+
+	request->exchange = NULL;
+	request->result = result;
+	steps_run(request, STEP_CLASSIFY);
+}
+
 static enum step answer_locally(struct request *request)
 {
 	struct worker *worker = request->worker;
@@ -107,13 +117,12 @@ static enum step step_forward(struct request *request)
 		return STEP_DONE;
 	}
 	if (request->has_stale)
-		timer_start(worker->timers, &request->stale_timer,
-			    (uint64_t)request->plan->conf->stale_wait_ms * USEC_PER_MSEC);
+		request_watch_stale(request);
 	if (request->is_shared && flight_join(worker->flight, request) != NULL) {
 		stats_add(&worker->stats, STAT_COALESCED, 1);
 		return STEP_WAIT;
 	}
-	if (request_ask(request, request->decision.group) == 0)
+	if (request_ask(request, request->decision.group, on_result) == 0)
 		return STEP_WAIT;
 	stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
 	answer_error(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
@@ -127,7 +136,7 @@ static bool forward_again(struct request *request)
 		return false;
 	request->asked_on_failure = true;
 	request->result = NULL;
-	return request_ask(request, request->decision.on_failure) == 0;
+	return request_ask(request, request->decision.on_failure, on_result) == 0;
 }
 
 static bool is_failure(const struct exchange_result *result)

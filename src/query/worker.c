@@ -5,6 +5,7 @@
 #include "query/answer.h"
 #include "query/flight.h"
 #include "query/request.h"
+#include "query/steps.h"
 #include "request_internal.h"
 
 int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
@@ -82,6 +83,19 @@ static void tell_fault(struct worker *worker, const struct client *client,
 	answer_fault(worker, client, view, rcode);
 }
 
+static void start_request(struct worker *worker, const struct client *client,
+			  const struct query_view *view)
+{
+	struct request *request = request_new(worker, client, view);
+
+	if (request != NULL) {
+		steps_run(request, STEP_POLICY);
+		return;
+	}
+	stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
+	answer_fault(worker, client, view, RCODE_SERVFAIL);
+}
+
 void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
 		       size_t wire_len)
 {
@@ -90,7 +104,7 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 	stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP, 1);
 	switch (query_view_parse(&view, wire, wire_len)) {
 	case QUERY_OK:
-		request_start(worker, client, &view);
+		start_request(worker, client, &view);
 		return;
 	case QUERY_IGNORE:
 		stats_add(&worker->stats, STAT_IGNORED, 1);
