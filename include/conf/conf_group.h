@@ -10,6 +10,5 @@ const struct conf_section *conf_group_server_section(void); /* of a server writt
 MUST_CHECK int conf_group_defaults(struct conf *conf);
 void conf_group_read(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_group_print(struct conf_printer *printer, const void *base);
-/** Index of the group that `node` names; CONF_GROUP_NONE after a complaint. `or_word` is what else
- * may stand there, or NULL. */
-int conf_group_find(struct conf_reader *reader, const struct conf_node *node, const char *or_word);
+/** Index of the group that `node` names; CONF_GROUP_NONE after a complaint. */
+int conf_group_find(struct conf_reader *reader, const struct conf_node *node, bool or_servfail);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/complaint.h"
+
 enum conf_token_kind {
 	TOKEN_END,
 	TOKEN_NAME,
@@ -39,5 +41,7 @@ struct conf_lexer {
 };
 
 void conf_token_init(struct conf_lexer *lexer, const char *text, size_t len);
+/** The token as a complaint shows it: its first line, quoted once. Returns into->text. */
+const char *conf_token_quote(const struct conf_token *token, struct complaint_quote *into);
 /** After TOKEN_BAD the lexer must not be used again. */
 void conf_token_next(struct conf_lexer *lexer, struct conf_token *ret_token);

@@ -107,7 +107,7 @@ static bool is_there(struct conf_reader *reader, const struct conf_node *node,
 		if (!addr_equal(&group->servers[i], addr))
 			continue;
 		conf_option_complain(reader, node,
-				     "is %s, which is there already; expected each server once",
+				     "is a duplicate: %s is there already; expected it once",
 				     addr_to_text(addr, &text));
 		return true;
 	}
@@ -249,7 +249,7 @@ void conf_group_print(struct conf_printer *printer, const void *base)
 	conf_print_end(printer);
 }
 
-int conf_group_find(struct conf_reader *reader, const struct conf_node *node, const char *or_word)
+int conf_group_find(struct conf_reader *reader, const struct conf_node *node, bool or_servfail)
 {
 	const struct conf *conf = reader->conf;
 	const char *known[GROUPS_MAX + 3];
@@ -264,13 +264,15 @@ int conf_group_find(struct conf_reader *reader, const struct conf_node *node, co
 		return group;
 	for (; count < conf->group_count; count++)
 		known[count] = conf->groups[count].name;
-	if (or_word != NULL)
-		known[count++] = or_word;
+	if (or_servfail)
+		known[count++] = RESERVED_NAME;
 	known[count] = NULL;
 	const char *nearest = complaint_nearest(name, known);
-	conf_option_complain(reader, node, "is %s; expected %s%s%sa group of upstreams%s%s%s",
-			     conf_node_value(node, &quote), or_word != NULL ? "\"" : "",
-			     or_word != NULL ? or_word : "", or_word != NULL ? "\" or " : "",
+	conf_option_complain(reader, node,
+			     "is %s, an unknown group; expected %sthe name of a group of "
+			     "upstreams%s%s%s",
+			     conf_node_value(node, &quote),
+			     or_servfail ? "\"" RESERVED_NAME "\" or " : "",
 			     nearest != NULL ? "; did you mean \"" : "",
 			     nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 	return CONF_GROUP_NONE;

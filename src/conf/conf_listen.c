@@ -117,8 +117,8 @@ static void read_listen_entry(struct conf_reader *reader, const struct conf_node
 			continue;
 		struct addr_text text;
 		conf_option_complain(reader, node,
-				     "is %s, which is there already; expected it once (first at "
-				     "%s:%d)",
+				     "is a duplicate: %s is there already; expected it once (first "
+				     "at %s:%d)",
 				     addr_to_text(&listen->addr, &text), other->place.file,
 				     other->place.line);
 		break;
@@ -242,7 +242,7 @@ static void check_nets_once(struct conf_reader *reader, const struct conf_node *
 		    conf_value_compare_nets(&first->net, &second->net) != 0)
 			continue;
 		conf_option_complain(reader, &node->children[second - conf->access],
-				     "is for %s, which is there already; expected it once (first "
+				     "is a duplicate: %s is there already; expected it once (first "
 				     "at %s:%d)",
 				     addr_prefix_to_text(&second->net, &text), first->place.file,
 				     first->place.line);

@@ -308,7 +308,7 @@ static void read_scalar(struct conf_reader *reader, const struct conf_node *node
 	set_field(option, base, value);
 }
 
-/* The setting stands elsewhere: "ttl_max" alone is meant to be "cache.ttl_max". */
+/* Where the name belongs to a section: "ttl_max" alone is meant to be "cache.ttl_max". */
 static const char *path_elsewhere(const struct conf_reader *reader, const char *name,
 				  struct expectation *into)
 {
@@ -334,14 +334,15 @@ static void complain_unknown(struct conf_reader *reader, const struct conf_node 
 	for (size_t i = 0; i < section->count; i++)
 		known[i] = section->options[i].name;
 	const char *nearest = complaint_nearest(node->name, known);
-	if (nearest == NULL)
+	if (nearest == NULL && node->parent->parent == NULL)
 		nearest = path_elsewhere(reader, node->name, &expected);
 	if (nearest != NULL) {
-		conf_option_complain(reader, node, "is not a setting; did you mean %s?", nearest);
+		conf_option_complain(reader, node, "is an unknown setting; did you mean %s?",
+				     nearest);
 		return;
 	}
 	join(known, "", &expected);
-	conf_option_complain(reader, node, "is not a setting; expected %s", expected.text);
+	conf_option_complain(reader, node, "is an unknown setting; expected %s", expected.text);
 }
 
 static const struct conf_option *find_option(const struct conf_section *section, const char *name)

@@ -41,6 +41,7 @@ struct scanner {
 	size_t name_count, name_max;
 	uint32_t *lines;
 	size_t line_count, line_max;
+	uint32_t long_string; /* line where the last string that goes over lines began; or 0 */
 	int err;
 };
 
@@ -61,13 +62,18 @@ static void refuse(struct scanner *scanner, const struct conf_token *token, cons
 {
 	const struct conf_place place = conf_text_place(scanner->text, token->line);
 	struct complaint_quote quote;
+	char hint[80] = "";
 
+	/* the likeliest reason is a quote that was forgotten there */
+	if (scanner->long_string != 0)
+		snprintf(hint, sizeof(hint), " (a string over several lines begins in line %d)",
+			 conf_text_place(scanner->text, scanner->long_string).line);
 	if (token->kind == TOKEN_END)
-		complaint_add(scanner->complaints, &place, "the file ends too early; expected %s",
-			      expected);
+		complaint_add(scanner->complaints, &place, "the file ends too early; expected %s%s",
+			      expected, hint);
 	else
-		complaint_add(scanner->complaints, &place, "%s is out of place; expected %s",
-			      complaint_quote(token->text, token->len, &quote), expected);
+		complaint_add(scanner->complaints, &place, "%s is out of place; expected %s%s",
+			      conf_token_quote(token, &quote), expected, hint);
 	scanner->err = ERR_CONF;
 }
 
@@ -79,7 +85,7 @@ static void refuse_word(struct scanner *scanner, const struct conf_token *token)
 	complaint_add(scanner->complaints, &place,
 		      "%s is not a value; expected text in quotes, a number, true, false, or a "
 		      "bracket",
-		      complaint_quote(token->text, token->len, &quote));
+		      conf_token_quote(token, &quote));
 	scanner->err = ERR_CONF;
 }
 
@@ -127,7 +133,7 @@ static void check_twice(struct scanner *scanner, const struct name *name)
 		char path[256];
 		put_path(scanner, path, sizeof(path));
 		complaint_add(scanner->complaints, &place,
-			      "%s is written twice; expected it once (first at %s:%d)", path,
+			      "%s is a duplicate setting; expected it once (first at %s:%d)", path,
 			      first.file, first.line);
 		return;
 	}
@@ -221,6 +227,8 @@ static void take_value(struct scanner *scanner, const struct conf_token *token)
 		scanner->state = AFTER_VALUE;
 		return;
 	case TOKEN_STRING:
+		if (memchr(token->text, '\n', token->len) != NULL)
+			scanner->long_string = token->line;
 		note_string(scanner, token);
 		scanner->state = AFTER_STRING;
 		return;
@@ -318,8 +326,13 @@ int conf_scan(const struct conf_text *text, struct complaints *complaints,
 	struct conf_token token;
 
 	conf_token_init(&lexer, conf_text_bytes(text), conf_text_len(text));
+	uint32_t line = 1;
 	do {
 		conf_token_next(&lexer, &token);
+		/* the end is where the last token was */
+		if (token.kind == TOKEN_END)
+			token.line = line;
+		line = token.line;
 		if (token.kind == TOKEN_END && scanner.depth > 0)
 			refuse_open_end(&scanner);
 		else

@@ -220,7 +220,7 @@ static void add_source(struct builder *builder, struct source *source)
 		struct complaint_quote quote;
 		if (token.kind == TOKEN_BAD) {
 			complaint_add(builder->complaints, &place, "%s %s",
-				      complaint_quote(token.text, token.len, &quote), token.why);
+				      conf_token_quote(&token, &quote), token.why);
 			return;
 		}
 		if (token.kind != TOKEN_INCLUDE)

@@ -323,6 +323,20 @@ static void take_other(struct conf_lexer *lexer, struct conf_token *token)
 	skip(lexer, 1);
 }
 
+const char *conf_token_quote(const struct conf_token *token, struct complaint_quote *into)
+{
+	const char *text = token->text;
+	size_t len = token->len;
+
+	if (len > 0 && *text == '"') {
+		text++;
+		len--;
+		len -= len > 0 && text[len - 1] == '"';
+	}
+	const char *newline = memchr(text, '\n', len);
+	return complaint_quote(text, newline != NULL ? (size_t)(newline - text) : len, into);
+}
+
 void conf_token_next(struct conf_lexer *lexer, struct conf_token *ret_token)
 {
 	*ret_token = (struct conf_token){ .kind = TOKEN_END, .text = lexer->end };

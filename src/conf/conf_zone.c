@@ -106,8 +106,8 @@ static void read_names(struct conf_reader *reader, const struct conf_node *node,
 	struct conf_zone *zone = base;
 
 	if (zone->names != NULL) {
-		conf_option_complain(reader, node,
-				     "stands beside the other; expected name or names");
+		conf_option_complain(reader, node, "stands beside %s; expected one of them",
+				     strcmp(node->name, "name") == 0 ? "names" : "name");
 		return;
 	}
 	if (strcmp(node->name, "name") == 0)
@@ -349,7 +349,7 @@ static void print_records(struct conf_printer *printer, const void *base)
 static void read_upstream(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_zone *zone = base;
-	const int group = conf_group_find(reader, node, NULL);
+	const int group = conf_group_find(reader, node, false);
 	if (group != CONF_GROUP_NONE)
 		zone->group = group;
 }
@@ -378,7 +378,7 @@ static void read_on_failure(struct conf_reader *reader, const struct conf_node *
 	if (node->kind == NODE_TEXT && strcmp(node->text, servfail) == 0)
 		zone->on_failure = CONF_GROUP_NONE;
 	else
-		zone->on_failure = conf_group_find(reader, node, servfail);
+		zone->on_failure = conf_group_find(reader, node, true);
 }
 
 static void print_on_failure(struct conf_printer *printer, const void *base)

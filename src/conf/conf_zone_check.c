@@ -232,7 +232,7 @@ static void add_names(struct conf_reader *reader, const struct table *table, uin
 		struct name_text text;
 		struct conf_node_path path;
 		complaint_add(reader->complaints, &name->place,
-			      "%s is for \"%s\", which is there already under the same "
+			      "%s is a duplicate: \"%s\" is there already under the same "
 			      "conditions; expected it once (first at %s:%d)",
 			      conf_node_path(&reader->zones->children[number], &path),
 			      name_to_text(name->wire, &text), first->place.file,
