@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh SECONDS TARGET...: fuzzes each target for so long from its corpus in tests/fuzz/corpus/, then
 # adds to it what reached something new. Fails at a finding, whose input stays in build/fuzz/findings/.
+# The words in tests/fuzz/TARGET.dict, where there are any, are tried in inputs.
 # The corpus stays small: inputs of at most KEEP_LEN bytes, and no more than MAX_FILES of them.
 set -u
 
@@ -35,12 +36,15 @@ merge() {
 for target in "$@"; do
 	program=$build/fuzz_$target
 	corpus=tests/fuzz/corpus/$target
+	words=tests/fuzz/$target.dict
+	[ -e "$words" ] || words=
 	work=$(mktemp -d)
 	[ -n "$(find "$corpus" -type f 2>/dev/null)" ] ||
 		{ echo "fuzz: $corpus has no files" >&2; exit 1; }
 	mkdir "$work/new"
 	if "$program" -max_total_time="$seconds" -max_len="$MAX_LEN" -timeout=10 -rss_limit_mb=1024 \
-		-use_value_profile=1 -print_final_stats=1 -artifact_prefix="$findings/$target-" \
+		${words:+"-dict=$words"} -use_value_profile=1 -print_final_stats=1 \
+		-artifact_prefix="$findings/$target-" \
 		"$work/new" "$corpus" >"$work/log" 2>&1; then
 		before=$(find "$corpus" -type f | wc -l)
 		merge "$corpus" "$work/new" || { cat "$work/new.log"; status=1; }
