@@ -1,31 +1,52 @@
 /* upstream/transport_stream.h: questions to servers over TCP, on connections that are kept.
  *
  * One connection to a server carries many questions at once, answered in any order (RFC 7766
- * sections 6.2.1 and 7); a second one is opened when the first is busy. A question whose connection
- * ends before its answer is asked once more on a new one (section 6.2.4), without a word. So it is
- * where a message is none, for then nobody knows where the next begins; and a connection that has
- * brought no whole message while a question waited its time out gets no other. */
+ * sections 6.2.1 and 7); a second one is opened when the first is busy or has fallen silent. It is
+ * closed when nothing was asked on it for 10 s. Servers are told apart by address and port. */
 #pragma once
 
-#include "net/stream.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/stats.h"
+#include "net/loop.h"
 
 struct transport_stream; /* the connections of one loop */
-/** NULL when memory is short. */
-struct transport_stream *transport_stream_new(struct loop *loop);
-/** Closes them; questions still out are forgotten. NULL is fine. */
+/** Loop and stats are borrowed. NULL when memory is short. */
+struct transport_stream *transport_stream_new(struct loop *loop, struct stats *stats);
+/** Closes them; no question may be out. Not from inside a callback. NULL is fine. */
 void transport_stream_free(struct transport_stream *transport);
 
 struct transport_question;
-/** `err` 0 and a message that has the question's ID, whatever else is in it; or a negative code. The
- * question is gone when it returns, unless it returns false for a message that is no answer to it:
- * then the connection ends and the question is asked anew, or this is called again with an error.
- * Never from inside transport_stream_ask(). */
-typedef bool (*transport_stream_fn)(void *ctx, int err, uint8_t *wire, size_t wire_len);
+/** `err` 0 and a message with the question's ID, whatever else is in it; or a negative code. The
+ * question is out no more. Never from inside transport_stream_ask(). */
+typedef void (*transport_stream_fn)(struct transport_question *question, int err, uint8_t *wire,
+				    size_t wire_len);
 
-/** Copies the query and gives it an ID of its own on its connection. -ENOMEM;
- * -errno of the socket; ERR_LIMIT where the server takes nothing any more. */
+/* A question out; lives in the struct of who asks, who sets fn and ctx. Otherwise zeroed is none.
+ */
+struct transport_question {
+	transport_stream_fn fn;
+	void *ctx;
+	struct transport_connection *connection; /* NULL: it is not out */
+	struct transport_question *next, **link; /* of its connection */
+	uint64_t asked_us;
+	uint16_t id;
+	bool was_reused; /* of a lost one: its connection was in use before, so it may have been
+			  * closed just when we asked: ask anew (RFC 7766 section 6.2.4) */
+};
+
+/** Puts the question, whose `fn` is set, with an ID of its own on its connection, which is written
+ * into `query`. `anew`: on a new connection, if there may be one. -ENOMEM; -errno of the socket;
+ * ERR_LIMIT where the server takes nothing any more. */
 MUST_CHECK int transport_stream_ask(struct transport_stream *transport, const struct addr *server,
-				    const uint8_t *query, size_t query_len, transport_stream_fn fn,
-				    void *ctx, struct transport_question **ret_question);
-/** The answer is not wanted any more. NULL is fine. */
+				    bool anew, struct transport_question *question, uint8_t *query,
+				    size_t query_len);
+bool transport_stream_is_out(const struct transport_question *question);
+/** The answer is not wanted any more; fine when it is not out. */
 void transport_stream_forget(struct transport_question *question);
+/** From inside `fn` that got a message: the connection it came by is not to be trusted; nothing new
+ * is put on it, it is closed when `fn` returns, and what else is out on it is told so. */
+void transport_stream_hang_up(struct transport_stream *transport);

@@ -1,191 +1,207 @@
 #include "upstream/transport_stream.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "net/stream.h"
 #include "wire/message.h"
 
-/* Beyond so many questions at once a second connection spreads them; there are no more than that, so
- * that a server sees few connections from us (RFC 7766 section 6.2.2). */
+/* Beyond so many questions at once on the first connection a second one takes its share. There are
+ * no more of them, so that a server sees few from us (RFC 7766 section 6.2.2), but for those that
+ * have fallen silent: the route may have changed under them. */
 #define BUSY_QUESTIONS 100u
 #define CONNECTIONS_MAX 2u
+#define CONNECTIONS_MAX_WITH_SILENT 4u
+/* At this number of questions a connection takes no more. */
+#define FULL_QUESTIONS 1000u
+/* Owed an answer and nothing heard for so long: it may be dead. */
+#define SILENCE_US (1u * USEC_PER_SEC)
 #define IDLE_US (10u * USEC_PER_SEC)
-/* A question forgotten earlier than that says nothing about its connection. */
-#define DEAF_US (1u * USEC_PER_SEC)
+/* So many messages that nobody asked for, and the peer is talking nonsense. */
+#define STRANGERS_MAX 16u
 
-struct connection {
+struct transport_connection {
 	struct transport_stream *transport;
-	struct connection *next, *prev;
-	struct addr server;
+	struct transport_connection *next, **link;
 	struct stream *stream;
+	struct addr server;
 	struct transport_question *questions;
-	unsigned question_count;
+	unsigned question_count, forgotten, strangers;
 	bool is_connected;
-	bool is_deaf; /* ends on the next turn of the loop */
-	uint64_t heard_us; /* when the last whole message came */
+	bool has_answered;
+	bool is_held;	   /* in use further up the stack: not to be freed */
+	uint64_t heard_us; /* last answer, or when the first of the questions out was asked */
 	struct timer idle;
 };
 
 struct transport_stream {
 	struct loop *loop;
-	struct connection *connections;
+	struct stats *stats;
+	struct transport_connection *connections;
+	struct transport_connection *speaking; /* whose message is being handed out */
+	bool has_hung_up;		       /* on it */
 };
 
-/* Linked to its connection while it waits there. */
-struct transport_question {
-	struct connection *connection;
-	struct transport_question *next, *prev;
-	transport_stream_fn fn;
-	void *ctx;
-	bool is_retry;
-	uint64_t put_us; /* on its connection */
-	size_t query_len;
-	uint8_t query[];
-};
+static uint64_t now_us(const struct transport_stream *transport)
+{
+	return loop_clock(transport->loop)->now_us;
+}
 
-/* --- lists --- */
+/* --- lists --------------------------------------------------------------------------------- */
 
-static void link_question(struct connection *connection, struct transport_question *question)
+static void link_question(struct transport_connection *connection,
+			  struct transport_question *question)
 {
 	question->connection = connection;
-	question->prev = NULL;
 	question->next = connection->questions;
+	question->link = &connection->questions;
 	if (question->next != NULL)
-		question->next->prev = question;
+		question->next->link = &question->next;
 	connection->questions = question;
 	connection->question_count++;
 }
 
 static void unlink_question(struct transport_question *question)
 {
-	struct connection *connection = question->connection;
-
-	*(question->prev != NULL ? &question->prev->next : &connection->questions) =
-		question->next;
+	*question->link = question->next;
 	if (question->next != NULL)
-		question->next->prev = question->prev;
+		question->next->link = question->link;
+	question->connection->question_count--;
 	question->connection = NULL;
-	connection->question_count--;
 }
 
-static void unlink_connection(struct connection *connection)
-{
-	struct transport_stream *transport = connection->transport;
-
-	*(connection->prev != NULL ? &connection->prev->next : &transport->connections) =
-		connection->next;
-	if (connection->next != NULL)
-		connection->next->prev = connection->prev;
-}
-
-static struct transport_question *find_question(struct connection *connection, uint16_t id)
+static struct transport_question *find_question(const struct transport_connection *connection,
+						uint16_t id)
 {
 	struct transport_question *question = connection->questions;
 
-	while (question != NULL && message_id(question->query) != id)
+	while (question != NULL && question->id != id)
 		question = question->next;
 	return question;
 }
 
-/* --- connections --- */
+static void link_connection(struct transport_connection *connection)
+{
+	struct transport_stream *transport = connection->transport;
 
-static void connection_free(struct connection *connection)
+	connection->next = transport->connections;
+	connection->link = &transport->connections;
+	if (connection->next != NULL)
+		connection->next->link = &connection->next;
+	transport->connections = connection;
+}
+
+static void unlink_connection(struct transport_connection *connection)
+{
+	*connection->link = connection->next;
+	if (connection->next != NULL)
+		connection->next->link = connection->link;
+}
+
+/* --- the end of a connection --------------------------------------------------------------- */
+
+static void connection_free(struct transport_connection *connection)
 {
 	timer_stop(loop_timers(connection->transport->loop), &connection->idle);
 	stream_free(connection->stream);
 	mem_free(connection);
 }
 
-static int put_on(struct connection *connection, struct transport_question *question)
+/* It is out of the list first, so that what is lost is not put on it again. */
+static void connection_lost(struct transport_connection *connection, int err)
 {
-	uint16_t id;
-
-	do
-		id = random_u16();
-	while (find_question(connection, id) != NULL);
-	message_set_id(question->query, id);
-	int err = stream_send(connection->stream, question->query, question->query_len);
-	if (err != 0)
-		return err;
-	link_question(connection, question);
-	question->put_us = loop_clock(connection->transport->loop)->now_us;
-	timer_stop(loop_timers(connection->transport->loop), &connection->idle);
-	return 0;
-}
-
-static int put_on_any(struct transport_stream *transport, const struct addr *server,
-		      struct transport_question *question);
-
-/* The connection is over. What waited on it is asked anew, once, unless it never came about at all;
- * the rest hears of it. It is out of the list, so that nothing new is put on it meanwhile. */
-static void connection_end(struct connection *connection, int err)
-{
-	struct transport_stream *transport = connection->transport;
 	struct transport_question *question;
 
 	unlink_connection(connection);
+	connection->is_held = true;
 	while ((question = connection->questions) != NULL) {
 		unlink_question(question);
-		if (connection->is_connected && !question->is_retry) {
-			question->is_retry = true;
-			if (put_on_any(transport, &connection->server, question) == 0)
-				continue;
-		}
-		(void)question->fn(question->ctx, err, NULL, 0);
-		mem_free(question);
+		question->was_reused = question->was_reused || connection->has_answered;
+		question->fn(question, err, NULL, 0);
 	}
 	connection_free(connection);
 }
 
-static void rest(struct connection *connection)
+static void connection_close(struct transport_connection *connection)
 {
-	if (connection->questions == NULL && !connection->is_deaf)
-		timer_start(loop_timers(connection->transport->loop), &connection->idle, IDLE_US);
-}
-
-static void on_connected(void *ctx)
-{
-	struct connection *connection = ctx;
-
-	connection->is_connected = true;
-}
-
-/* Answers to questions that were forgotten come too; their IDs are found no more. */
-static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
-{
-	struct connection *connection = ctx;
-	struct transport_question *question = NULL;
-
-	connection->heard_us = loop_clock(connection->transport->loop)->now_us;
-	if (wire_len >= MESSAGE_HEADER_LEN)
-		question = find_question(connection, message_id(wire));
-	if (question == NULL)
-		return;
-	unlink_question(question);
-	rest(connection);
-	if (question->fn(question->ctx, 0, wire, wire_len)) {
-		mem_free(question);
-		return;
-	}
-	link_question(connection, question);
-	connection_end(connection, ERR_MALFORMED);
-}
-
-static void on_end(void *ctx)
-{
-	connection_end(ctx, -ECONNRESET);
-}
-
-static void on_broken(void *ctx, int err)
-{
-	connection_end(ctx, err);
+	unlink_connection(connection);
+	connection_free(connection);
 }
 
 static void on_idle(void *ctx)
 {
-	connection_end(ctx, -ETIMEDOUT);
+	connection_close(ctx);
+}
+
+static void rest(struct transport_connection *connection)
+{
+	struct transport_stream *transport = connection->transport;
+
+	if (connection->question_count == 0)
+		timer_start(loop_timers(transport->loop), &connection->idle, IDLE_US);
+}
+
+/* --- what a connection tells --------------------------------------------------------------- */
+
+static void on_connected(void *ctx)
+{
+	struct transport_connection *connection = ctx;
+
+	connection->is_connected = true;
+}
+
+/* An answer to a question that was forgotten; or nonsense, which is no sign of life. */
+static void on_stranger(struct transport_connection *connection)
+{
+	if (connection->forgotten > 0) {
+		connection->forgotten--;
+		connection->heard_us = now_us(connection->transport);
+		return;
+	}
+	stats_add(connection->transport->stats, STAT_UPSTREAM_MISMATCHED, 1);
+	if (++connection->strangers == STRANGERS_MAX)
+		connection_lost(connection, ERR_MALFORMED);
+}
+
+static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
+{
+	struct transport_connection *connection = ctx;
+	struct transport_stream *transport = connection->transport;
+	struct transport_question *question = NULL;
+
+	if (wire_len >= MESSAGE_HEADER_LEN)
+		question = find_question(connection, message_id(wire));
+	if (question == NULL) {
+		on_stranger(connection);
+		return;
+	}
+	unlink_question(question);
+	connection->heard_us = now_us(transport);
+	connection->has_answered = true;
+	connection->is_held = true;
+	transport->speaking = connection;
+	question->fn(question, 0, wire, wire_len);
+	transport->speaking = NULL;
+	connection->is_held = false;
+	if (transport->has_hung_up) {
+		transport->has_hung_up = false;
+		link_connection(connection);
+		connection_lost(connection, ERR_MALFORMED);
+		return;
+	}
+	rest(connection);
+}
+
+static void on_end(void *ctx)
+{
+	connection_lost(ctx, -ECONNRESET);
+}
+
+static void on_broken(void *ctx, int err)
+{
+	connection_lost(ctx, err);
 }
 
 static const struct stream_events stream_events = {
@@ -195,10 +211,12 @@ static const struct stream_events stream_events = {
 	.on_broken = on_broken,
 };
 
+/* --- asking -------------------------------------------------------------------------------- */
+
 static int connection_new(struct transport_stream *transport, const struct addr *server,
-			  struct connection **ret_connection)
+			  struct transport_connection **ret_connection)
 {
-	struct connection *connection = mem_zalloc(sizeof(*connection));
+	struct transport_connection *connection = mem_zalloc(sizeof(*connection));
 
 	if (connection == NULL)
 		return -ENOMEM;
@@ -211,116 +229,132 @@ static int connection_new(struct transport_stream *transport, const struct addr 
 		mem_free(connection);
 		return err;
 	}
-	connection->next = transport->connections;
-	if (connection->next != NULL)
-		connection->next->prev = connection;
-	transport->connections = connection;
+	link_connection(connection);
 	*ret_connection = connection;
 	return 0;
 }
 
-/* The least busy connection to the server, a new one where that is busy and there may be more. */
-static int put_on_any(struct transport_stream *transport, const struct addr *server,
-		      struct transport_question *question)
+static bool is_silent(const struct transport_connection *connection)
 {
-	struct connection *best = NULL;
-	unsigned count = 0;
+	return connection->question_count > 0 &&
+	       now_us(connection->transport) - connection->heard_us >= SILENCE_US;
+}
 
-	for (struct connection *c = transport->connections; c != NULL; c = c->next) {
-		if (c->is_deaf || !addr_equal(&c->server, server))
+/* The least busy connection that is not silent, or a new one where there is none, where it is busy,
+ * or where one is wished for; within the limits. */
+static int choose(struct transport_stream *transport, const struct addr *server, bool anew,
+		  struct transport_connection **ret_connection)
+{
+	struct transport_connection *best = NULL;
+	unsigned good = 0, all = 0;
+
+	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next) {
+		if (!addr_equal(&c->server, server))
 			continue;
-		count++;
+		all++;
+		if (is_silent(c))
+			continue;
+		good++;
 		if (best == NULL || c->question_count < best->question_count)
 			best = c;
 	}
-	if (best == NULL || (best->question_count >= BUSY_QUESTIONS && count < CONNECTIONS_MAX)) {
-		int err = connection_new(transport, server, &best);
-		if (err != 0)
-			return err;
-	}
-	int err = put_on(best, question);
+	const bool wants_new = best == NULL || anew || best->question_count >= BUSY_QUESTIONS;
+	if (wants_new && good < CONNECTIONS_MAX && all < CONNECTIONS_MAX_WITH_SILENT)
+		return connection_new(transport, server, ret_connection);
+	if (best == NULL || best->question_count >= FULL_QUESTIONS)
+		return ERR_LIMIT;
+	*ret_connection = best;
+	return 0;
+}
+
+static int put_on(struct transport_connection *connection, struct transport_question *question,
+		  uint8_t *query, size_t query_len)
+{
+	struct transport_stream *transport = connection->transport;
+
+	do
+		question->id = random_u16();
+	while (find_question(connection, question->id) != NULL);
+	message_set_id(query, question->id);
+	int err = stream_send(connection->stream, query, query_len);
 	if (err != 0)
-		rest(best);
+		return err;
+	question->asked_us = now_us(transport);
+	question->was_reused = connection->is_connected;
+	if (connection->question_count == 0)
+		connection->heard_us = question->asked_us;
+	link_question(connection, question);
+	timer_stop(loop_timers(transport->loop), &connection->idle);
+	return 0;
+}
+
+int transport_stream_ask(struct transport_stream *transport, const struct addr *server, bool anew,
+			 struct transport_question *question, uint8_t *query, size_t query_len)
+{
+	struct transport_connection *connection;
+
+	assert(question->connection == NULL);
+	int err = choose(transport, server, anew, &connection);
+	if (err != 0)
+		return err;
+	err = put_on(connection, question, query, query_len);
+	if (err != 0)
+		rest(connection);
 	return err;
 }
 
-/* The question has waited long enough, and meanwhile no whole message came: the server is gone without
- * a word, or owes the rest of a message. */
-static bool is_deaf_to(const struct connection *connection,
-		       const struct transport_question *question)
+bool transport_stream_is_out(const struct transport_question *question)
 {
-	return connection->heard_us < question->put_us &&
-	       loop_clock(connection->transport->loop)->now_us - question->put_us >= DEAF_US;
+	return question->connection != NULL;
 }
 
-/* Not now: those whose questions wait on it too may be in the middle of something. */
-static void end_soon(struct connection *connection)
+/* A connection on which nothing is out any more is kept only if it has shown since that it is
+ * alive, and does not owe us the rest of a message. */
+void transport_stream_forget(struct transport_question *question)
 {
-	connection->is_deaf = true;
-	timer_start(loop_timers(connection->transport->loop), &connection->idle, 0);
+	struct transport_connection *connection = question->connection;
+
+	if (connection == NULL)
+		return;
+	unlink_question(question);
+	connection->forgotten++;
+	if (connection->question_count > 0 || connection->is_held)
+		return;
+	if (connection->heard_us <= question->asked_us ||
+	    stream_partial_since(connection->stream) != 0)
+		connection_close(connection);
+	else
+		rest(connection);
 }
 
-/* --- what others call --- */
+void transport_stream_hang_up(struct transport_stream *transport)
+{
+	if (transport->speaking == NULL || transport->has_hung_up)
+		return;
+	transport->has_hung_up = true;
+	unlink_connection(transport->speaking);
+}
 
-struct transport_stream *transport_stream_new(struct loop *loop)
+/* --- beginning and end --------------------------------------------------------------------- */
+
+struct transport_stream *transport_stream_new(struct loop *loop, struct stats *stats)
 {
 	struct transport_stream *transport = mem_zalloc(sizeof(*transport));
 
-	if (transport != NULL)
-		transport->loop = loop;
+	if (transport == NULL)
+		return NULL;
+	transport->loop = loop;
+	transport->stats = stats;
 	return transport;
 }
 
 void transport_stream_free(struct transport_stream *transport)
 {
-	struct connection *connection;
-	struct transport_question *question;
-
 	if (transport == NULL)
 		return;
-	while ((connection = transport->connections) != NULL) {
-		unlink_connection(connection);
-		while ((question = connection->questions) != NULL) {
-			unlink_question(question);
-			mem_free(question);
-		}
-		connection_free(connection);
+	while (transport->connections != NULL) {
+		assert(transport->connections->question_count == 0);
+		connection_close(transport->connections);
 	}
 	mem_free(transport);
-}
-
-int transport_stream_ask(struct transport_stream *transport, const struct addr *server,
-			 const uint8_t *query, size_t query_len, transport_stream_fn fn, void *ctx,
-			 struct transport_question **ret_question)
-{
-	struct transport_question *question = mem_zalloc(sizeof(*question) + query_len);
-
-	if (question == NULL)
-		return -ENOMEM;
-	question->fn = fn;
-	question->ctx = ctx;
-	question->query_len = query_len;
-	memcpy(question->query, query, query_len);
-	int err = put_on_any(transport, server, question);
-	if (err != 0) {
-		mem_free(question);
-		return err;
-	}
-	*ret_question = question;
-	return 0;
-}
-
-void transport_stream_forget(struct transport_question *question)
-{
-	if (question == NULL)
-		return;
-	struct connection *connection = question->connection;
-	if (connection != NULL) {
-		unlink_question(question);
-		if (is_deaf_to(connection, question))
-			end_soon(connection);
-		else
-			rest(connection);
-	}
-	mem_free(question);
 }

@@ -1,21 +1,29 @@
 #include "upstream/transport_udp.h"
 
-int transport_udp_ask(struct loop *loop, const struct addr *server, const uint8_t *query,
-		      size_t query_len, udp_client_fn fn, void *ctx,
-		      struct transport_udp *ret_question)
-{
-	struct udp_client *client = NULL;
-	int err = udp_client_new(loop, server, fn, ctx, &client);
+#include "base/random.h"
+#include "wire/message.h"
 
+int transport_udp_open(struct transport_udp *question, struct loop *loop, const struct addr *server,
+		       udp_client_fn fn, void *ctx)
+{
+	struct udp_client *socket;
+
+	int err = udp_client_new(loop, server, fn, ctx, &socket);
 	if (err != 0)
 		return err;
-	err = udp_client_send(client, query, query_len);
-	if (err != 0) {
-		udp_client_free(client);
-		return err;
-	}
-	ret_question->socket = client;
+	*question = (struct transport_udp){ .socket = socket, .id = random_u16() };
 	return 0;
+}
+
+bool transport_udp_is_open(const struct transport_udp *question)
+{
+	return question->socket != NULL;
+}
+
+int transport_udp_send(struct transport_udp *question, uint8_t *query, size_t query_len)
+{
+	message_set_id(query, question->id);
+	return udp_client_send(question->socket, query, query_len);
 }
 
 void transport_udp_close(struct transport_udp *question)

@@ -1,0 +1,83 @@
+/* upstream/attempt.h: what one exchange has with one server: what was sent, and what came of it.
+ *
+ * Knows how a server is asked (UDP or TCP, with EDNS or without, how often) and what a packet from
+ * it means; which server is asked when, and what the client is told, is the exchange's business. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/stats.h"
+#include "net/loop.h"
+#include "upstream/server.h"
+#include "upstream/transport_stream.h"
+#include "upstream/transport_udp.h"
+#include "wire/query_view.h"
+
+/* Sends of one question to one server over one transport (D6; RFC 9520 section 3.1). */
+#define ATTEMPT_SENDS_MAX 3u
+/* And over both, whatever the cause. */
+#define ATTEMPT_PACKETS_MAX 4u
+
+struct attempt;
+
+enum attempt_news {
+	ATTEMPT_ANSWERED,
+	ATTEMPT_FAILED, /* it said SERVFAIL, REFUSED, NOTIMP or FORMERR: it is not asked again */
+	ATTEMPT_STUCK,	/* nothing comes of what was sent last */
+	ATTEMPT_RESENT, /* it has been asked anew, in another way */
+};
+
+struct attempt_reply {
+	uint8_t *wire; /* good until the call returns; may be changed */
+	struct message_facts facts;
+	enum message_quality quality;
+};
+
+/* What all attempts of an exchange share. */
+struct attempt_question {
+	struct loop *loop;
+	struct stats *stats;
+	struct transport_stream *streams;
+	const struct query_view *view;
+	bool via_stream;
+	bool strip_ecs;
+	uint16_t edns_size;
+	/** `reply` with ANSWERED and FAILED, else NULL. Never from inside a call of this module;
+	 * the attempt may be done() with when it returns. */
+	void (*on_news)(void *ctx, struct attempt *attempt, enum attempt_news news,
+			const struct attempt_reply *reply);
+	void *ctx;
+};
+
+/* Filled in by attempt_init(), and the module's own. */
+struct attempt {
+	struct attempt *next; /* for the owner */
+	const struct attempt_question *question;
+	struct server *server;
+	struct transport_udp udp;
+	/* A second one on another connection, where the first seems to lead nowhere. */
+	struct transport_question streams[2];
+	uint8_t udp_sends, stream_sends, stream_failures;
+	bool with_edns;
+	bool may_lack_edns;  /* it has refused EDNS, in a way that tells of the server itself */
+	bool needs_stream;   /* the client's wish, or TC: a UDP reply is of no use */
+	bool prefers_stream; /* a packet came that did not match */
+	bool is_udp_dead, is_stream_dead; /* it cannot be reached that way */
+	bool has_spoken;		  /* something came from it, though not the answer */
+	bool has_failed;
+};
+
+/** The question is borrowed. */
+void attempt_init(struct attempt *attempt, const struct attempt_question *question,
+		  struct server *server);
+/** Closes everything. */
+void attempt_done(struct attempt *attempt);
+/** It may be sent, or sent again. */
+bool attempt_is_askable(const struct attempt *attempt);
+/** Something is out that may be answered. */
+bool attempt_has_hope(const struct attempt *attempt);
+/** Sends once. A negative code where that came to nothing because of the server or the way to it;
+ * what failed for want of our own resources is lost like a packet. Must be askable. */
+MUST_CHECK int attempt_send(struct attempt *attempt);
