@@ -16,6 +16,8 @@ void *mem_realloc(void *old, size_t size);     /* NULL leaves `old` as it was */
 char *mem_strdup(const char *text);
 void *mem_dup(const void *bytes, size_t size);
 void mem_free(void *block); /* NULL is fine */
+/** Gives what was freed back to the system, after something large is gone; where the C library can. */
+void mem_trim(void);
 
 /** Tests only: allocation number `nth` from now (1 is the next) fails, once; 0 turns it off. */
 void mem_fail_nth(uint64_t nth);

@@ -9,6 +9,7 @@
 #include "app/listeners.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "conf/resolv_conf.h"
 #include "query/worker.h"
 
@@ -58,6 +59,7 @@ static int load_plan(struct daemon *daemon, struct plan **ret_plan)
 	for (size_t i = 0; i < complaint_kept(complaints); i++)
 		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
 	complaint_free(complaints);
+	mem_trim(); /* a parsed file is several times as large as what is kept of it */
 	return err;
 }
 

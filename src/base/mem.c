@@ -1,5 +1,8 @@
 #include "base/mem.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,4 +64,11 @@ void mem_fail_nth(uint64_t nth)
 uint64_t mem_allocations(void)
 {
 	return allocations;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }
