@@ -174,8 +174,8 @@ $(eval $(call each,analyze,clang --analyze --analyzer-output text -Xclang -analy
 	&& gcc $$(BASEFLAGS) -O1 -fanalyzer -c -o /dev/null $$*))
 analyze:	## the static analyzers of clang and gcc
 cppcheck:	## cppcheck
-	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=ctuuninitvar \
-		--error-exitcode=1 -Iinclude src
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=ctuuninitvar --error-exitcode=1 -Iinclude src
 format:		## lays out the C files with clang-format
 	$(Q)clang-format -i $(C_FILES) $(H_FILES)
 format-check:	## whether that would change anything

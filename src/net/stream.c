@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -415,7 +416,7 @@ int stream_connect(struct loop *loop, const struct addr *to, const struct stream
 {
 	struct sockaddr_storage sockaddr;
 	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
-	struct stream *stream;
+	struct stream *stream = NULL;
 
 	const int fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -423,6 +424,7 @@ int stream_connect(struct loop *loop, const struct addr *to, const struct stream
 	int err = stream_adopt(loop, fd, to, &stream);
 	if (err != 0)
 		return err;
+	assert(stream != NULL);
 	stream->state = STREAM_CONNECTING;
 	stream->events = events;
 	stream->ctx = ctx;
