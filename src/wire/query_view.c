@@ -8,6 +8,10 @@
 
 #define EDNS_SIZE_MIN 512
 #define EDNS_FLAG_DO 0x8000
+/* What a query may have: an SOA of IXFR, OPT, TSIG, and the records of TKEY. Beyond that nobody's
+ * 64 KB are read on. */
+#define QUESTIONS_MAX 4
+#define RECORDS_MAX 8
 #define OPT_HEAD_LEN 11 /* root, type, size, rcode, version, flags, RDLENGTH */
 
 struct record {
@@ -36,6 +40,8 @@ static struct cursor cursor_at(const struct query_view *view, size_t at)
  * whole: nothing behind them can be found then. */
 static bool read_questions(struct query_view *view, uint16_t count, size_t *at)
 {
+	if (count > QUESTIONS_MAX)
+		return false;
 	for (uint16_t i = 0; i < count; i++) {
 		const size_t name_at = *at;
 		if (!skip_name(view, at))
@@ -140,6 +146,7 @@ static bool read_records(struct query_view *view, size_t at)
 {
 	struct cursor counts = cursor_over(view->wire + 6, 2 * SECTION_COUNT);
 	bool is_good = true;
+	unsigned count = 0;
 
 	for (unsigned section = 0; section < SECTION_COUNT; section++) {
 		uint16_t left = cursor_u16(&counts);
@@ -150,7 +157,7 @@ static bool read_records(struct query_view *view, size_t at)
 				.section = section,
 				.is_last = section == SECTION_ADDITIONAL && left == 1,
 			};
-			if (!read_record(view, &at, &record))
+			if (++count > RECORDS_MAX || !read_record(view, &at, &record))
 				return false;
 			if (!take_record(view, &record))
 				is_good = false;

@@ -362,6 +362,16 @@ static void signed_queries_are_opaque(void **state)
 	assert_false(view.is_opaque);
 }
 
+static void nobody_has_that_many_records(void **state)
+{
+	(void)state;
+	start_query(TYPE_TKEY);
+	for (int i = 1; i <= 9; i++) {
+		build_record(&build, SECTION_ADDITIONAL, "key", TYPE_TKEY, 0, "tkey", 4);
+		assert_int_equal(parse_built(), i <= 8 ? QUERY_OK : QUERY_FORMERR);
+	}
+}
+
 static void TR_26_key_exchange_may_bring_its_records(void **state)
 {
 	(void)state;
@@ -543,6 +553,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(opt_with_an_owner_is_formerr),
 	TEST(only_consumed_options_leave_an_answer_shared),
 	TEST(signed_queries_are_opaque),
+	TEST(nobody_has_that_many_records),
 	TEST(TR_26_key_exchange_may_bring_its_records),
 	TEST(zone_transfer_may_bring_its_serial),
 	TEST(question_goes_on_in_the_clients_case),
