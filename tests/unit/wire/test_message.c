@@ -442,6 +442,22 @@ static void records_behind_opt_keep_their_names(void **state)
 	assert_name_at(build.len - 14, "example.com");
 }
 
+static void pointer_at_the_very_end_is_corrected(void **state)
+{
+	(void)state;
+	start_reply();
+	build_opt(&build, 1232, 0, "", 0);
+	const size_t alias_at = build.len;
+	build_name(&build, "alias.example.net");
+	build_head(&build, SECTION_ADDITIONAL, TYPE_CNAME, 300);
+	build_pointer(&build, alias_at + 6);
+	build_end(&build);
+	assert_int_equal(read_built(), MESSAGE_OK);
+	build.len = message_cut_opt(build.wire, &facts);
+	assert_int_equal(facts.records[SECTION_ADDITIONAL], 1);
+	assert_name_at(build.len - 2, "example.net");
+}
+
 static void records_that_point_into_opt_go_with_it(void **state)
 {
 	(void)state;
@@ -506,6 +522,17 @@ static void ttls_are_found_in_order(void **state)
 	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 1), 3);
 	assert_int_equal(offsets[1], 4711);
 	assert_int_equal(message_ttl_offsets(build.wire, build.len, NULL, 0), 3);
+}
+
+static void ttls_are_found_without_a_question_too(void **state)
+{
+	(void)state;
+	uint16_t offset = 0;
+	build_start(&build, 1, FLAG_QR);
+	ANSWER("a", TYPE_A, 7, "\xc0\x00\x02\x01");
+	assert_int_equal(read_built(), MESSAGE_OK);
+	assert_int_equal(message_ttl_offsets(build.wire, build.len, &offset, 1), 1);
+	assert_int_equal(offset, 12 + 3 + 4);
 }
 
 static uint32_t clamped(uint32_t ttl, uint32_t ttl_min, uint32_t ttl_max)
@@ -625,9 +652,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(opt_at_the_end_is_cut_off),
 	cmocka_unit_test(nothing_to_cut_is_nothing_cut),
 	cmocka_unit_test(records_behind_opt_keep_their_names),
+	cmocka_unit_test(pointer_at_the_very_end_is_corrected),
 	cmocka_unit_test(records_that_point_into_opt_go_with_it),
 	cmocka_unit_test(names_through_opaque_bytes_go_too),
 	cmocka_unit_test(ttls_are_found_in_order),
+	cmocka_unit_test(ttls_are_found_without_a_question_too),
 	cmocka_unit_test(ttls_are_clamped_but_zero_stays_zero),
 	cmocka_unit_test(random_damage_never_breaks_the_walk),
 };

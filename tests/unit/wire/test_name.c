@@ -37,6 +37,7 @@ static void TR_32_any_byte_may_stand_in_a_label(void **state)
 
 	assert_round_trip("www\\.victim\\000.example", "www\\.victim\\000.example");
 	assert_round_trip("a\\ b\\\\", "a\\032b\\\\");
+	assert_round_trip("!~\\127", "!~\\127");
 	assert_int_equal(name_from_text("a\\.b\\000.\\\\ \\255\\(\\127.com", name, &len), 0);
 	assert_int_equal(len, sizeof(expected));
 	assert_memory_equal(name, expected, len);

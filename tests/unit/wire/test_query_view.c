@@ -95,6 +95,15 @@ static void CF_03_other_than_one_question_is_formerr(void **state)
 	build_opt(&build, 1232, 0, "", 0);
 	assert_int_equal(parse_built(), QUERY_FORMERR);
 	assert_true(view.has_edns);
+	start_query(TYPE_A);
+	for (int i = 2; i <= 5; i++) { /* four are read, for the sake of OPT; not sixty thousand */
+		build_question(&build, "example.org", TYPE_A);
+		const struct build questions = build;
+		build_opt(&build, 1232, 0, "", 0);
+		assert_int_equal(parse_built(), QUERY_FORMERR);
+		assert_int_equal(view.has_edns, i <= 4);
+		build = questions;
+	}
 	build_start(&build, 1, FLAG_RD);
 	build_set_u16(&build, 4, 65535);
 	assert_int_equal(parse_built(), QUERY_FORMERR);
