@@ -211,6 +211,70 @@ MESSAGES = {
     "two-opt": reply(additional=[opt(), opt()]),
 }
 
+def cnames(*hops, soa_too=True, type_=A, **more):
+    """A chain for COURIER: each hop is a pair of owner and target."""
+    return reply([record(owner, CNAME, 60, name(target)) for owner, target in hops],
+                 [record("akadns.net", SOA, 49, soa())] if soa_too else [], type_=type_, **more)
+
+
+REPLIES = {
+    "NG-01": reply(*R1),
+    "NG-04-cname": cnames((SELF, "b"), type_=CNAME),
+    "NG-04-any": cnames((SELF, "b"), type_=ANY),
+    "NG-05": reply(*R2, owner=NUMBERED, type_=HTTPS),
+    "NG-09": cnames((SELF, "b"), soa_too=False),
+    "NG-10": reply(R1[0], [record("akadns.net", NS, 60, name("ns.akadns.net"))]),
+    "NG-11": reply(*R1, flags=QR | RD | RA | 3),
+    "NG-24": reply(),
+    "NG-25": reply((), [record("apple.com", NS, 60, name("a.ns.apple.com"))]),
+    "NG-26": reply([record("%d.b" % i if i else SELF, CNAME, 60, name("%d.b" % (i + 1)))
+                    for i in range(16)] + [record("16.b", A, 60, b"\xc0\0\2\1")]),
+    "NG-27": cnames((SELF, "b"), ("b", COURIER)),
+    "NG-27-itself": cnames((SELF, COURIER), soa_too=False),
+    "NG-27-tail": cnames((SELF, "b"), ("b", "c"), ("c", "b")),
+    "NG-29": reply([record("c", A, 60, b"\xc0\0\2\1"), record("b", CNAME, 60, name("C")),
+                    record(SELF, CNAME, 60, name("B"))]),
+    "NG-30": reply([record(SELF, CNAME, 60, name("b")), record(SELF, A, 60, b"\xc0\0\2\1")]),
+    "TR-23": reply([record("apple.com", DNAME, 60, name("b")),
+                    record(SELF, CNAME, 60, name("courier.push.b")),
+                    record("courier.push.b", A, 60, b"\xc0\0\2\1")]),
+    "TR-28": reply(*R1, [opt(ttl=0x01000000)]),
+    "address": reply([record(SELF, A, 60, b"\xc0\0\2\1")]),
+    "nodata": reply((), R1[1]),
+    "nxdomain": reply((), R1[1], flags=QR | RD | RA | 3),
+    "refused": reply(flags=QR | RD | RA | 5),
+    "two-cnames": cnames((SELF, "b"), (SELF, "c"), ("c", "d")),
+    "other-class": reply([record(SELF, CNAME, 60, name("b"), 3), record(SELF, A, 60, b"\1\2\3\4")]),
+    "any-class": message(QR | RD, [question(class_=255)], [record(SELF, A, 60, b"\2ch\0\1\2", 3)]),
+    "no-question": message(QR, [], [record("a", CNAME, 60, name("b"))]),
+    "long-cname": reply([record(SELF, CNAME, 60, name("b") + b"x")]),
+    "opt-before-others": reply(*R1, [opt(), record("a", A, 60, b"\1\2\3\4")]),
+}
+
+RECORDS = {
+    "a": b"@ 300 IN A 10.1.2.3",
+    "aaaa": b"@ AAAA 2001:db8::1 ; comment",
+    "cname": b"@ IN 60 CNAME a\\.b\\032c.example.",
+    "mx": b"@ 300 IN MX 10 mail.example.",
+    "srv": b"@ 300 IN SRV 0 5 443 host.example.",
+    "soa": b"@ 300 IN SOA ns.example. admin.example. ( 1 1h 600 86400 60 )",
+    "txt": b'@ TXT one "two; 2" "" \\065 "\\"q\\""',
+    "caa": b'@ CAA 0 issue "ca.example"',
+    "https": b'@ HTTPS 1 . alpn="h2,h3" port=8443 ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 no-default-alpn',
+    "svcb": b"@ SVCB 2 svc.example. mandatory=alpn alpn=h2 ech=AEP+DQA key65280=abc dohpath=/q{?dns}",
+    "tlsa": b"@ TLSA DANE-EE SPKI SHA2-256 ab cd",
+    "sshfp": b"@ SSHFP 1 2 123456",
+    "ds": b"@ DS 60485 RSASHA1 1 2BB183AF",
+    "dnskey": b"@ DNSKEY 256 3 8 AQID BAUG",
+    "naptr": b'@ NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:a@b!" .',
+    "cert": b"@ CERT PGP 1 RSASHA1 AQID",
+    "uri": b'@ URI 10 1 "https://example/"',
+    "eui48": b"@ EUI48 00-00-5e-00-53-2a",
+    "generic": b"@ TYPE65280 \\# 3 01 0203",
+    "loc": b"@ LOC \\# 2 ab0c",
+    "dname": b"@ DNAME other.example",
+}
+
 NAMES = {
     "courier": b"courier.push.apple.com",
     "root": b".",
@@ -249,7 +313,8 @@ STREAMS = {
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "corpus")
-    corpora = {"query_view": QUERIES, "message": MESSAGES, "name": NAMES, "frame": STREAMS}
+    corpora = {"query_view": QUERIES, "message": MESSAGES, "name": NAMES, "frame": STREAMS,
+               "classify": REPLIES, "record": RECORDS}
     for target, inputs in corpora.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         for title, content in inputs.items():

@@ -1,0 +1,164 @@
+/* What a server may send, and what it is taken for: never a crash, whatever ldns makes of it; a
+ * verdict that fits the header; and the shape that a plain search through the records finds. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "policy/classify.h"
+#include "rr/packet.h"
+#include "wire/message.h"
+#include "wire/name.h"
+
+#define RECORDS_MAX 200
+
+/* --- a search of our own, to compare with --------------------------------------------------- */
+
+struct name {
+	uint8_t bytes[NAME_MAX_LEN];
+	size_t len;
+};
+
+struct record {
+	struct name owner, target; /* target of a CNAME */
+	unsigned type, class;
+};
+
+static unsigned get_u16(const uint8_t *at)
+{
+	return (unsigned)at[0] << 8 | at[1];
+}
+
+static bool is_same(const struct name *a, const struct name *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* Of a message that message_read() found good. */
+static size_t read_name(const uint8_t *wire, size_t wire_len, size_t at, struct name *name)
+{
+	size_t next = 0;
+	CHECK(name_read(wire, wire_len, at, name->bytes, &name->len, &next) == 0);
+	name_lower(name->bytes, name->bytes, name->len);
+	return next;
+}
+
+static size_t read_record(const uint8_t *wire, size_t wire_len, size_t at, struct record *record)
+{
+	at = read_name(wire, wire_len, at, &record->owner);
+	record->type = get_u16(wire + at);
+	record->class = get_u16(wire + at + 2);
+	if (record->type == TYPE_CNAME)
+		read_name(wire, wire_len, at + 10, &record->target);
+	return at + 10 + get_u16(wire + at + 8);
+}
+
+/* Asks every record at every hop; after more hops than records it goes round in circles. */
+static struct packet_shape search(const uint8_t *wire, const struct message_facts *facts)
+{
+	static struct record records[RECORDS_MAX];
+	const size_t count = facts->records[SECTION_ANSWER];
+	struct packet_shape shape = { .rcode = FLAGS_RCODE(facts->flags),
+				      .has_soa = facts->has_soa };
+	bool is_used[RECORDS_MAX] = { false };
+	struct name name;
+
+	size_t at = read_name(wire, facts->wire_len, MESSAGE_HEADER_LEN, &name);
+	const unsigned type = get_u16(wire + at), class = get_u16(wire + at + 2);
+	at += 4;
+	for (size_t i = 0; i < count; i++)
+		at = read_record(wire, facts->wire_len, at, &records[i]);
+	for (size_t hops = 0;; hops++) {
+		size_t next = count;
+		for (size_t i = count; i-- > 0;) {
+			const struct record *record = &records[i];
+			if (!is_same(&record->owner, &name) ||
+			    (record->class != class && class != CLASS_ANY))
+				continue;
+			if (record->type == type || type == TYPE_ANY)
+				is_used[i] = shape.has_data = true;
+			else if (record->type == TYPE_CNAME)
+				next = i;
+		}
+		if (next == count)
+			break;
+		shape.has_loop = hops > count;
+		if (shape.has_loop)
+			break;
+		shape.cname_count += !is_used[next];
+		is_used[next] = true;
+		name = records[next].target;
+	}
+	for (size_t i = 0; i < count; i++)
+		shape.has_other_answers |= !is_used[i];
+	return shape;
+}
+
+static void check_shape(const uint8_t *wire, const struct message_facts *facts)
+{
+	const struct packet_shape expected = search(wire, facts);
+	struct packet_shape shape;
+
+	CHECK(packet_shape(wire, facts->wire_len, &shape) == 0);
+	CHECK(shape.rcode == expected.rcode && shape.cname_count == expected.cname_count);
+	CHECK(shape.has_data == expected.has_data && shape.has_soa == expected.has_soa);
+	CHECK(shape.has_loop == expected.has_loop);
+	CHECK(shape.has_other_answers == expected.has_other_answers);
+}
+
+/* --- verdicts ------------------------------------------------------------------------------ */
+
+static void check_verdict(const struct message_facts *facts, enum verdict verdict)
+{
+	const unsigned rcode = message_rcode(facts);
+	const bool has_answers = facts->records[SECTION_ANSWER] > 0;
+
+	switch (verdict) {
+	case VERDICT_ANSWERED:
+		CHECK(rcode == RCODE_NOERROR && has_answers);
+		break;
+	case VERDICT_NODATA:
+		CHECK(rcode == RCODE_NOERROR && facts->has_soa);
+		break;
+	case VERDICT_NXDOMAIN:
+		CHECK(rcode == RCODE_NXDOMAIN);
+		break;
+	case VERDICT_DANGLING:
+		CHECK(rcode == RCODE_NOERROR && has_answers && facts->has_soa);
+		break;
+	case VERDICT_DANGLING_NXDOMAIN:
+		CHECK(rcode == RCODE_NXDOMAIN && has_answers);
+		break;
+	case VERDICT_BARE:
+		CHECK(rcode == RCODE_NOERROR && !facts->has_soa);
+		break;
+	case VERDICT_FAILED:
+		CHECK(rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN);
+		break;
+	}
+	CHECK(classify_text(verdict)[0] != '\0');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct message_facts facts;
+
+	const enum message_quality quality = message_read(data, size, &facts);
+	if (quality == MESSAGE_BAD)
+		return 0;
+	const enum verdict verdict = classify_reply(data, &facts);
+	check_verdict(&facts, verdict);
+	if (quality == MESSAGE_OK && facts.questions == 1 &&
+	    facts.records[SECTION_ANSWER] <= RECORDS_MAX)
+		check_shape(data, &facts);
+
+	/* the way it is asked in earnest: without OPT, and with nothing behind its end */
+	uint8_t *cut = fuzz_alloc(size);
+	memcpy(cut, data, size);
+	const size_t len = message_cut_opt(cut, &facts);
+	uint8_t *exact = fuzz_alloc(len);
+	memcpy(exact, cut, len);
+	CHECK(classify_reply(exact, &facts) == verdict);
+	free(exact);
+	free(cut);
+	return 0;
+}
