@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,12 +204,28 @@ static void follow_include(struct builder *builder, struct source *source,
 	mem_free(path);
 }
 
+static void complain_of_token(struct builder *builder, const struct source *source,
+			      const struct conf_token *token, uint32_t long_string)
+{
+	const struct conf_place place = place_in(builder, source->file, token->line);
+	struct complaint_quote quote;
+	char hint[80] = "";
+
+	/* a quote that was forgotten there turns all that follow around */
+	if (*token->text == '"' && long_string != 0)
+		snprintf(hint, sizeof(hint), " (a string over several lines begins in line %u)",
+			 long_string);
+	complaint_add(builder->complaints, &place, "%s %s%s", conf_token_quote(token, &quote),
+		      token->why, hint);
+}
+
 /* Appends a file's bytes, and those of its includes in their place. */
 static void add_source(struct builder *builder, struct source *source)
 {
 	struct conf_lexer lexer;
 	struct conf_token token;
 	const char *from = source->bytes;
+	uint32_t long_string = 0; /* line where the first one over several lines begins */
 
 	if (!clean(builder, source))
 		return;
@@ -216,13 +233,12 @@ static void add_source(struct builder *builder, struct source *source)
 	conf_token_init(&lexer, source->bytes, source->len);
 	for (conf_token_next(&lexer, &token); token.kind != TOKEN_END && builder->err == 0;
 	     conf_token_next(&lexer, &token)) {
-		const struct conf_place place = place_in(builder, source->file, token.line);
-		struct complaint_quote quote;
 		if (token.kind == TOKEN_BAD) {
-			complaint_add(builder->complaints, &place, "%s %s",
-				      conf_token_quote(&token, &quote), token.why);
+			complain_of_token(builder, source, &token, long_string);
 			return;
 		}
+		if (token.kind == TOKEN_STRING && lexer.line > token.line && long_string == 0)
+			long_string = token.line;
 		if (token.kind != TOKEN_INCLUDE)
 			continue;
 		append(builder, from, (size_t)(token.text - from));

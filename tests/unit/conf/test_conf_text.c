@@ -268,7 +268,7 @@ static void includes_too_deep_are_refused(void **state)
 {
 	struct files *files = *state;
 	for (int i = 0; i < 12; i++) {
-		char name[16], text[32];
+		char name[32], text[64];
 		snprintf(name, sizeof(name), "%d.conf", i);
 		snprintf(text, sizeof(text), "@include \"%d.conf\"\n", i + 1);
 		put(files, name, text);
