@@ -195,12 +195,9 @@ static const char *expected_of(const struct conf_option *option, struct expectat
 		snprintf(into->text, max, "true or false (without quotes)");
 		break;
 	case OPTION_WORD:
-		join(option->words, "\"", into);
-		break;
 	case OPTION_SECTION:
 	case OPTION_OTHER:
-		snprintf(into->text, max, "a group such as { ... }");
-		break;
+		UNREACHABLE(); /* they say what they expect themselves */
 	}
 	return into->text;
 }

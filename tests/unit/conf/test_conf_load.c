@@ -463,6 +463,43 @@ static void string_of_a_megabyte_is_cut_in_the_complaint(void **state)
 			    "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"");
 }
 
+/* `count` times `entry`, whose %d is its number, with commas between. */
+static const char *repeat(const char *before, const char *entry, int count, const char *after)
+{
+	static char text[32768];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", before);
+
+	for (int i = 0; i < count; i++) {
+		const char *number = strchr(entry, '%');
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s%d%s",
+					i > 0 ? "," : "", (int)(number - entry), entry, i,
+					number + 2);
+	}
+	snprintf(text + len, sizeof(text) - len, "%s", after);
+	return text;
+}
+
+static void lists_are_as_long_as_what_comes_of_them_allows(void **state)
+{
+	(void)state;
+	const char *text =
+		repeat("upstreams = { default = { servers = [", "\"192.0.2.%d\"", 64, "]; }; };");
+	assert_int_equal(load(text)->groups[0].server_count, 64);
+	text = repeat("upstreams = { default = { servers = [", "\"192.0.2.%d\"", 65, "]; }; };");
+	assert_string_equal(complaints_of(text), "test.conf:1: upstreams.default.servers has 65 "
+						 "servers; expected at most 64");
+	text = repeat("upstreams = {", "g%d = { servers = [ \"::1\" ]; }", 256, "};");
+	assert_int_equal(load(text)->group_count, 257);
+	text = repeat("upstreams = {", "g%d = { servers = [ \"::1\" ]; }", 257, "};");
+	assert_string_equal(complaints_of(text),
+			    "test.conf:1: upstreams has 257 groups; expected at most 256");
+	text = repeat("listen = (", "{ address = \"127.0.1.1\"; port = 1%d; }", 256, ");");
+	assert_int_equal(load(text)->listen_count, 256);
+	text = repeat("listen = (", "{ address = \"127.0.1.1\"; port = 1%d; }", 257, ");");
+	assert_string_equal(complaints_of(text),
+			    "test.conf:1: listen has 257 entries; expected at most 256");
+}
+
 /* One case of faults.txt: lines of configuration, and behind a tab what is said of them. */
 static bool read_fault(FILE *file, char *text, char *expected, size_t max)
 {
@@ -531,6 +568,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(deep_nesting_is_refused_before_it_is_parsed),
 	cmocka_unit_test(more_settings_than_a_group_takes_are_refused),
 	cmocka_unit_test(string_of_a_megabyte_is_cut_in_the_complaint),
+	cmocka_unit_test(lists_are_as_long_as_what_comes_of_them_allows),
 	cmocka_unit_test(each_fault_is_told_with_its_line_OP_16),
 };
 UNIT_MAIN_MEM(tests)
