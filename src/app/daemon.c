@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "app/exit_code.h"
 #include "app/listeners.h"
@@ -74,6 +75,22 @@ static void log_ready(const struct conf *conf)
 		LOG(LEVEL_INFO, "group default: server %s",
 		    addr_to_text(&conf->groups[0].servers[i], &addr));
 	LOG(LEVEL_NOTICE, "courierdns %s is ready", COURIERDNS_VERSION);
+}
+
+/* Each question in flight has a socket or two of its own, each TCP client one. */
+static void raise_descriptor_limit(const struct conf *conf)
+{
+	const rlim_t wanted = (rlim_t)conf->inflight * 2 + conf->tcp_clients + 64;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+		LOG(LEVEL_WARNING,
+		    "the system allows %llu open files; limits.inflight and limits.tcp_clients "
+		    "would want %llu, so some questions may be told SERVFAIL before they are reached",
+		    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
 /* --- signals --- */
@@ -197,6 +214,7 @@ static int start(struct daemon *daemon)
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
+	raise_descriptor_limit(plan->conf);
 	err = loop_new(&daemon->loop);
 	if (err == 0)
 		err = worker_new(daemon->loop, plan, &daemon->worker);
