@@ -1,6 +1,7 @@
 """TR: what upstream said is what the client gets, header, records, order, compression and all."""
 
 import struct
+import time
 
 import dns.message
 import dns.rrset
@@ -10,6 +11,7 @@ from harness import shapes, wire
 from harness.device import SANITIZED
 from harness.mark import each
 from harness.shapes import a1
+from harness.upstream import send
 
 
 def test_TR_01_plain_answer_is_the_upstreams_bytes(t):
@@ -97,6 +99,20 @@ def test_TR_07_ad_is_not_given_to_the_uninterested(t):
     assert not dev.ask(qname, edns=1232).flags & wire.AD
     assert not dev.ask(other).flags & wire.AD
     assert dev.ask(other, flags=wire.RD | wire.AD).flags & wire.AD
+
+
+def test_TR_07_who_asks_for_ad_does_not_wait_for_one_who_does_not(t):
+    """Two questions at once, the same but for AD: neither is answered with the other's."""
+    up, qname = t.upstream(), t.fresh()
+    up.rule(qname, "A", lambda asked: send(asked.reply([a1(qname)], ad=bool(
+        asked.flags & wire.AD)), 0.3), times=(1, 2))
+    dev = t.device(up)
+    with dev.udp() as plain, dev.udp() as eager:
+        plain.send(wire.query(qname, ident=1))
+        time.sleep(0.05)
+        eager.send(wire.query(qname, ident=2, flags=wire.RD | wire.AD))
+        assert not wire.Message(plain.recv(3.0)).flags & wire.AD
+        assert wire.Message(eager.recv(3.0)).flags & wire.AD
 
 
 def test_TR_08_cd_reaches_upstream_and_comes_back(t):

@@ -87,11 +87,18 @@ def raw_reply(asked, rest, ancount=1, flags=0x8180, qdcount=1):
     return asked.wire[:2] + struct.pack("!HHHHH", flags, qdcount, ancount, 0, 0) + (
         own_question(asked) if qdcount else b"") + rest
 
+def as_long(asked):
+    """Another name of the same length."""
+    return "z" + wire.text(asked.name)[1:]
+
+
 RR_A = struct.pack("!HHIH", 1, 1, 300, 4)
 NEAR_MISSES = {
     "UF_10-wrong-id": xor_id,
     "UF_11-wrong-name": lambda asked: asked.reply([a1(EVIL, "6.6.6.6")],
                                                   question=other_question(EVIL)),
+    "UF_11-wrong-name-as-long": lambda asked: asked.reply(
+        [a1(as_long(asked), "6.6.6.6")], question=other_question(as_long(asked))),
     "UF_12-wrong-type": lambda asked: asked.reply([], [shapes.soa()], question=other_question(
         wire.text(asked.name), "TXT")),
     "UF_12-wrong-class": lambda asked: asked.reply([], question=other_question(
