@@ -246,6 +246,20 @@ static void templates_are_tried_with_both_ends_of_their_range(void **state)
 	assert_int_equal(fault.n, 0);
 }
 
+/* Both ends can be read and something between them cannot: rare enough to be told when it is asked.
+ */
+static void number_between_that_cannot_be_read_is_malformed(void **state)
+{
+	(void)state;
+	struct synth_records *records = records_new();
+	assert_int_equal(add_template(records, "@ 60 IN TXT \"\\{n}\"", 100, 1000), 0);
+	made_query_of(&query, "a.example", TYPE_TXT, CLASS_IN);
+
+	assert_int_equal(answer(records, 200), 0);
+	assert_string_equal(answer_text(), "a.example 60 CLASS1 TXT 01c8");
+	assert_int_equal(answer(records, 300), ERR_MALFORMED);
+}
+
 static void marker_without_a_range_is_a_fault(void **state)
 {
 	(void)state;
@@ -392,6 +406,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(other_classes_get_nodata_in_their_class),
 	cmocka_unit_test(number_takes_the_place_of_every_marker),
 	cmocka_unit_test(templates_are_tried_with_both_ends_of_their_range),
+	cmocka_unit_test(number_between_that_cannot_be_read_is_malformed),
 	cmocka_unit_test(marker_without_a_range_is_a_fault),
 	cmocka_unit_test(faults_tell_why_and_show_an_example),
 	cmocka_unit_test(cname_beside_anything_else_is_a_fault),
