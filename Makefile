@@ -157,6 +157,7 @@ fuzz: $(TARGET:%=$(FUZZ_BUILD)/fuzz_%)	## new inputs for TARGET=..., for TIME=60
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay_%)	## the inputs kept from fuzzing, once more
 	$(Q)for target in $(FUZZ); do \
 		$(BUILD)/replay_$$target tests/fuzz/corpus/$$target/* || exit 1; done
+	@echo "fuzz-replay: $(words $(wildcard tests/fuzz/corpus/*/*)) inputs"
 
 # --- reading it ----------------------------------------------------------------------------
 lint: $(SOURCES:src/%.c=$(BUILD)/obj/%.o)	## floors, names, headers, banned calls, scripts; sizes
@@ -195,7 +196,7 @@ bench: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, 
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
 
 coverage:	## which lines the tests reach, floor by floor
-	$(Q)sh tests/lint/coverage.sh
+	+$(Q)sh tests/lint/coverage.sh
 
 # --- and the rest --------------------------------------------------------------------------
 install: all	## to PREFIX and SYSCONFDIR, below DESTDIR
