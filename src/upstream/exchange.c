@@ -104,16 +104,16 @@ static void finish_with(struct exchange *exchange, const struct attempt_reply *r
 static void finish_without_answer(struct exchange *exchange)
 {
 	struct exchange_result result = { .outcome = EXCHANGE_UNREACHABLE };
+	const size_t size = pool_size(exchange->pool);
 
 	if (exchange->failure.wire != NULL) {
 		finish_with(exchange, &exchange->failure, exchange->failed_server);
 		return;
 	}
-	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
-		if (a->has_spoken)
-			result.outcome = EXCHANGE_TIMED_OUT;
-	}
-	if (exchange->was_silent)
+	bool was_late = exchange->was_silent || (exchange->attempts == NULL && size > 0);
+	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next)
+		was_late = was_late || a->has_spoken;
+	if (was_late)
 		result.outcome = EXCHANGE_TIMED_OUT;
 	finish(exchange, &result);
 }
