@@ -51,7 +51,6 @@ struct message_facts {
 	bool has_ttl;		/* there was a record to take it from */
 	bool has_soa;		/* in authority */
 	uint32_t soa_minimum;	/* smallest MINIMUM of the authority's SOA records; 0 of a malformed one */
-	bool is_signed;		/* TSIG or SIG(0) is the last record */
 	bool has_opt;
 	size_t opt_at, opt_len; /* the OPT record */
 	uint16_t opt_udp_size;

@@ -208,19 +208,9 @@ static void take_soa(const struct walk *walk, const struct record *record, bool 
 	facts->has_soa = true;
 }
 
-/* RFC 8945 section 5.1, RFC 2931 section 3: only as the last record of all. */
-static bool is_signature(const struct walk *walk, const struct record *record)
-{
-	if (record->section != SECTION_ADDITIONAL)
-		return false;
-	return record->type == TYPE_TSIG || (record->type == TYPE_SIG && record->rdata_len >= 2 &&
-					     get_u16(walk->wire + record->rdata_at) == 0);
-}
-
 static enum message_quality take_record(const struct walk *walk, const struct record *record,
 					struct message_facts *facts)
 {
-	facts->is_signed = is_signature(walk, record);
 	if (record->type == TYPE_OPT)
 		return take_opt(walk, record, facts);
 
@@ -375,7 +365,6 @@ size_t message_cut_opt(uint8_t *wire, struct message_facts *facts)
 			cut.wire_len = cut.from;
 			facts->records[SECTION_ADDITIONAL] =
 				(uint16_t)(facts->records[SECTION_ADDITIONAL] - behind);
-			facts->is_signed = false;
 		}
 	} else {
 		cut.wire_len = cut.from;

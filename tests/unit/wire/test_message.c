@@ -49,7 +49,7 @@ static void courier_reply_is_read(void **state)
 	assert_true(facts.has_ttl && facts.has_soa);
 	assert_int_equal(facts.min_ttl, 49);
 	assert_int_equal(facts.soa_minimum, 180);
-	assert_false(facts.has_opt || facts.is_signed);
+	assert_false(facts.has_opt);
 	assert_int_equal(message_rcode(&facts), RCODE_NOERROR);
 }
 
@@ -269,29 +269,6 @@ static void reply_without_records_has_no_ttl(void **state)
 	assert_false(facts.has_ttl);
 }
 
-static void only_a_last_signature_counts(void **state)
-{
-	(void)state;
-	static const char sig0[] = "\0\0\5\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0sig";
-	start_reply();
-	ADDITIONAL("key", TYPE_TSIG, 0, "anything");
-	assert_int_equal(read_built(), MESSAGE_OK);
-	assert_true(facts.is_signed);
-	ADDITIONAL("ns.example.com", TYPE_A, 1, "\xc0\x00\x02\x03");
-	read_built();
-	assert_false(facts.is_signed);
-	build_record(&build, SECTION_ADDITIONAL, ".", TYPE_SIG, 0, sig0, sizeof(sig0) - 1);
-	assert_int_equal(read_built(), MESSAGE_OK);
-	assert_true(facts.is_signed);
-	build.wire[build.len - sizeof(sig0) + 2] = 1; /* covers type A: a plain signature */
-	assert_int_equal(read_built(), MESSAGE_OK);
-	assert_false(facts.is_signed);
-	start_reply();
-	ANSWER("key", TYPE_TSIG, 0, "anything");
-	read_built();
-	assert_false(facts.is_signed);
-}
-
 static void CA_10_opt_fields_are_no_ttl(void **state)
 {
 	(void)state;
@@ -474,7 +451,6 @@ static void records_that_point_into_opt_go_with_it(void **state)
 	assert_int_equal(facts.records[SECTION_ADDITIONAL], 4);
 	assert_int_equal(message_cut_opt(build.wire, &facts), opt_at);
 	assert_int_equal(facts.records[SECTION_ADDITIONAL], 1);
-	assert_false(facts.is_signed);
 	build.len = opt_at;
 	assert_int_equal(read_built(), MESSAGE_OK);
 }
@@ -643,7 +619,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(NG_23_smallest_of_two_soa_records_counts),
 	cmocka_unit_test(malformed_soa_allows_no_lifetime),
 	cmocka_unit_test(reply_without_records_has_no_ttl),
-	cmocka_unit_test(only_a_last_signature_counts),
 	cmocka_unit_test(CA_10_opt_fields_are_no_ttl),
 	cmocka_unit_test(TR_28_rcode_has_its_upper_bits_even_after_the_cut),
 	cmocka_unit_test(misplaced_opt_records_are_bad),
