@@ -11,7 +11,8 @@ struct complaints; /* a list that grows */
 struct complaints *complaint_new(void);
 void complaint_free(struct complaints *complaints); /* NULL is fine */
 /** Adds "FILE:LINE: ..." (or "..." alone for no place); keeps the first 1,000 and counts on. Says
- * what is wrong and what was expected. */
+ * what is wrong and what was expected. Whoever comes later with a line that is higher up in the
+ * same file is put before. */
 void complaint_add(struct complaints *complaints, const struct conf_place *place,
 		   const char *format, ...) PRINTF_LIKE(3, 4);
 size_t complaint_count(const struct complaints *complaints);

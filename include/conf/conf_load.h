@@ -12,8 +12,10 @@
 
 #define CONF_LOAD_DEFAULT_PATH "/etc/courierdns.conf"
 
-/** Reads the file, or with NULL the built-in default alone. ERR_CONF where complaints were added;
- * -ENOMEM. Group and action names are resolved; record texts are checked later, by policy. */
+/** Reads the file, or with NULL the built-in default alone. -ENOMEM; ERR_CONF where complaints were
+ * added: then `ret_conf` is what could be read, or NULL. It is good for finding further complaints
+ * and for conf_free(), nothing else. Group and action names are resolved; record texts are checked
+ * later, by policy. */
 MUST_CHECK int conf_load(const char *path, struct complaints *complaints, struct conf **ret_conf);
 
 /** The same from text; `name` stands for the file in complaints. @include is refused. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "conf/conf_load.h"
 #include "conf/resolv_conf.h"
+#include "policy/policy.h"
 
 const char *settings_file(const struct settings *settings)
 {
@@ -49,12 +50,24 @@ static int replace_default_servers(struct conf *conf, const struct addr *servers
 	return 0;
 }
 
+/* What is said of records comes with what is said of the rest, not after that is put right. */
+static void complain_of_records(const struct conf *conf, struct complaints *complaints)
+{
+	const struct hash_key key = { 0, 0 };
+	struct policy *policy = NULL;
+
+	if (policy_compile(conf, &key, complaints, &policy) == 0)
+		policy_free(policy);
+}
+
 int settings_load(const struct settings *settings, struct complaints *complaints,
 		  struct conf **ret_conf)
 {
 	struct conf *conf = NULL;
 	int err = conf_load(settings_file(settings), complaints, &conf);
 
+	if (err == ERR_CONF && conf != NULL)
+		complain_of_records(conf, complaints);
 	if (err == 0 && settings->listen_count > 0)
 		err = replace_listen(conf, settings);
 	if (err == 0 && settings->server_count > 0)

@@ -10,8 +10,14 @@
 #define WORD_MAX 64u
 #define QUOTED_MAX 48u
 
+struct complaint {
+	char *text;
+	size_t file_len; /* what the text begins with, or 0 */
+	int line;
+};
+
 struct complaints {
-	char *texts[KEPT_MAX];
+	struct complaint all[KEPT_MAX];
 	size_t kept;
 	size_t count; /* more than are kept, beyond KEPT_MAX or where memory was short */
 };
@@ -26,7 +32,7 @@ void complaint_free(struct complaints *complaints)
 	if (complaints == NULL)
 		return;
 	for (size_t i = 0; i < complaints->kept; i++)
-		mem_free(complaints->texts[i]);
+		mem_free(complaints->all[i].text);
 	mem_free(complaints);
 }
 
@@ -36,6 +42,22 @@ static size_t put_place(char *out, size_t out_max, const struct conf_place *plac
 	if (place != NULL && place->file != NULL)
 		len = snprintf(out, out_max, "%s:%d: ", place->file, place->line);
 	return len > 0 ? (size_t)len : 0;
+}
+
+static bool is_before(const struct complaint *a, const struct complaint *b)
+{
+	return a->file_len == b->file_len && a->line < b->line &&
+	       memcmp(a->text, b->text, a->file_len) == 0;
+}
+
+/* Before what stands last and lower down in the same file. */
+static void insert(struct complaints *complaints, struct complaint complaint)
+{
+	size_t at = complaints->kept++;
+
+	for (; at > 0 && is_before(&complaint, &complaints->all[at - 1]); at--)
+		complaints->all[at] = complaints->all[at - 1];
+	complaints->all[at] = complaint;
 }
 
 void complaint_add(struct complaints *complaints, const struct conf_place *place,
@@ -60,7 +82,11 @@ void complaint_add(struct complaints *complaints, const struct conf_place *place
 	va_start(args, format);
 	vsnprintf(text + place_len, size - place_len, format, args);
 	va_end(args);
-	complaints->texts[complaints->kept++] = text;
+	insert(complaints, (struct complaint){
+				   .text = text,
+				   .file_len = place_len > 0 ? strlen(place->file) : 0,
+				   .line = place_len > 0 ? place->line : 0,
+			   });
 }
 
 size_t complaint_count(const struct complaints *complaints)
@@ -70,7 +96,7 @@ size_t complaint_count(const struct complaints *complaints)
 
 const char *complaint_text(const struct complaints *complaints, size_t at)
 {
-	return complaints->texts[at];
+	return complaints->all[at].text;
 }
 
 size_t complaint_kept(const struct complaints *complaints)

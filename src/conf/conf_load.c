@@ -226,7 +226,7 @@ static void check_together(struct conf_reader *reader, const struct conf_node *t
 				     conf->ttl_min, conf->ttl_max);
 }
 
-/* The tree becomes a conf, or complaints. */
+/* The tree becomes a conf, whatever complaints there are. */
 static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 		     struct complaints *complaints, struct conf **ret_conf)
 {
@@ -244,15 +244,14 @@ static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 		check_together(&reader, tree);
 	if (reader.err == 0)
 		conf_zone_read(&reader);
-	if (reader.err == 0 && complaint_count(complaints) > before)
-		reader.err = ERR_CONF;
 	if (reader.err == 0)
 		reader.err = conf_listen_defaults(reader.conf);
-	if (reader.err == 0)
-		*ret_conf = reader.conf;
-	else
+	if (reader.err != 0) {
 		conf_free(reader.conf);
-	return reader.err;
+		return reader.err;
+	}
+	*ret_conf = reader.conf;
+	return complaint_count(complaints) > before ? ERR_CONF : 0;
 }
 
 /* libconfig's tree lives in here only. */
@@ -286,10 +285,9 @@ static int load(struct conf_text *text, struct complaints *complaints, struct co
 	int err = conf_scan(text, complaints, &scan);
 	if (err == 0)
 		err = parse(text, &scan, complaints, &conf);
-	if (err == 0) {
+	if (conf != NULL)
 		conf_text_give_files(text, conf);
-		*ret_conf = conf;
-	}
+	*ret_conf = conf;
 	conf_scan_done(&scan);
 	conf_text_free(text);
 	return err;
@@ -313,6 +311,7 @@ int conf_load(const char *path, struct complaints *complaints, struct conf **ret
 {
 	struct conf_text *text;
 
+	*ret_conf = NULL;
 	if (path == NULL)
 		return load_defaults(ret_conf);
 	const int err = conf_text_read(path, complaints, &text);
@@ -324,6 +323,7 @@ int conf_load_text(const char *text, const char *name, struct complaints *compla
 {
 	struct conf_text *copy;
 
+	*ret_conf = NULL;
 	const int err = conf_text_from(text, strlen(text), name, complaints, &copy);
 	return err == 0 ? load(copy, complaints, ret_conf) : err;
 }

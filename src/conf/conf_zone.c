@@ -417,15 +417,33 @@ void conf_zone_note(struct conf_reader *reader, const struct conf_node *node, vo
 		reader->zones = node;
 }
 
+/* Where the name or the range is wrong, a record with {n} would be complained of for that alone. */
+static void drop_templates(struct conf_zone *zone)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < zone->record_count; i++) {
+		if (strcasestr(zone->records[i].text, "{n}") != NULL)
+			mem_free(zone->records[i].text);
+		else
+			zone->records[kept++] = zone->records[i];
+	}
+	zone->record_count = kept;
+}
+
 static void read_zone(struct conf_reader *reader, const struct conf_node *node,
 		      struct conf_zone *zone)
 {
+	const size_t before = complaint_count(reader->complaints);
+
 	conf_option_defaults(&section, zone);
 	zone->on_failure = CONF_GROUP_NONE;
 	zone->place = conf_option_place(reader, node);
 	conf_option_read(reader, node, &section, zone);
 	if (node->kind == NODE_GROUP && node->count > 0)
 		conf_zone_check(reader, node, zone);
+	if (complaint_count(reader->complaints) > before)
+		drop_templates(zone);
 }
 
 void conf_zone_read(struct conf_reader *reader)

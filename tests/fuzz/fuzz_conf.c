@@ -46,8 +46,10 @@ static char *load_and_print(const char *text)
 	for (size_t i = 0; i < complaint_kept(complaints); i++)
 		check_complaint(complaint_text(complaints, i), lines_of(text));
 	complaint_free(complaints);
-	if (err != 0)
+	if (err != 0) {
+		conf_free(conf);
 		return NULL;
+	}
 
 	FILE *out = open_memstream(&printed, &len);
 	CHECK(out != NULL);

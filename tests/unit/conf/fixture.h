@@ -27,8 +27,8 @@ static inline void note_complaints(struct said *said, const struct complaints *c
 					i > 0 ? "\n" : "", complaint_text(complaints, i));
 }
 
-/* Loads `text`, or with NULL the file `name`; NULL where that fails. What comes back is owned by
- * the caller; `said` has the rest. */
+/* Loads `text`, or with NULL the file `name`; NULL where there are complaints. What comes back is
+ * owned by the caller; `said` has the rest. */
 static inline struct conf *load_saying(const char *text, const char *name, struct said *said)
 {
 	struct complaints *complaints = complaint_new();
@@ -43,7 +43,10 @@ static inline struct conf *load_saying(const char *text, const char *name, struc
 				 : conf_load(name, complaints, &conf);
 	note_complaints(said, complaints);
 	complaint_free(complaints);
-	return conf;
+	if (said->err == 0)
+		return conf;
+	conf_free(conf);
+	return NULL;
 }
 
 /* A conf that lives until the test ends; the test fails where it does not load. */

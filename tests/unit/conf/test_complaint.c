@@ -30,6 +30,24 @@ static void place_goes_before_the_text(void **state)
 	assert_string_equal(complaint_text(complaints, 2), "%d");
 }
 
+static void lines_of_a_file_are_in_order(void **state)
+{
+	static const struct conf_place places[] = {
+		{ "a", 2 }, { "a", 9 }, { "b", 5 }, { "b", 7 },
+		{ "b", 6 }, { "b", 6 }, { "a", 1 }, { "b", 1 }
+	};
+	static const char *const expected[] = { "a:2: 0", "a:9: 1", "b:5: 2", "b:6: 4",
+						"b:6: 5", "b:7: 3", "a:1: 6", "b:1: 7" };
+	struct complaints *complaints = make();
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		complaint_add(complaints, &places[i], "%d", i);
+	assert_int_equal(complaint_kept(complaints), 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_string_equal(complaint_text(complaints, i), expected[i]);
+}
+
 static void first_thousand_are_kept_and_all_are_counted(void **state)
 {
 	struct complaints *complaints = make();
@@ -120,6 +138,7 @@ static void quote_is_one_short_line_of_ascii(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(place_goes_before_the_text),
+	cmocka_unit_test(lines_of_a_file_are_in_order),
 	cmocka_unit_test(first_thousand_are_kept_and_all_are_counted),
 	cmocka_unit_test(complaint_counts_even_when_memory_is_short),
 	cmocka_unit_test(nearest_word_is_found_by_edits),

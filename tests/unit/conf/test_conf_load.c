@@ -500,6 +500,33 @@ static void lists_are_as_long_as_what_comes_of_them_allows(void **state)
 			    "test.conf:1: listen has 257 entries; expected at most 256");
 }
 
+/* Records are read by a later stage, which is to have them whatever else is wrong. */
+static void what_could_be_read_is_kept_for_further_complaints(void **state)
+{
+	static const char text[] =
+		"levl = 1;\nzones = ( { name = \"a\"; action = \"answer\";\n"
+		"  records = [ \"@ 1 IN A 1.2.3\", \"@ 1 IN A 192.0.2.{n}\" ]; },\n"
+		"  { names = [ \"b..\", \"{n}.b\" ]; n = [ 2, 1 ]; action = \"answer\";\n"
+		"    records = [ \"@ 1 IN A 192.0.2.{N}\", \"@ 1 IN TXT\" ]; } );";
+	struct complaints *complaints = unit_own(complaint_new(), complaint_free);
+	struct conf *conf = NULL;
+
+	(void)state;
+	assert_non_null(complaints);
+	assert_int_equal(conf_load_text(text, "test.conf", complaints, &conf), ERR_CONF);
+	unit_own(conf, conf_free);
+	assert_non_null(conf);
+	assert_int_equal(complaint_count(complaints), 3);
+	assert_int_equal(conf->zone_count, 2);
+	assert_int_equal(conf->zones[0].record_count, 2);
+	assert_int_equal(conf->zones[0].records[0].place.line, 3);
+	assert_string_equal(conf->zones[0].records[0].place.file, "test.conf");
+	/* what needs the range that is wrong would be complained of for that */
+	assert_int_equal(conf->zones[1].name_count, 1);
+	assert_int_equal(conf->zones[1].record_count, 1);
+	assert_string_equal(conf->zones[1].records[0].text, "@ 1 IN TXT");
+}
+
 /* One case of faults.txt: lines of configuration, and behind a tab what is said of them. */
 static bool read_fault(FILE *file, char *text, char *expected, size_t max)
 {
@@ -569,6 +596,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(more_settings_than_a_group_takes_are_refused),
 	cmocka_unit_test(string_of_a_megabyte_is_cut_in_the_complaint),
 	cmocka_unit_test(lists_are_as_long_as_what_comes_of_them_allows),
+	cmocka_unit_test(what_could_be_read_is_kept_for_further_complaints),
 	cmocka_unit_test(each_fault_is_told_with_its_line_OP_16),
 };
 UNIT_MAIN_MEM(tests)
