@@ -9,7 +9,7 @@ SAN ?=
 V ?= 0
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 NEEDS := sh contrib/needs.sh
-MAKEFLAGS += -j2 --no-print-directory
+MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
 .NOTPARALLEL:
 endif
@@ -196,7 +196,7 @@ bench: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, 
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
 
 coverage:	## which lines the tests reach, floor by floor
-	+$(Q)sh tests/lint/coverage.sh
+	$(Q)sh tests/lint/coverage.sh
 
 # --- and the rest --------------------------------------------------------------------------
 install: all	## to PREFIX and SYSCONFDIR, below DESTDIR
