@@ -27,7 +27,7 @@ void worker_free(struct worker *worker);
 void worker_set_plan(struct worker *worker, struct plan *plan);
 const struct plan *worker_plan(const struct worker *worker);
 
-/** From here on nobody is admitted any more; what is in flight goes on. */
+/** From here on no query is taken any more, which looks like silence; what is in flight goes on. */
 void worker_close(struct worker *worker);
 
 /** May this address ask? Counts those who may not. */

@@ -51,13 +51,15 @@ enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 			sizeof(worker->found), ret_hit))
 		return FOUND_NOTHING;
 	const struct cache_note *note = &ret_hit->note;
-	if (note->route != request->decision.route || !knows_enough(request, note))
+	if (note->route != request->decision.route)
 		return FOUND_NOTHING;
 	if (note->plan_id != request->plan->id)
 		cache_confirm(worker->cache, &request->key, note->route, request->plan->id);
-	if (!ret_hit->is_stale)
+	if (!ret_hit->is_stale && knows_enough(request, note))
 		return FOUND_FRESH;
-	return ret_hit->is_failing ? FOUND_FAILING : FOUND_STALE;
+	if (ret_hit->is_failing)
+		return FOUND_FAILING;
+	return ret_hit->is_stale ? FOUND_STALE : FOUND_UNSURE;
 }
 
 static struct cache_note note_for(const struct request *request, enum cache_kind kind,
@@ -207,7 +209,7 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 	if (!request->is_cached)
 		return;
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
-	if (request->has_stale && !keep_stale_may_stand_in(request))
+	if (request->has_stale && !request->is_unsure && !keep_stale_may_stand_in(request))
 		cache_drop(worker->cache, &request->key);
 	const struct cache_item item = {
 		.wire = ret_source->wire,

@@ -45,14 +45,14 @@ struct worker {
 struct request {
 	struct worker *worker;
 	struct plan *plan;
-	struct client client;
-	bool is_answered;	/* nobody waits for it any more; it only fills the cache */
+	struct client client; /* without ops once it has been answered */
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there */
 	bool has_stale;	 /* the cache holds an answer that may be shown when upstream fails */
+	bool is_unsure;	 /* which is within its time, but does not know AD */
 	bool is_waiting; /* in the worker's list and count */
 	struct request *next_waiting, *prev_waiting;
 	bool asked_on_failure;

@@ -95,6 +95,10 @@ static enum step step_cache(struct request *request)
 		if (answer_stale(request))
 			return STEP_DONE;
 		break;
+	case FOUND_UNSURE:
+		request->is_unsure = true;
+		request->has_stale = true;
+		break;
 	case FOUND_STALE:
 		request->has_stale = true;
 		break;
@@ -116,7 +120,7 @@ static enum step step_forward(struct request *request)
 				     "too many questions in flight");
 		return STEP_DONE;
 	}
-	if (request->has_stale)
+	if (request->has_stale && !request->is_unsure)
 		request_watch_stale(request);
 	if (request->is_shared && flight_join(worker->flight, request) != NULL) {
 		stats_add(&worker->stats, STAT_COALESCED, 1);

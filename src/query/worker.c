@@ -67,8 +67,6 @@ void worker_close(struct worker *worker)
 
 enum access_action worker_admit(struct worker *worker, const struct addr *from)
 {
-	if (worker->is_closed)
-		return ACCESS_DROP;
 	enum access_action action = access_judge(worker->plan->access, from);
 
 	if (action != ACCESS_ALLOW)
@@ -101,6 +99,8 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 {
 	struct query_view view;
 
+	if (worker->is_closed)
+		return;
 	stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP, 1);
 	switch (query_view_parse(&view, wire, wire_len)) {
 	case QUERY_OK:
@@ -127,7 +127,7 @@ void worker_refuse_query(struct worker *worker, const struct client *client, con
 {
 	struct query_view view;
 
-	if (query_view_parse(&view, wire, wire_len) == QUERY_OK)
+	if (!worker->is_closed && query_view_parse(&view, wire, wire_len) == QUERY_OK)
 		answer_fault(worker, client, &view, RCODE_REFUSED);
 }
 

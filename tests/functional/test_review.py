@@ -1,0 +1,50 @@
+"""What only shows when two things meet."""
+
+import signal
+import time
+
+from harness import wire
+from harness.device import SLOWER
+from harness.mark import each
+from harness.shapes import a1
+from harness.upstream import send
+
+
+@each(["silence", "servfail", "refused"])
+def test_what_is_known_without_ad_is_better_than_nothing(t, how):
+    """Kept from one who did not ask for AD; then upstream fails one who does, and who is told what is
+    known, without AD. The others go on being answered from the cache."""
+    up, qname = t.upstream(), t.fresh()
+    up.answers(qname, "A", [a1(qname)])
+    dev = t.device(up, timeout=1.0)
+    assert dev.ask(qname).a() == ["192.0.2.1"]
+    up.rule(qname, "A", lambda asked: None if how == "silence" else asked.reply(
+        rcode=wire.SERVFAIL if how == "servfail" else wire.REFUSED), times=(1, 4))
+    reply = dev.ask(qname, flags=wire.RD | wire.AD)
+    if how == "refused":    # that is news
+        assert reply.rcode == wire.REFUSED, reply
+    else:
+        assert reply.rcode == wire.NOERROR and reply.a() == ["192.0.2.1"], reply
+        assert not reply.flags & wire.AD, reply
+    asked = up.seen
+    assert dev.ask(qname).a() == ["192.0.2.1"]
+    up.saw(asked)
+
+
+def test_a_question_after_sigterm_costs_no_answer(t):
+    """One connection, one question in flight, and another that comes too late: the first is answered
+    all the same."""
+    up, qname = t.upstream(), t.fresh()
+    up.rule(qname, "A", lambda asked: send(asked.reply([a1(qname)]), 0.6))
+    dev = t.device(up)
+    with dev.tcp() as tcp:
+        query = wire.query(qname, ident=7)
+        tcp.send(query)
+        t.until(lambda: up.seen == 1, what="not asked")
+        dev.signal(signal.SIGTERM)
+        time.sleep(0.2)
+        tcp.send(wire.query(t.fresh(), ident=8))
+        reply = tcp.recv_reply(query, time.monotonic(), 3.0 * SLOWER)
+    assert reply.a() == ["192.0.2.1"], reply
+    assert dev.process.wait(3.0 * SLOWER) == 0
+    dev.stopped = True
