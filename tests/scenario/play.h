@@ -36,6 +36,7 @@ struct play_said {
 	struct addr server;
 	struct wire_seen seen;
 	uint8_t *wire;
+	unsigned bits; /* play_bits() of the question it answers */
 	int line;
 };
 
@@ -100,6 +101,8 @@ void play_server_free(struct play *play);
 /* play_reply.c: what servers say */
 void play_reply(struct play *play, const struct scn_step *step);
 
+/** What makes questions of the same name, type and class others: RD, CD and DO. */
+unsigned play_bits(const struct wire_seen *question);
 /** The value of KEY=VALUE, or NULL where the word is no such. */
 const char *play_value(const char *word, const char *key);
 /** CODE:HEX */

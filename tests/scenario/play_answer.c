@@ -29,7 +29,7 @@ static const struct play_said *find_said(const struct play *play, const struct p
 	if (addr_parse(server, 53, &addr) != 0)
 		report_fail("\"%s\" is no address", server);
 	for (const struct play_said *said = play->said; said != NULL; said = said->next) {
-		if (addr_equal(&said->server, &addr) &&
+		if (addr_equal(&said->server, &addr) && said->bits == play_bits(&asked->seen) &&
 		    wire_see_same_question(&said->seen, &asked->seen))
 			return said;
 	}

@@ -9,6 +9,7 @@
 
 #define EDNS_DO 0x8000u
 #define EDNS_SIZE 1232u
+#define BIT_DO 0x10000u /* above the header's flags */
 
 struct reply {
 	unsigned rcode;
@@ -52,6 +53,13 @@ size_t play_ecs(const char *text, uint8_t ret_data[PLAY_ECS_MAX])
 	ret_data[3] = 0;
 	memcpy(ret_data + 4, prefix.net.bytes, len);
 	return 4 + len;
+}
+
+unsigned play_bits(const struct wire_seen *question)
+{
+	const bool wants_dnssec = question->opt != NULL && (question->opt->ttl & EDNS_DO) != 0;
+
+	return (question->flags & (FLAG_RD | FLAG_CD)) | (wants_dnssec ? BIT_DO : 0);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -221,12 +229,13 @@ static void make_raw(struct wire_build *build, const struct scn_words *words, si
 }
 
 static void note_said(struct play *play, const struct fake_sent *sent,
-		      const struct wire_build *build)
+		      const struct wire_seen *question, const struct wire_build *build)
 {
 	struct play_said *said = report_alloc(sizeof(*said));
 
 	said->server = sent->to;
 	said->line = report_line();
+	said->bits = play_bits(question);
 	said->wire = report_dup(build->wire, build->len);
 	if (!wire_see(said->wire, build->len, &said->seen)) {
 		wire_see_done(&said->seen);
@@ -253,7 +262,7 @@ void play_reply(struct play *play, const struct scn_step *step)
 		report_fail("reply: expected an rcode, or raw");
 	if (strcmp(words.at[at], "raw") == 0) {
 		make_raw(build, &words, at + 1, &question);
-		note_said(play, sent, build);
+		note_said(play, sent, &question, build);
 	} else {
 		struct reply reply;
 
@@ -263,7 +272,7 @@ void play_reply(struct play *play, const struct scn_step *step)
 			read_reply_word(words.at[i], &reply);
 		make_reply(build, &reply, step);
 		if (!reply.is_wrong)
-			note_said(play, sent, build);
+			note_said(play, sent, &question, build);
 		sent->is_replied = sent->is_replied || !reply.is_wrong;
 	}
 	fake_net_reply(play->loop, sent, build->wire, build->len);

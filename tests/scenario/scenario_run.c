@@ -4,7 +4,37 @@
  *
  * With --starve each is played again and again with the first, second, ... allocation failing, at
  * most N times from its start and as many times from its first question: nothing is compared then,
- * but nothing may crash, hang or leak either (a sanitizer build sees the leaks). */
+ * but nothing may crash, hang or leak either (a sanitizer build sees the leaks).
+ *
+ * The verbs of a scenario; what is in brackets may be left out, and lines indented below a verb
+ * with "records" are [answer|authority|additional] OWNER TTL TYPE RDATA:
+ *
+ *     conf TEXT                    configuration, all `conf` lines together, more text below
+ *     reload TEXT                  another one, whole, in its place
+ *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
+ *     server ADDRESS open|tcp=refused|tcp=silent|noroute
+ *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
+ *                           ecs=NET opt=CODE:HEX class=CH id=N opcode=N]
+ *     ask CLIENT raw HEX
+ *     expect SERVER NAME TYPE [tcp noedns signed case do cd ad rd=0 class= edns= ecs= opt=]
+ *                                  was asked exactly so; "case": letter for letter
+ *     silence                      nobody else was asked
+ *     reply SERVER [for NAME] [first|again] RCODE [aa tc ad cd ra=0 rd=0 qr=0 z noedns edns=SIZE
+ *                           version=N ede=N ecs= opt= bare noquestion wrong-id qname= qtype=
+ * qclass= nocompress lower trailing=HEX], records reply SERVER raw HEX         where ID and
+ * QUESTION stand for what was asked unreachable SERVER           ICMP, or the connection is reset
+ *     fin SERVER                   it closes the connection
+ *     answer CLIENT [for NAME] as SERVER [aged N] [ttl=N ttl-min=N ttl-max=N tc ede N ["TEXT"]
+ *                           opt=CODE:HEX noopts]      the server's bytes; TTLs all N, or bounded
+ *     answer CLIENT [for NAME] RCODE [aa ad tc bare ede N opt=], records, whose TTL and RDATA may
+ * be * noanswer CLIENT              nothing yet dropped CLIENT               met with silence
+ *     ignored CLIENT               what it sent will never lead to anything
+ *     stat NAME VALUE              since the start
+ *     pass 181s|400ms              time moves so and in no other way
+ *     each 1..9 VERB ..., each a,b,c VERB ..., each 1..9 and lines up to `end`: once for every {n}
+ *
+ * All that leaves for a server must be expected and all that comes to a client looked at before the
+ * next thing happens, and at the end everybody must have been told something. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
