@@ -9,8 +9,8 @@
 
 struct listeners;
 
-/** Opens what the worker's plan lists. The first that fails is logged, with who holds a taken port, and
- * its error returned; but where `is_default` an IPv6 address the machine lacks is left out. */
+/** Opens what the worker's plan lists. The first that fails is logged, with who holds a taken port,
+ * and its error returned; but where `is_default` an IPv6 address the machine lacks is left out. */
 MUST_CHECK int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
 			      struct listeners **ret_listeners);
 /** No new connections; those there are and the UDP sockets stay for what is in flight. */

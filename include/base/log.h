@@ -27,8 +27,8 @@ struct log_limit {
  * were held back, writes "N more like this" itself. */
 bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second);
 
-#define LOG(level, ...)                                                                            \
-	do {                                                                                       \
-		if (log_is_on(level))                                                              \
-			log_write(level, __VA_ARGS__);                                             \
+#define LOG(level, ...)                                \
+	do {                                           \
+		if (log_is_on(level))                  \
+			log_write(level, __VA_ARGS__); \
 	} while (0)

@@ -10,13 +10,14 @@
 
 #include "base/err.h"
 
-void *mem_alloc(size_t size);		       /* NULL when memory is short */
-void *mem_zalloc(size_t size);		       /* zeroed */
-void *mem_realloc(void *old, size_t size);     /* NULL leaves `old` as it was */
+void *mem_alloc(size_t size);		   /* NULL when memory is short */
+void *mem_zalloc(size_t size);		   /* zeroed */
+void *mem_realloc(void *old, size_t size); /* NULL leaves `old` as it was */
 char *mem_strdup(const char *text);
 void *mem_dup(const void *bytes, size_t size);
 void mem_free(void *block); /* NULL is fine */
-/** Gives what was freed back to the system, after something large is gone; where the C library can. */
+/** Gives what was freed back to the system, after something large is gone; where the C library
+ * can. */
 void mem_trim(void);
 
 /** Tests only: allocation number `nth` from now (1 is the next) fails, once; 0 turns it off. */
@@ -40,7 +41,7 @@ void arena_done(struct arena *arena); /* gives back the chunks; the scratch is t
 struct slab;
 /** NULL when memory is short. */
 struct slab *slab_new(size_t slot_size, uint32_t max_slots);
-void slab_free(struct slab *slab);	     /* NULL is fine; every slot must have been given back */
-void *slab_take(struct slab *slab);	     /* NULL at the limit; contents undefined */
+void slab_free(struct slab *slab);  /* NULL is fine; every slot must have been given back */
+void *slab_take(struct slab *slab); /* NULL at the limit; contents undefined */
 void slab_give(struct slab *slab, void *slot);
 uint32_t slab_in_use(const struct slab *slab);

@@ -87,8 +87,8 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
  * than, unless it is a failure. */
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
 
-/** Stamps what is kept under this key and route: the route was found unchanged under a newer plan.
- */
+/** Stamps what is kept under this key and route: the route was found unchanged under a newer
+ * plan. */
 void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
 		   uint32_t plan_id);
 /** Forgets one key: answer, failure and how many there were. */

@@ -41,10 +41,11 @@ void stream_finish(struct stream *stream, uint64_t linger_us);
 MUST_CHECK int stream_send(struct stream *stream, const uint8_t *wire, size_t wire_len);
 size_t stream_queued(const struct stream *stream); /* bytes not yet taken by the system */
 /** Stops and resumes reading, for a peer that does not read what it is sent. Stopped from inside
- * on_message, what has arrived already is held back too and handed out, in order, once it is resumed
- * (from a later turn of the loop, not from inside the call). */
+ * on_message, what has arrived already is held back too and handed out, in order, once it is
+ * resumed (from a later turn of the loop, not from inside the call). */
 void stream_set_reading(struct stream *stream, bool on);
-/** When the first byte of a message arrived that is not whole yet, on the loop's clock; 0 for none. */
+/** When the first byte of a message arrived that is not whole yet, on the loop's clock; 0 for
+ * none. */
 uint64_t stream_partial_since(const struct stream *stream);
 struct addr stream_peer(const struct stream *stream);
 struct addr stream_local(const struct stream *stream);

@@ -19,6 +19,6 @@ enum verdict {
 
 const char *classify_text(enum verdict verdict); /* "dangling-nxdomain" */
 enum verdict classify_shape(const struct packet_shape *shape);
-/** Has ldns read it unless the header alone decides; what ldns cannot read is judged by the counts.
- */
+/** Has ldns read it unless the header alone decides; what ldns cannot read is judged by the
+ * counts. */
 enum verdict classify_reply(const uint8_t *wire, const struct message_facts *facts);

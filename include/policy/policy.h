@@ -32,8 +32,8 @@ struct decision {
 	bool no_cache;
 	uint32_t ttl_min, ttl_max; /* what applies, cache section or rule */
 	uint32_t stale_s;
-	uint64_t route; /* all that could make the answer another one (rule, its group and servers)
-			 */
+	uint64_t route; /* all that could make the answer another one (rule, its group and
+			 * servers) */
 	uint64_t view;	/* cache partition; 0 where no rule for this name looks at the client */
 };
 

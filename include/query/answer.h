@@ -10,15 +10,15 @@
 struct request;
 struct worker;
 
-/** A reply to this request's client, made from `source` as the client's view demands. Nothing when the
- * client has had its answer. */
+/** A reply to this request's client, made from `source` as the client's view demands. Nothing when
+ * the client has had its answer. */
 void answer_send(struct request *request, const struct reply_source *source);
 /** SERVFAIL, REFUSED and such of our own, with an extended error where the client has EDNS. */
 void answer_error(struct request *request, unsigned rcode, enum ede ede, const char *text);
 /** What the cache found, lying in worker->found. */
 void answer_found(struct request *request, const struct cache_hit *hit);
-/** The cache's answer past its time (RFC 8767): every TTL set to stale_ttl and an extended error. False
- * when there is none any more. */
+/** The cache's answer past its time (RFC 8767): every TTL set to stale_ttl and an extended error.
+ * False when there is none any more. */
 bool answer_stale(struct request *request);
 /** Silence, in the way of the client's transport. */
 void answer_drop(struct request *request);

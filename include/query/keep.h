@@ -1,4 +1,5 @@
-/* query/keep.h: what may be kept of a question and its reply, for how long, and when it may be used.
+/* query/keep.h: what may be kept of a question and its reply, for how long, and when it may be
+ * used.
  *
  * The one place where policy's decision, the classification and the cache meet. */
 #pragma once
@@ -10,11 +11,12 @@
 
 struct request;
 
-/** Others who ask the same may share the answer: not a transfer, not signed, and without EDNS options
- * that could have made it (D11, D5). */
+/** Others who ask the same may share the answer: not a transfer, not signed, and without EDNS
+ * options that could have made it (D11, D5). */
 bool keep_is_shared(const struct request *request);
 
-/** The reply is the first of several messages of a zone transfer: half of a zone is worse than none. */
+/** The reply is the first of several messages of a zone transfer: half of a zone is worse than
+ * none. */
 bool keep_is_cut_transfer(const struct request *request);
 
 enum found {
@@ -24,18 +26,19 @@ enum found {
 	FOUND_STALE,   /* past its time, for the same */
 	FOUND_FAILING, /* one of these two, and upstream has failed a moment ago */
 };
-/** Looks the question up; what is found lies in worker->found. An entry of another route is not found;
- * one of the same route under an older plan is confirmed. */
+/** Looks the question up; what is found lies in worker->found. An entry of another route is not
+ * found; one of the same route under an older plan is confirmed. */
 enum found keep_find(struct request *request, struct cache_hit *ret_hit);
 
 /** Makes the upstream reply in request->result ready to be sent: without OPT, TTLs within the
- * decision's bounds; and stores it where it may be. `ret_source` is good until the result is gone. */
+ * decision's bounds; and stores it where it may be. `ret_source` is good until the result is
+ * gone. */
 void keep_reply(struct request *request, struct reply_source *ret_source);
 
-/** The reply to tell of a failure: what the servers said, else SERVFAIL with an extended error; stores
- * it for the time of D6, and logs it. `ret_source` as above, or in worker->found. */
+/** The reply to tell of a failure: what the servers said, else SERVFAIL with an extended error;
+ * stores it for the time of D6, and logs it. `ret_source` as above, or in worker->found. */
 void keep_failure(struct request *request, struct reply_source *ret_source);
 
-/** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL, not
- * REFUSED and its like, which are news. */
+/** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL,
+ * not REFUSED and its like, which are news. */
 bool keep_stale_may_stand_in(const struct request *request);

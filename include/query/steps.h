@@ -4,7 +4,12 @@
 struct request;
 
 enum step {
-	STEP_POLICY, STEP_CACHE, STEP_FORWARD, STEP_CLASSIFY, STEP_RESPOND, STEP_COUNT,
+	STEP_POLICY,
+	STEP_CACHE,
+	STEP_FORWARD,
+	STEP_CLASSIFY,
+	STEP_RESPOND,
+	STEP_COUNT,
 	STEP_WAIT, /* an exchange, or the request that leads, will go on with it */
 	STEP_DONE,
 };

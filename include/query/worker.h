@@ -16,14 +16,14 @@
 
 struct worker;
 
-/** Takes a reference of the plan; borrows the loop. Cache size and the number of questions in flight
- * are those of this first plan for good. -ENOMEM. */
+/** Takes a reference of the plan; borrows the loop. Cache size and the number of questions in
+ * flight are those of this first plan for good. -ENOMEM. */
 MUST_CHECK int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker);
 /** Cancels what is in flight: nobody is answered any more. NULL is fine. */
 void worker_free(struct worker *worker);
 
-/** What the next query will be decided by. What the cache holds stays, and is used as far as the new
- * plan takes the same route to it. */
+/** What the next query will be decided by. What the cache holds stays, and is used as far as the
+ * new plan takes the same route to it. */
 void worker_set_plan(struct worker *worker, struct plan *plan);
 const struct plan *worker_plan(const struct worker *worker);
 

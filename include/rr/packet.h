@@ -15,8 +15,8 @@ struct packet_shape {
 	unsigned rcode;	      /* extended bits not included */
 	unsigned cname_count; /* hops of the chain from the asked name */
 	bool has_loop;	      /* the chain comes back on itself */
-	bool has_data; /* a record of the asked type (any, for ANY) at a name of the chain */
-	bool has_soa;  /* SOA in authority */
+	bool has_data;	      /* a record of the asked type (any, for ANY) at a name of the chain */
+	bool has_soa;	      /* SOA in authority */
 	bool has_other_answers; /* answer records that are neither chain nor data */
 };
 

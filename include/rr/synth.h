@@ -1,8 +1,8 @@
 /* rr/synth.h: answers of our own making, as wire bytes.
  *
  * All have QR and RA, RD and CD as asked, never AA, and the question in the client's case; OPT is
- * left to wire/reply. Local SOA records name their owner as server, as RFC 6303 section 3 has it.
- */
+ * left to wire/reply. Local SOA records name their owner as server, as RFC 6303 section 3 has
+ * it. */
 #pragma once
 
 #include <stdbool.h>

@@ -2,11 +2,11 @@
  *
  * An exchange asks the servers of its pool in turn: the next one after a timeout, a socket error or
  * a failure rcode (SERVFAIL, REFUSED, NOTIMP, FORMERR); a late reply to an earlier send counts as
- * long as the exchange lasts. At most EXCHANGE_SENDS_MAX sends to one server over one transport (D6).
- * TC=1 over UDP moves that server to TCP; so does the first packet from it that does not match or
- * parse (D13), which never ends the wait. FORMERR or NOTIMP to EDNS is asked again without. A reply
- * is the answer only if it came from the asked server and port, with the asked ID, QR set, and the
- * asked question, letter case aside (RFC 5452 section 9.1). */
+ * long as the exchange lasts. At most EXCHANGE_SENDS_MAX sends to one server over one transport
+ * (D6). TC=1 over UDP moves that server to TCP; so does the first packet from it that does not
+ * match or parse (D13), which never ends the wait. FORMERR or NOTIMP to EDNS is asked again
+ * without. A reply is the answer only if it came from the asked server and port, with the asked ID,
+ * QR set, and the asked question, letter case aside (RFC 5452 section 9.1). */
 #pragma once
 
 #include <stdbool.h>

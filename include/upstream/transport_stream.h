@@ -25,8 +25,8 @@ struct transport_question;
 typedef void (*transport_stream_fn)(struct transport_question *question, int err, uint8_t *wire,
 				    size_t wire_len);
 
-/* A question out; lives in the struct of who asks, who sets fn and ctx. Otherwise zeroed is none.
- */
+/* A question out; lives in the struct of who asks, who sets fn and ctx. Otherwise zeroed is
+ * none. */
 struct transport_question {
 	transport_stream_fn fn;
 	void *ctx;

@@ -22,7 +22,8 @@ typedef bool (*frame_fn)(void *ctx, const uint8_t *wire, size_t wire_len);
 
 void frame_init(struct frame_reader *reader);
 void frame_done(struct frame_reader *reader); /* frees what is held */
-/** Takes in `len` bytes and hands out every message they complete, empty ones too. -ENOMEM; or 0. */
+/** Takes in `len` bytes and hands out every message they complete, empty ones too. -ENOMEM; or
+ * 0. */
 MUST_CHECK int frame_feed(struct frame_reader *reader, const uint8_t *bytes, size_t len,
 			  frame_fn on_message, void *ctx);
 /** Bytes of an unfinished message are waiting. */

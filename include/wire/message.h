@@ -20,8 +20,15 @@
 #define MESSAGE_MAX_LEN 65535
 
 enum {
-	FLAG_QR = 0x8000, FLAG_OPCODE = 0x7800, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100,
-	FLAG_RA = 0x0080, FLAG_Z = 0x0040, FLAG_AD = 0x0020, FLAG_CD = 0x0010,
+	FLAG_QR = 0x8000,
+	FLAG_OPCODE = 0x7800,
+	FLAG_AA = 0x0400,
+	FLAG_TC = 0x0200,
+	FLAG_RD = 0x0100,
+	FLAG_RA = 0x0080,
+	FLAG_Z = 0x0040,
+	FLAG_AD = 0x0020,
+	FLAG_CD = 0x0010,
 };
 #define FLAGS_OPCODE(flags) (((flags) >> 11) & 15u)
 #define FLAGS_RCODE(flags) ((flags)&15u)
@@ -33,10 +40,11 @@ void message_set_flags(uint8_t *wire, uint16_t flags);
 
 enum message_section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
 
-enum message_quality { /* ascending */
+/* ascending */
+enum message_quality {
 	MESSAGE_BAD, /* does not parse: never to a client, never kept */
-	MESSAGE_ODD, /* parses, but RDATA of a known type (OPT's options too) is not what the type says:
-		      * pass, don't keep */
+	MESSAGE_ODD, /* parses, but RDATA of a known type (OPT's options too) is not what the type
+		      * says: pass, don't keep */
 	MESSAGE_OK,
 };
 
@@ -44,17 +52,18 @@ struct message_facts {
 	uint16_t id, flags;
 	uint16_t questions;
 	uint16_t records[SECTION_COUNT]; /* as counted in the header, OPT included */
-	size_t question_len;	/* bytes of the question section; 0 when there is none */
-	size_t wire_len;	/* bytes of the message without what trails it */
-	size_t trailing;	/* bytes after the last record */
-	uint32_t min_ttl;	/* smallest of answer and authority; top bit counts as 0 (RFC 2181 8) */
-	bool has_ttl;		/* there was a record to take it from */
-	bool has_soa;		/* in authority */
-	uint32_t soa_minimum;	/* smallest MINIMUM of the authority's SOA records; 0 of a malformed one */
+	size_t question_len;		 /* bytes of the question section; 0 when there is none */
+	size_t wire_len;		 /* bytes of the message without what trails it */
+	size_t trailing;		 /* bytes after the last record */
+	uint32_t min_ttl; /* smallest of answer and authority; top bit counts as 0 (RFC 2181 8) */
+	bool has_ttl;	  /* there was a record to take it from */
+	bool has_soa;	  /* in authority */
+	uint32_t soa_minimum; /* smallest MINIMUM of the authority's SOA records; 0 of a malformed
+				 one */
 	bool has_opt;
 	size_t opt_at, opt_len; /* the OPT record */
 	uint16_t opt_udp_size;
-	uint16_t opt_flags;	/* DO is 0x8000 */
+	uint16_t opt_flags;		/* DO is 0x8000 */
 	uint8_t opt_rcode, opt_version; /* upper eight bits of the extended rcode */
 	size_t options_at, options_len; /* its RDATA; length 0 where options overrun it */
 };
@@ -63,7 +72,8 @@ struct message_facts {
  * header, more than one question, names or RDLENGTH that leave the message, compression pointers
  * that do not go strictly backwards (in owner names, and in RDATA of types that may have them),
  * names over 255, reserved label types in owners, two OPT records, OPT outside additional or with
- * an owner other than the root. Options that overrun OPT's RDATA are odd: OPT is of this hop only. */
+ * an owner other than the root. Options that overrun OPT's RDATA are odd: OPT is of this hop
+ * only. */
 enum message_quality message_read(const uint8_t *wire, size_t wire_len,
 				  struct message_facts *ret_facts);
 
@@ -72,22 +82,23 @@ unsigned message_rcode(const struct message_facts *facts);
 
 /** Takes the OPT record and what trails the message out in place, correcting ARCOUNT and, where
  * records follow OPT, their compression pointers. Where a name in those points into OPT, or through
- * bytes that are no name, all that follow OPT are left out. Returns the new length. `facts` are those
- * of this message and are brought up to date: has_opt false, options_len 0 (copy the options before),
- * opt_rcode and the other fields of OPT as they were. */
+ * bytes that are no name, all that follow OPT are left out. Returns the new length. `facts` are
+ * those of this message and are brought up to date: has_opt false, options_len 0 (copy the options
+ * before), opt_rcode and the other fields of OPT as they were. */
 size_t message_cut_opt(uint8_t *wire, struct message_facts *facts);
 
-/** Offsets of the TTL of every record but OPT, ascending, of a message that message_read() accepted.
- * Returns how many there are, which may be more than `max`, the number written. */
+/** Offsets of the TTL of every record but OPT, ascending, of a message that message_read()
+ * accepted. Returns how many there are, which may be more than `max`, the number written. */
 size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max);
 
-/** Brings every TTL into [ttl_min, ttl_max] in place, but OPT's and those that are 0 or mean it (top
- * bit). For a message that message_read() accepted. */
+/** Brings every TTL into [ttl_min, ttl_max] in place, but OPT's and those that are 0 or mean it
+ * (top bit). For a message that message_read() accepted. */
 void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max);
 
 /** Gives every record but OPT this TTL in place. For a message that message_read() accepted. */
 void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl);
 
 /** A reply to AXFR or IXFR that nothing follows: it begins and ends with SOA (RFC 5936 section 2.2,
- * RFC 1995 section 4), one alone too, or has no answer. For a message that message_read() accepted. */
+ * RFC 1995 section 4), one alone too, or has no answer. For a message that message_read()
+ * accepted. */
 bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len);

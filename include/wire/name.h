@@ -40,9 +40,9 @@ bool name_is_under(const uint8_t *name, const uint8_t *zone);
 uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t len);
 
 /** Reads the possibly compressed name at `at` in a message, following pointers that go strictly
- * backwards and not into the header (RFC 9267 section 2), to bytes that all lie before the place they
- * are followed from. `ret_name` may be NULL. `ret_next` is the offset just behind the name as it
- * stands at `at`; nothing from there on was looked at. ERR_MALFORMED otherwise. Work is bounded by
- * NAME_MAX_LABELS labels and as many pointers. */
+ * backwards and not into the header (RFC 9267 section 2), to bytes that all lie before the place
+ * they are followed from. `ret_name` may be NULL. `ret_next` is the offset just behind the name as
+ * it stands at `at`; nothing from there on was looked at. ERR_MALFORMED otherwise. Work is bounded
+ * by NAME_MAX_LABELS labels and as many pointers. */
 MUST_CHECK int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name,
 			 size_t *ret_len, size_t *ret_next);

@@ -15,7 +15,8 @@ struct option {
 /** The next option; false at the end, and with cursor->failed where one overruns. */
 bool option_next(struct cursor *cursor, struct option *ret_option);
 
-/** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828, 7830). */
+/** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828,
+ * 7830). */
 bool option_is_of_one_hop(uint16_t code);
 
 /** Copies, as they are, the options of an upstream reply that go on to clients: extended errors

@@ -22,40 +22,43 @@ enum query_fault {
 struct query_view {
 	const uint8_t *wire;
 	size_t wire_len;
-	uint16_t id, flags;	/* as received */
-	const uint8_t *name;	/* at wire + 12, uncompressed, the client's own case */
+	uint16_t id, flags;  /* as received */
+	const uint8_t *name; /* at wire + 12, uncompressed, the client's own case */
 	size_t name_len;
-	size_t question_len;	/* name_len + 4; 0 where no question could be read */
+	size_t question_len; /* name_len + 4; 0 where no question could be read */
 	uint16_t type, class;
 	bool has_edns;
-	bool wants_dnssec;	/* DO */
+	bool wants_dnssec; /* DO */
 	uint8_t edns_version;
-	uint16_t edns_size;	/* what the client takes over UDP; 512 without EDNS and at least 512 */
+	uint16_t edns_size; /* what the client takes over UDP; 512 without EDNS and at least 512 */
 	const uint8_t *options; /* RDATA of OPT; options_len is 0 where there is none */
 	size_t options_len;
-	bool has_ecs;		 /* a client subnet: the answer is not shared, unless it is stripped */
-	bool has_private_option; /* another that we do not consume: the answer is not shared (D11) */
-	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the ID,
-			 * never shared, never kept */
+	bool has_ecs; /* a client subnet: the answer is not shared, unless it is stripped */
+	bool has_private_option; /* another that we do not consume: the answer is not shared
+				  * (D11) */
+	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the
+			 * ID, never shared, never kept */
 };
 
 /** Fills as much of `ret_view` as could be read, whatever the outcome: at least wire, id and flags
- * where there are 12 bytes. FORMERR: QDCOUNT other than 1; compressed, over-long or unfinished name;
- * type 0, OPT or TSIG; records in answer or authority (but the SOA of IXFR); additional records
- * other than OPT, TSIG, SIG(0) and those of TKEY; two OPT; options that overrun; trailing bytes. */
-enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wire, size_t wire_len);
+ * where there are 12 bytes. FORMERR: QDCOUNT other than 1; compressed, over-long or unfinished
+ * name; type 0, OPT or TSIG; records in answer or authority (but the SOA of IXFR); additional
+ * records other than OPT, TSIG, SIG(0) and those of TKEY; two OPT; options that overrun; trailing
+ * bytes. */
+enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wire,
+				  size_t wire_len);
 
 /* What is asked of a server: a question of the client's with our own ID and OPT. */
 struct query_out {
 	uint16_t id;
 	bool with_edns;
-	uint16_t edns_size;	/* offered to the server */
+	uint16_t edns_size; /* offered to the server */
 	bool strip_ecs;
 };
 
 /** Writes the query for a server: the client's question bytes, its RD, AD and CD, and with_edns an
  * OPT with DO and the options that travel on (all but COOKIE, keepalive and padding; ECS unless
- * strip_ecs). An opaque view is copied with the ID alone changed. Returns its length, 0 when it does
- * not fit. */
+ * strip_ecs). An opaque view is copied with the ID alone changed. Returns its length, 0 when it
+ * does not fit. */
 size_t query_view_write(uint8_t *out, size_t out_max, const struct query_view *view,
 			const struct query_out *how);

@@ -12,12 +12,18 @@
 static const char *action_text(enum zone_action action)
 {
 	switch (action) {
-	case ZONE_FORWARD: return "forward";
-	case ZONE_ANSWER: return "answer: the rule's own records";
-	case ZONE_NXDOMAIN: return "nxdomain: the name does not exist, with a local SOA";
-	case ZONE_NODATA: return "nodata: no such type, with a local SOA";
-	case ZONE_REFUSE: return "refuse: REFUSED";
-	case ZONE_DROP: return "drop: silence over UDP, the connection closed over TCP";
+	case ZONE_FORWARD:
+		return "forward";
+	case ZONE_ANSWER:
+		return "answer: the rule's own records";
+	case ZONE_NXDOMAIN:
+		return "nxdomain: the name does not exist, with a local SOA";
+	case ZONE_NODATA:
+		return "nodata: no such type, with a local SOA";
+	case ZONE_REFUSE:
+		return "refuse: REFUSED";
+	case ZONE_DROP:
+		return "drop: silence over UDP, the connection closed over TCP";
 	}
 	UNREACHABLE();
 }
@@ -93,7 +99,8 @@ static void print_forward(const struct conf *conf, const struct decision *decisi
 			  bool is_from_resolv_conf)
 {
 	print_group("upstream:", &conf->groups[decision->group],
-		    decision->group == 0 && is_from_resolv_conf ? " (of " RESOLV_CONF_PATH ")" : "");
+		    decision->group == 0 && is_from_resolv_conf ? " (of " RESOLV_CONF_PATH ")"
+								: "");
 	if (decision->on_failure == CONF_GROUP_NONE)
 		printf("on failure: SERVFAIL\n");
 	else

@@ -76,9 +76,7 @@ int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
 
 	if (listeners == NULL)
 		return -ENOMEM;
-	*listeners = (struct listeners){
-		.loop = loop, .worker = worker, .is_default = is_default
-	};
+	*listeners = (struct listeners){ .loop = loop, .worker = worker, .is_default = is_default };
 	listeners->udp = mem_zalloc(conf->listen_count * sizeof(struct listener_udp *));
 	listeners->stream = mem_zalloc(conf->listen_count * sizeof(struct listener_stream *));
 	listeners->connections = listener_stream_table_new(loop, worker);

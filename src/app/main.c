@@ -64,11 +64,20 @@ static int command_run(int argc, char **argv)
 	for (int option; code == EXIT_CODE_OK &&
 			 (option = getopt_long(argc, argv, "c:l:u:v", options, NULL)) != -1;) {
 		switch (option) {
-		case 'c': settings.path = optarg; break;
-		case 'l': code = read_addr(optarg, settings.listen, &settings.listen_count); break;
-		case 'u': code = read_addr(optarg, settings.servers, &settings.server_count); break;
-		case 'v': settings.is_verbose = true; break;
-		default: return usage("run");
+		case 'c':
+			settings.path = optarg;
+			break;
+		case 'l':
+			code = read_addr(optarg, settings.listen, &settings.listen_count);
+			break;
+		case 'u':
+			code = read_addr(optarg, settings.servers, &settings.server_count);
+			break;
+		case 'v':
+			settings.is_verbose = true;
+			break;
+		default:
+			return usage("run");
 		}
 	}
 	if (code == EXIT_CODE_OK)
@@ -162,10 +171,16 @@ static int command_explain(int argc, char **argv)
 	for (int option; code == EXIT_CODE_OK &&
 			 (option = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
 		switch (option) {
-		case 'c': settings.path = optarg; break;
-		case 'C': code = read_client(optarg, &question.client); break;
-		case 'O': break; /* there is no daemon to ask yet: always so */
-		default: return usage("explain");
+		case 'c':
+			settings.path = optarg;
+			break;
+		case 'C':
+			code = read_client(optarg, &question.client);
+			break;
+		case 'O':
+			break; /* there is no daemon to ask yet: always so */
+		default:
+			return usage("explain");
 		}
 	}
 	if (code != EXIT_CODE_OK)
@@ -253,7 +268,8 @@ static int command_help(int argc, char **argv)
 
 		if (command == NULL)
 			return unknown_command(argv[1]);
-		printf("courierdns %s %s\n\n%s\n", command->name, command->arguments, command->help);
+		printf("courierdns %s %s\n\n%s\n", command->name, command->arguments,
+		       command->help);
 		return EXIT_CODE_OK;
 	}
 	printf("courierdns: a small DNS forwarder that passes on what upstream says, Apple's dangling\n"

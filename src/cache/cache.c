@@ -120,8 +120,8 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 	       read_place(cache, place, buf, buf_max, ret_hit);
 }
 
-/* Into the room of the old entry of this sort where it fits without much waste, else to the head.
- */
+/* Into the room of the old entry of this sort where it fits without much waste, else to the
+ * head. */
 static void put_draft(struct cache *cache, const struct entry_draft *draft, enum sort sort,
 		      uint32_t failures)
 {

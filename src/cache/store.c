@@ -224,8 +224,8 @@ bool store_open(struct store *store, uint64_t max_bytes)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
 		return false;
-	/* Memory use is to grow with the entries, not by huge pages. No matter if there are none.
-	 */
+	/* Memory use is to grow with the entries, not by huge pages. No matter if there are
+	 * none. */
 	(void)madvise(map, (size_t)bytes, MADV_NOHUGEPAGE);
 
 	store->map = map;

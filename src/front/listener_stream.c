@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "net/stream.h"
 
-/* Reading pauses while this much waits to be taken by the client, or this many of its questions wait
- * for us: who does not read is not worked for (bytes stay below STREAM_QUEUE_MAX). */
+/* Reading pauses while this much waits to be taken by the client, or this many of its questions
+ * wait for us: who does not read is not worked for (bytes stay below STREAM_QUEUE_MAX). */
 #define QUEUE_PAUSE 65536u
 #define QUESTIONS_PAUSE 1000u
 #define LINGER_US (2u * USEC_PER_SEC)
@@ -168,7 +168,8 @@ static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
 				       .is_stream = true };
 
 	note_life(connection);
-	client_hold(&client); /* whatever the query leads to, the connection is there until the end */
+	/* whatever the query leads to, the connection is there until the end */
+	client_hold(&client);
 	switch (worker_admit(worker, &connection->from)) {
 	case ACCESS_ALLOW:
 		worker_take_query(worker, &client, wire, wire_len);
@@ -215,9 +216,9 @@ static const struct stream_events stream_events = {
 
 /* --- limits --- */
 
-/* How much longer it may stay quiet; 0 is the end. A connection that waits for our answer is not idle.
- * A message may take limits.tcp_idle from its first byte, however its bytes are spread; and so long a
- * client may take none of what waits for it. */
+/* How much longer it may stay quiet; 0 is the end. A connection that waits for our answer is not
+ * idle. A message may take limits.tcp_idle from its first byte, however its bytes are spread; and
+ * so long a client may take none of what waits for it. */
 static uint64_t patience_us(struct connection *connection)
 {
 	const uint64_t idle = idle_us(connection->table);
@@ -255,7 +256,8 @@ static uint32_t count_from(const struct listener_stream_table *table, const stru
 	return count;
 }
 
-/* At the limit the one that has been idle longest makes room; one that waits for an answer never. */
+/* At the limit the one that has been idle longest makes room; one that waits for an answer
+ * never. */
 static bool make_room(struct listener_stream_table *table)
 {
 	for (struct connection *c = table->oldest; c != NULL; c = c->newer) {
@@ -340,8 +342,7 @@ int listener_stream_new(struct listener_stream_table *table, const struct addr *
 	if (listener == NULL)
 		return -ENOMEM;
 	listener->table = table;
-	int err = stream_listener_new(table->loop, bind_to, on_accept, listener,
-				      &listener->socket);
+	int err = stream_listener_new(table->loop, bind_to, on_accept, listener, &listener->socket);
 	if (err != 0) {
 		mem_free(listener);
 		return err;

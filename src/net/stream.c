@@ -210,8 +210,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
-/* What came before a pause, now that it is over. False: the stream is gone, or not open any more.
- */
+/* What came before a pause, now that it is over. False: the stream is gone, or not open any
+ * more. */
 static bool hand_out_held(struct stream *stream)
 {
 	/* taken out: the owner may free the stream and still read the message */

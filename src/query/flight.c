@@ -5,8 +5,8 @@
 
 #include "request_internal.h"
 
-/* Chained buckets over links in the requests themselves. Always true: a request is in at most one of
- * table and follower list, and leads or leader tells which. */
+/* Chained buckets over links in the requests themselves. Always true: a request is in at most one
+ * of table and follower list, and leads or leader tells which. */
 struct flight {
 	struct hash_key key;
 	uint32_t mask;

@@ -4,8 +4,8 @@
 #include "request_internal.h"
 #include "wire/option.h"
 
-/* A cache section's bound below this default also changes the TTLs that clients see; at the default it
- * only bounds the lifetime, so that what upstream said goes out as it is. */
+/* A cache section's bound below this default also changes the TTLs that clients see; at the default
+ * it only bounds the lifetime, so that what upstream said goes out as it is. */
 #define TTL_SHOWN_AS_IS 86400u
 
 bool keep_is_shared(const struct request *request)
@@ -34,8 +34,8 @@ bool keep_is_cut_transfer(const struct request *request)
 	       !message_is_whole_transfer(result->wire, result->facts.wire_len);
 }
 
-/* An answer got without AD or DO does not know whether its data is authentic (RFC 6840 section 5.7). A
- * failure is one for everybody (D6). */
+/* An answer got without AD or DO does not know whether its data is authentic (RFC 6840
+ * section 5.7). A failure is one for everybody (D6). */
 static bool knows_enough(const struct request *request, const struct cache_note *note)
 {
 	return note->knows_ad || (request->view.flags & FLAG_AD) == 0 ||
@@ -91,8 +91,8 @@ static bool is_negative(enum verdict verdict)
 	UNREACHABLE();
 }
 
-/* Takes the OPT record of the hop behind us off; what of it concerns the client stays as options. An
- * opaque reply is signed as it is. */
+/* Takes the OPT record of the hop behind us off; what of it concerns the client stays as options.
+ * An opaque reply is signed as it is. */
 static void take_opt_off(struct request *request, struct reply_source *ret_source)
 {
 	struct worker *worker = request->worker;
@@ -104,9 +104,9 @@ static void take_opt_off(struct request *request, struct reply_source *ret_sourc
 		return;
 	ret_source->opt_rcode = facts->opt_rcode;
 	ret_source->options = worker->options;
-	ret_source->options_len = option_relay(result->wire + facts->options_at,
-					       facts->options_len, !request->is_shared,
-					       worker->options, sizeof(worker->options));
+	ret_source->options_len =
+		option_relay(result->wire + facts->options_at, facts->options_len,
+			     !request->is_shared, worker->options, sizeof(worker->options));
 	ret_source->wire_len = message_cut_opt(result->wire, facts);
 }
 
@@ -176,8 +176,8 @@ static void log_failure(struct request *request)
 {
 	const struct exchange_result *result = request->result;
 	const struct conf *conf = request->plan->conf;
-	const int group = request->asked_on_failure ? request->decision.on_failure
-						    : request->decision.group;
+	const int group =
+		request->asked_on_failure ? request->decision.on_failure : request->decision.group;
 	struct name_text name;
 	struct type_text type, rcode;
 	const char *what = "no server could be reached";
@@ -190,10 +190,10 @@ static void log_failure(struct request *request)
 	else if (result != NULL && result->outcome == EXCHANGE_TIMED_OUT)
 		what = "no server answered in time";
 	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s", conf->groups[group].name,
-		  name_to_text(request->view.name, &name),
-		  type_to_text(request->view.type, &type), what,
-		  keep_stale_may_stand_in(request) ? "the last good answer stands in" :
-						     "the client is told so");
+		  name_to_text(request->view.name, &name), type_to_text(request->view.type, &type),
+		  what,
+		  keep_stale_may_stand_in(request) ? "the last good answer stands in"
+						   : "the client is told so");
 }
 
 void keep_failure(struct request *request, struct reply_source *ret_source)

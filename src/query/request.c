@@ -7,8 +7,8 @@
 #include "query/flight.h"
 #include "request_internal.h"
 
-/* The packet is the listener's; what the request needs of it moves into its arena, and the view with
- * it. An opaque query travels whole, any other only needs its question and its options. */
+/* The packet is the listener's; what the request needs of it moves into its arena, and the view
+ * with it. An opaque query travels whole, any other only needs its question and its options. */
 static int keep_view(struct request *request, const struct query_view *view)
 {
 	uint8_t *copy = arena_dup(&request->arena, view->wire, view->wire_len);
@@ -127,6 +127,5 @@ int request_ask(struct request *request, int group, exchange_done_fn done)
 		.deadline_us = request->deadline_us,
 	};
 
-	return exchange_start(request->worker->upstream, &ask, done, request,
-			      &request->exchange);
+	return exchange_start(request->worker->upstream, &ask, done, request, &request->exchange);
 }

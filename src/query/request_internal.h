@@ -36,7 +36,8 @@ struct worker {
 	bool is_closed;
 	struct stats stats;
 	struct log_limit failures_logged;
-	/* Where a reply comes from and where it is written: never both needed by two requests at once. */
+	/* Where a reply comes from and where it is written: never both needed by two requests at
+	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
 	uint8_t out[MESSAGE_MAX_LEN];
 	uint8_t options[255]; /* EDNS options of the reply at hand */

@@ -217,8 +217,8 @@ static enum step step_respond(struct request *request)
 }
 
 static enum step (*const steps[STEP_COUNT])(struct request *) = {
-	[STEP_POLICY] = step_policy,	 [STEP_CACHE] = step_cache,
-	[STEP_FORWARD] = step_forward,	 [STEP_CLASSIFY] = step_classify,
+	[STEP_POLICY] = step_policy,   [STEP_CACHE] = step_cache,
+	[STEP_FORWARD] = step_forward, [STEP_CLASSIFY] = step_classify,
 	[STEP_RESPOND] = step_respond,
 };
 

@@ -13,8 +13,8 @@
  * ldns_rr_new() gives when memory is short, and records it could not push are lost and leaked. Nor
  * are its buffers, whose functions assert. Names are what matters here, and ldns_wire2dname() is
  * sound; its one weakness, pointers that lead in circles, message_read() has excluded. RDATA of
- * other types is not looked at, so that a record ldns knows no reading of cannot spoil the shape.
- */
+ * other types is not looked at, so that a record ldns knows no reading of cannot spoil the
+ * shape. */
 
 struct record {
 	ldns_rdf *owner;  /* canonical, that is in lower case */

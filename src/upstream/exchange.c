@@ -9,8 +9,8 @@
  * living one answers out of its cache in far less. */
 #define NEXT_SERVER_US (400u * USEC_PER_MSEC)
 /* The same server is asked again later than that: one that has to look the name up may take half a
- * second, and to ask it twice does not make it faster. Three sends fit into a group's two seconds.
- */
+ * second, and to ask it twice does not make it faster. Three sends fit into a group's two
+ * seconds. */
 #define SAME_SERVER_US (800u * USEC_PER_MSEC)
 /* Servers an exchange may have asked at the same time, on the average. */
 #define ATTEMPTS_PER_EXCHANGE 4u

@@ -73,8 +73,8 @@ static bool same_question(const struct query_view *a, const struct query_view *b
 	return a->question_len == b->question_len && memcmp(a->name, b->name, a->question_len) == 0;
 }
 
-/* What goes upstream is a query that we would take, with the same question and nothing of the hop.
- */
+/* What goes upstream is a query that we would take, with the same question and nothing of the
+ * hop. */
 static void check_upstream(const struct query_view *view, bool with_edns, bool strip_ecs)
 {
 	const struct query_out how = { .id = (uint16_t)~view->id,

@@ -10,8 +10,8 @@
 #include "cache/cache.h"
 #include "wire/cursor.h"
 
-/* In place of the one in base/: the cache's hash key, and so all it does, is the same in each run.
- */
+/* In place of the one in base/: the cache's hash key, and so all it does, is the same in each
+ * run. */
 void random_bytes(void *out, size_t len)
 {
 	memset(out, 42, len);

@@ -1,5 +1,5 @@
-/* Random rules against the plainest reading of which of them decides: look at all, keep the best.
- */
+/* Random rules against the plainest reading of which of them decides: look at all, keep the
+ * best. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

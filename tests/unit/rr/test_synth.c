@@ -246,8 +246,8 @@ static void templates_are_tried_with_both_ends_of_their_range(void **state)
 	assert_int_equal(fault.n, 0);
 }
 
-/* Both ends can be read and something between them cannot: rare enough to be told when it is asked.
- */
+/* Both ends can be read and something between them cannot: rare enough to be told when it is
+ * asked. */
 static void number_between_that_cannot_be_read_is_malformed(void **state)
 {
 	(void)state;
