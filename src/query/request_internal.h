@@ -46,7 +46,7 @@ struct worker {
 struct request {
 	struct worker *worker;
 	struct plan *plan;
-	struct client client; /* without ops once it has been answered */
+	struct client client;	/* without ops once it has been answered */
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
