@@ -22,8 +22,7 @@ bool keep_is_cut_transfer(const struct request *request);
 enum found {
 	FOUND_NOTHING,
 	FOUND_FRESH,   /* a reply, or a failure that must not be asked again yet (D6) */
-	FOUND_UNSURE,  /* a reply that does not know AD, which is asked for: for when upstream fails
-			*/
+	FOUND_UNSURE,  /* a reply that does not know the AD asked for: for when upstream fails */
 	FOUND_STALE,   /* past its time, for the same */
 	FOUND_FAILING, /* one of these two, and upstream has failed a moment ago */
 };
