@@ -50,6 +50,7 @@ struct cache_item {
 	size_t options_len;	/* at most 255 */
 	uint32_t lifetime_s;	/* 0 is not kept */
 	uint32_t stale_s;	/* how long after that it may still be shown */
+	bool is_silence;	/* of a failure: it is not counted by cache_failures() */
 	struct cache_note note;
 };
 
@@ -94,7 +95,7 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t ro
 /** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 
-/** How many failures in a row were stored under this key (D6's growth); none once the last of them
+/** How many failures in a row, silence aside, were stored under this key (D6's growth); none once the last of them
  * is 300 s old and a minute past its lifetime. */
 uint32_t cache_failures(struct cache *cache, const struct cache_key *key);
 

@@ -174,7 +174,8 @@ static void store_failure(struct cache *cache, const struct entry_draft *draft)
 		else
 			entry_set_has_failure(answer);
 	}
-	put_draft(cache, draft, SORT_FAILURE, count_failures(cache, draft->probe) + 1);
+	put_draft(cache, draft, SORT_FAILURE,
+		  count_failures(cache, draft->probe) + !draft->item->is_silence);
 }
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)

@@ -208,6 +208,8 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		make_servfail(request, ret_source);
 	if (!request->is_cached)
 		return;
+	const bool is_silence = !request->has_stale &&
+				(result == NULL || result->outcome != EXCHANGE_REPLIED);
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
 	if (request->has_stale && !request->is_unsure && !keep_stale_may_stand_in(request))
 		cache_drop(worker->cache, &request->key);
@@ -216,7 +218,8 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		.wire_len = ret_source->wire_len,
 		.options = ret_source->options,
 		.options_len = ret_source->options_len,
-		.lifetime_s = lifetime_of_failure(failures),
+		.lifetime_s = is_silence ? LIFETIME_OF_SILENCE_S : lifetime_of_failure(failures),
+		.is_silence = is_silence,
 		.note = note_for(request, CACHE_FAILURE, ret_source->opt_rcode),
 	};
 	cache_store(worker->cache, &request->key, &item);

@@ -5,7 +5,7 @@ import time
 
 from harness import wire
 from harness.device import SLOWER
-from harness.mark import each
+from harness.mark import each, limit
 from harness.shapes import a1
 from harness.upstream import send
 
@@ -48,3 +48,26 @@ def test_a_question_after_sigterm_costs_no_answer(t):
     assert reply.a() == ["192.0.2.1"], reply
     assert dev.process.wait(3.0 * SLOWER) == 0
     dev.stopped = True
+
+
+@limit(60)
+def test_the_same_name_is_answered_soon_after_upstream_returns(t):
+    """A device that is stuck asks the same few names over and over: its failures are not kept for longer
+    the longer the network is away. And what a server says then is judged as its first failure."""
+    up, qname = t.upstream(), t.fresh()
+    up.close()
+    dev = t.device(up)
+    end = time.monotonic() + 7
+    while time.monotonic() < end:
+        assert dev.ask(qname).rcode == wire.SERVFAIL
+        time.sleep(0.3)
+    up.rule(qname, "A", lambda asked: asked.reply(
+        [a1(qname)] if asked.n > 0 else [], rcode=wire.NOERROR if asked.n > 0 else wire.SERVFAIL),
+        times=2)
+    up.open()
+    back = time.monotonic()
+    t.until(lambda: dev.ask(qname).rcode in range(3) and up.seen, 2.0, "not asked after its return")
+    t.within(time.monotonic() - back, 0, 2.0)
+    while dev.ask(qname).rcode != wire.NOERROR:
+        t.within(time.monotonic() - back, 0, 8.0)
+        time.sleep(0.2)

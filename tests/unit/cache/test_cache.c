@@ -495,6 +495,27 @@ static void failures_in_a_row_are_counted(void **state)
 	}
 }
 
+static void silence_is_kept_and_not_counted(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(ROOMY);
+	const struct cache_key key = key_of("www.example.org", TYPE_A);
+
+	make_answer(&reply, 300);
+	struct cache_item item = item_of(&reply, CACHE_FAILURE, 1);
+	item.is_silence = true;
+	for (unsigned i = 0; i < 3; i++) {
+		cache_store(f->cache, &key, &item);
+		assert_true(fixture_find(f, &key, true));
+		assert_int_equal(cache_failures(f->cache, &key), 0);
+		fixture_pass_ms(f, 1000);
+		assert_false(fixture_find(f, &key, true));
+	}
+	store_failure(f, &key, 5);
+	cache_store(f->cache, &key, &item);
+	assert_int_equal(cache_failures(f->cache, &key), 1);
+}
+
 static void failures_are_counted_beside_a_stale_answer(void **state)
 {
 	(void)state;
@@ -596,6 +617,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(failure_replaces_an_answer_that_is_past_its_use),
 	cmocka_unit_test(failure_of_another_route_replaces_the_answer),
 	cmocka_unit_test(failures_in_a_row_are_counted),
+	cmocka_unit_test(silence_is_kept_and_not_counted),
 	cmocka_unit_test(failures_are_counted_beside_a_stale_answer),
 	cmocka_unit_test(failures_are_forgotten_after_five_minutes),
 	cmocka_unit_test(longest_failure_still_counts_when_it_ends),
