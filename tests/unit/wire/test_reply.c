@@ -283,6 +283,8 @@ static void opaque_reply_changes_its_id_alone(void **state)
 	memcpy(&expected, &source, sizeof(source));
 	build_set_u16(&expected, 0, 0xbeef);
 	assert_expected(answer(&from));
+	assert_expected(answer_within(source.len, source.len, &from));
+	assert_truncated(answer_within(source.len - 1, 512, &from), true);
 	fill_source(600);
 	assert_truncated(answer_within(sizeof(out), 512, &from), true);
 }
