@@ -32,13 +32,10 @@ static bool goes_by_stream(const struct attempt *attempt)
 	return (attempt->needs_stream || attempt->prefers_stream) && !attempt->is_stream_dead;
 }
 
+/* One of them is free where the attempt is askable. */
 static struct transport_question *free_stream(struct attempt *attempt)
 {
-	for (size_t i = 0; i < 2; i++) {
-		if (!transport_stream_is_out(&attempt->streams[i]))
-			return &attempt->streams[i];
-	}
-	return NULL;
+	return &attempt->streams[transport_stream_is_out(&attempt->streams[0]) ? 1 : 0];
 }
 
 bool attempt_is_askable(const struct attempt *attempt)

@@ -240,30 +240,44 @@ static bool is_silent(const struct transport_connection *connection)
 	       now_us(connection->transport) - connection->heard_us >= SILENCE_US;
 }
 
-/* The least busy connection that is not silent, or a new one where there is none, where it is busy,
- * or where one is wished for; within the limits. */
-static int choose(struct transport_stream *transport, const struct addr *server, bool anew,
-		  struct transport_connection **ret_connection)
+/* The connections to one server. */
+struct survey {
+	struct transport_connection *best; /* the least busy of the good ones */
+	unsigned good;			   /* not silent */
+	unsigned all;
+};
+
+static struct survey survey(const struct transport_stream *transport, const struct addr *server)
 {
-	struct transport_connection *best = NULL;
-	unsigned good = 0, all = 0;
+	struct survey found = { .best = NULL };
 
 	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next) {
 		if (!addr_equal(&c->server, server))
 			continue;
-		all++;
+		found.all++;
 		if (is_silent(c))
 			continue;
-		good++;
-		if (best == NULL || c->question_count < best->question_count)
-			best = c;
+		found.good++;
+		if (found.best == NULL || c->question_count < found.best->question_count)
+			found.best = c;
 	}
-	const bool wants_new = best == NULL || anew || best->question_count >= BUSY_QUESTIONS;
-	if (wants_new && good < CONNECTIONS_MAX && all < CONNECTIONS_MAX_WITH_SILENT)
+	return found;
+}
+
+/* The best connection, or a new one where there is none, where it is busy, or where one is wished
+ * for; within the limits. */
+static int choose(struct transport_stream *transport, const struct addr *server, bool anew,
+		  struct transport_connection **ret_connection)
+{
+	const struct survey found = survey(transport, server);
+	const bool wants_new =
+		found.best == NULL || anew || found.best->question_count >= BUSY_QUESTIONS;
+
+	if (wants_new && found.good < CONNECTIONS_MAX && found.all < CONNECTIONS_MAX_WITH_SILENT)
 		return connection_new(transport, server, ret_connection);
-	if (best == NULL || best->question_count >= FULL_QUESTIONS)
+	if (found.best == NULL || found.best->question_count >= FULL_QUESTIONS)
 		return ERR_LIMIT;
-	*ret_connection = best;
+	*ret_connection = found.best;
 	return 0;
 }
 
