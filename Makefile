@@ -91,11 +91,11 @@ run: needs-build	## builds and starts it on 127.0.0.1, in the foreground (PORT=5
 needs-build:
 	$(Q)$(NEEDS) build
 
-needs-check: needs-build
-	$(Q)$(NEEDS) check
+needs-check:
+	$(Q)$(NEEDS) build check
 
-needs-tools: needs-check	## installs what fuzz, format, tidy, cppcheck and analyze need
-	$(Q)$(NEEDS) tools
+needs-tools:	## installs what fuzz, format, tidy, cppcheck and analyze need
+	$(Q)$(NEEDS) build check tools
 
 # --- tests ---------------------------------------------------------------------------------
 check: needs-check	## everything a commit must pass

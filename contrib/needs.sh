@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, by apt and saying so first, the Debian packages that building, testing or reading the
-# code with tools needs and that are not here yet. Usage: needs.sh build|check|tools. Does nothing
-# where nothing is missing.
+# code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools]. Does
+# nothing where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
@@ -11,16 +11,20 @@ tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
 services="nsd knot unbound"
 
-case ${1:-} in
-build) wanted=$build to=build ;;
-check) wanted=$check to=test ;;
-tools) wanted=$tools to=analyse ;;
-*) echo "usage: needs.sh build|check|tools" >&2; exit 64 ;;
-esac
+[ $# -gt 0 ] || set -- usage
+wanted=
+for list in "$@"; do
+	case $list in
+	build) wanted="$wanted $build" ;;
+	check) wanted="$wanted $check" ;;
+	tools) wanted="$wanted $tools" ;;
+	*) echo "usage: needs.sh [build] [check] [tools]" >&2; exit 64 ;;
+	esac
+done
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "This is not a Debian system: please install what matches these packages yourself:"
-	echo "  $wanted"
+	echo " $wanted"
 	exit 0
 fi
 
@@ -31,7 +35,7 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
-echo "To $to courierdns, apt is about to install:$missing"
+echo "For courierdns ($*), apt is about to install:$missing"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	command -v sudo >/dev/null || { echo "Run this as root, or install sudo." >&2; exit 1; }
@@ -42,7 +46,7 @@ fi
 # A package's service must neither start now nor at the next boot because somebody ran our tests.
 policy=/usr/sbin/policy-rc.d
 made_policy=
-if [ "$1" = check ] && [ ! -e $policy ]; then
+if [ ! -e $policy ]; then
 	made_policy=yes
 	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
 	$as_root chmod 755 $policy
