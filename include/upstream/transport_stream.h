@@ -25,11 +25,12 @@ struct transport_question;
 typedef void (*transport_stream_fn)(struct transport_question *question, int err, uint8_t *wire,
 				    size_t wire_len);
 
-/* A question out; lives in the struct of who asks, who sets fn and ctx. Otherwise zeroed is
- * none. */
+/* A question out; lives in the struct of who asks, who sets fn, ctx and is_alone. Otherwise zeroed
+ * is none. */
 struct transport_question {
 	transport_stream_fn fn;
 	void *ctx;
+	bool is_alone; /* on a connection of its own: what ends that is no loss to others */
 	struct transport_connection *connection; /* NULL: it is not out */
 	struct transport_question *next, **link; /* of its connection */
 	uint64_t asked_us;

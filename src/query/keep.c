@@ -208,8 +208,8 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		make_servfail(request, ret_source);
 	if (!request->is_cached)
 		return;
-	const bool is_silence = !request->has_stale &&
-				(result == NULL || result->outcome != EXCHANGE_REPLIED);
+	const bool is_silence =
+		!request->has_stale && (result == NULL || result->outcome != EXCHANGE_REPLIED);
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
 	if (request->has_stale && !request->is_unsure && !keep_stale_may_stand_in(request))
 		cache_drop(worker->cache, &request->key);

@@ -197,13 +197,6 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 	tell(attempt, ATTEMPT_STUCK);
 }
 
-/* A zone transfer goes on with messages that nobody here is waiting for. */
-static bool has_more_to_come(const struct attempt *attempt)
-{
-	return attempt->question->view->type == TYPE_AXFR ||
-	       attempt->question->view->type == TYPE_IXFR;
-}
-
 static bool is_refusal(int err)
 {
 	return err == -ECONNREFUSED || err == -EHOSTUNREACH || err == -ENETUNREACH ||
@@ -215,7 +208,7 @@ static void on_stream(struct transport_question *question, int err, uint8_t *wir
 	struct attempt *attempt = question->ctx;
 
 	if (err == 0) {
-		if (has_more_to_come(attempt))
+		if (question->is_alone)
 			transport_stream_hang_up(attempt->question->streams);
 		take_packet(attempt, question->id, wire, wire_len, true);
 		return;
@@ -272,12 +265,21 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 	return err;
 }
 
+/* A zone transfer goes on with messages that nobody here is waiting for: its connection ends with
+ * the first. */
+static bool has_more_to_come(const struct attempt *attempt)
+{
+	return attempt->question->view->type == TYPE_AXFR ||
+	       attempt->question->view->type == TYPE_IXFR;
+}
+
 static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 {
 	struct transport_question *question = free_stream(attempt);
 
 	question->fn = on_stream;
 	question->ctx = attempt;
+	question->is_alone = has_more_to_come(attempt);
 	int err = transport_stream_ask(attempt->question->streams, server_addr(attempt->server),
 				       attempt->stream_sends > 0, question, query, len);
 	attempt->stream_sends++;

@@ -14,6 +14,8 @@
 #define BUSY_QUESTIONS 100u
 #define CONNECTIONS_MAX 2u
 #define CONNECTIONS_MAX_WITH_SILENT 4u
+/* Those for one question alone, beside these. */
+#define CONNECTIONS_MAX_ALONE 8u
 /* At this number of questions a connection takes no more. */
 #define FULL_QUESTIONS 1000u
 /* Owed an answer and nothing heard for so long: it may be dead. */
@@ -31,6 +33,7 @@ struct transport_connection {
 	unsigned question_count, forgotten, strangers;
 	bool is_connected;
 	bool has_answered;
+	bool is_alone;	   /* for the one question that it was opened for */
 	bool is_held;	   /* in use further up the stack: not to be freed */
 	uint64_t heard_us; /* last answer, or when the first of the questions out was asked */
 	struct timer idle;
@@ -214,7 +217,7 @@ static const struct stream_events stream_events = {
 /* --- asking -------------------------------------------------------------------------------- */
 
 static int connection_new(struct transport_stream *transport, const struct addr *server,
-			  struct transport_connection **ret_connection)
+			  bool is_alone, struct transport_connection **ret_connection)
 {
 	struct transport_connection *connection = mem_zalloc(sizeof(*connection));
 
@@ -222,6 +225,7 @@ static int connection_new(struct transport_stream *transport, const struct addr 
 		return -ENOMEM;
 	connection->transport = transport;
 	connection->server = *server;
+	connection->is_alone = is_alone;
 	timer_init(&connection->idle, on_idle, connection);
 	int err = stream_connect(transport->loop, server, &stream_events, connection,
 				 &connection->stream);
@@ -252,7 +256,7 @@ static struct survey survey(const struct transport_stream *transport, const stru
 	struct survey found = { .best = NULL };
 
 	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next) {
-		if (!addr_equal(&c->server, server))
+		if (c->is_alone || !addr_equal(&c->server, server))
 			continue;
 		found.all++;
 		if (is_silent(c))
@@ -274,11 +278,23 @@ static int choose(struct transport_stream *transport, const struct addr *server,
 		found.best == NULL || anew || found.best->question_count >= BUSY_QUESTIONS;
 
 	if (wants_new && found.good < CONNECTIONS_MAX && found.all < CONNECTIONS_MAX_WITH_SILENT)
-		return connection_new(transport, server, ret_connection);
+		return connection_new(transport, server, false, ret_connection);
 	if (found.best == NULL || found.best->question_count >= FULL_QUESTIONS)
 		return ERR_LIMIT;
 	*ret_connection = found.best;
 	return 0;
+}
+
+static int choose_alone(struct transport_stream *transport, const struct addr *server,
+			struct transport_connection **ret_connection)
+{
+	unsigned count = 0;
+
+	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next)
+		count += c->is_alone && addr_equal(&c->server, server);
+	if (count >= CONNECTIONS_MAX_ALONE)
+		return ERR_LIMIT;
+	return connection_new(transport, server, true, ret_connection);
 }
 
 static int put_on(struct transport_connection *connection, struct transport_question *question,
@@ -308,7 +324,8 @@ int transport_stream_ask(struct transport_stream *transport, const struct addr *
 	struct transport_connection *connection;
 
 	assert(question->connection == NULL);
-	int err = choose(transport, server, anew, &connection);
+	int err = question->is_alone ? choose_alone(transport, server, &connection)
+				     : choose(transport, server, anew, &connection);
 	if (err != 0)
 		return err;
 	err = put_on(connection, question, query, query_len);

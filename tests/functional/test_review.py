@@ -3,7 +3,7 @@
 import signal
 import time
 
-from harness import wire
+from harness import shapes, wire
 from harness.device import SLOWER
 from harness.mark import each, limit
 from harness.shapes import a1
@@ -71,3 +71,21 @@ def test_the_same_name_is_answered_soon_after_upstream_returns(t):
     while dev.ask(qname).rcode != wire.NOERROR:
         t.within(time.monotonic() - back, 0, 8.0)
         time.sleep(0.2)
+
+
+def test_a_zone_transfer_is_no_loss_to_others(t):
+    """Each ends its connection to the server, because messages may follow that nobody waits for. What
+    others have asked over TCP meanwhile is answered."""
+    up = t.upstream()
+    up.rule(None, "AXFR", lambda asked: asked.reply([shapes.soa(), shapes.soa()]), times=None)
+    up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), 0.3), times=20)
+    dev = t.device(up)
+    with dev.tcp() as tcp:
+        tcp.send(*[wire.query("other%d.example." % at, ident=at) for at in range(20)])
+        t.until(lambda: up.seen >= 20, what="not asked")
+        for _ in range(3):
+            assert dev.ask("example.", "AXFR", tcp=True).rcode == wire.NOERROR
+        for _ in range(20):
+            reply = wire.Message(tcp.recv(3.0))
+            assert reply.rcode == wire.NOERROR and reply.answer, reply
+    assert len(up.connections) == 4, "%d connections" % len(up.connections)
