@@ -32,3 +32,5 @@ MUST_CHECK int settings_load(const struct settings *settings, struct complaints 
 /** Gives a default group without servers those of /etc/resolv.conf that are not our own addresses;
  * their number in `ret_count`. -errno when the file cannot be read; -ENOMEM. */
 MUST_CHECK int settings_use_resolv_conf(struct conf *conf, size_t *ret_count);
+/** Gives the default group the servers that it has in `from`. -ENOMEM. */
+MUST_CHECK int settings_keep_servers(struct conf *conf, const struct conf *from);

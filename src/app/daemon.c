@@ -29,11 +29,26 @@ struct daemon {
 	bool is_finishing;
 };
 
-static void use_resolv_conf(struct conf *conf)
+/* At a reload, a file that names nobody is no reason to leave servers that work: the network may
+ * just be down, and whoever brings it up writes the file anew. */
+static bool keeps_servers(const struct daemon *daemon, struct conf *conf)
+{
+	const struct conf *now = daemon->worker == NULL ? NULL : worker_plan(daemon->worker)->conf;
+
+	return now != NULL && now->groups[0].server_count > 0 &&
+	       settings_keep_servers(conf, now) == 0;
+}
+
+static void use_resolv_conf(const struct daemon *daemon, struct conf *conf)
 {
 	size_t count = 0;
 	int err = settings_use_resolv_conf(conf, &count);
 
+	if ((err != 0 || count == 0) && keeps_servers(daemon, conf)) {
+		LOG(LEVEL_WARNING, "%s: %s; the servers in use stay", RESOLV_CONF_PATH,
+		    err != 0 ? err_text(err) : "no name server in it that is not this one");
+		return;
+	}
 	if (err != 0)
 		LOG(LEVEL_WARNING, "%s: %s; only local zones are answered", RESOLV_CONF_PATH,
 		    err_text(err));
@@ -54,7 +69,7 @@ static int load_plan(struct daemon *daemon, struct plan **ret_plan)
 	if (err == 0) {
 		if (daemon->settings->is_verbose)
 			conf->log_level = LEVEL_DEBUG;
-		use_resolv_conf(conf);
+		use_resolv_conf(daemon, conf);
 		err = plan_new(conf, &daemon->route_key, complaints, ret_plan);
 	}
 	for (size_t i = 0; i < complaint_kept(complaints); i++)

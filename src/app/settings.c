@@ -101,3 +101,8 @@ int settings_use_resolv_conf(struct conf *conf, size_t *ret_count)
 		*ret_count = count;
 	return err;
 }
+
+int settings_keep_servers(struct conf *conf, const struct conf *from)
+{
+	return replace_default_servers(conf, from->groups[0].servers, from->groups[0].server_count);
+}

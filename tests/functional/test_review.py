@@ -1,11 +1,14 @@
 """What only shows when two things meet."""
 
+import os
+import shutil
 import signal
+import subprocess
 import time
 
 from harness import shapes, wire
 from harness.device import SLOWER
-from harness.mark import each, limit
+from harness.mark import Skip, each, limit
 from harness.shapes import a1
 from harness.upstream import send
 
@@ -89,3 +92,25 @@ def test_a_zone_transfer_is_no_loss_to_others(t):
             reply = wire.Message(tcp.recv(3.0))
             assert reply.rcode == wire.NOERROR and reply.answer, reply
     assert len(up.connections) == 4, "%d connections" % len(up.connections)
+
+
+def test_a_reload_without_name_servers_keeps_those_in_use(t):
+    """The network went down, and its resolv.conf with it: what works is not let go of."""
+    path = os.path.join(t.directory, "resolv.conf")
+    enter = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', path]
+    with open(path, "w", encoding="ascii") as file:
+        file.write("nameserver %s.53\n" % t.net)
+    if shutil.which("unshare") is None or subprocess.run(
+            enter + ["true"], capture_output=True, check=False).returncode != 0:
+        raise Skip("needs a mount namespace of its own")
+    up = t.upstream(address="%s.53" % t.net, port=53)
+    up.rule(None, "A", shapes.digest_reply, times=3)
+    dev = t.device(prefix=enter, text='listen = ( { address = "%s.1"; port = 5300; } );' % t.net)
+    assert dev.ask(t.fresh()).rcode == wire.NOERROR
+    for text in ("", "nameserver %s.53\n" % t.net):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        said = dev.stderr().count("in use\n")
+        dev.reload()
+        t.until(lambda: dev.stderr().count("in use\n") > said, what="not reloaded")
+        assert dev.ask(t.fresh()).rcode == wire.NOERROR
