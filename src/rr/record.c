@@ -1,5 +1,6 @@
 #include "rr/record.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <string.h>
@@ -200,8 +201,8 @@ static bool is_fit_for_ldns(const struct field *field, const struct token *token
 	const char *text = token->text;
 
 	switch (field->extent) {
-	case EXTENT_TOKEN:
-		return true;
+	case EXTENT_TOKEN: /* it takes "" and "-1" for numbers */
+		return field->number_bytes == 0 || isalnum((unsigned char)*text);
 	case EXTENT_REST:
 		return !has_bad_hint(text);
 	case EXTENT_SQUEEZED_REST:
@@ -234,13 +235,14 @@ static int put_field(struct reader *reader, const struct field *field, const str
 	if (field->read == NULL || !is_fit_for_ldns(field, token))
 		return complain(reader, field->why);
 	const ldns_status status = field->read(&rdf, token->text);
-	if (status != LDNS_STATUS_OK && status != LDNS_STATUS_MEM_ERR)
-		return complain(reader, field->why);
-	if (rdf == NULL) /* ldns_str2rdf_dname() says OK then */
+	if (status == LDNS_STATUS_OK && rdf != NULL)
+		cursor_put(reader->out, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
+	const bool is_short_of_memory =
+		status == LDNS_STATUS_MEM_ERR || (status == LDNS_STATUS_OK && rdf == NULL);
+	ldns_rdf_deep_free(rdf); /* ldns_str2rdf_cert_alg() leaves one when it fails */
+	if (is_short_of_memory)	 /* ldns_str2rdf_dname() says OK then */
 		return -ENOMEM;
-	cursor_put(reader->out, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
-	ldns_rdf_deep_free(rdf);
-	return 0;
+	return status == LDNS_STATUS_OK ? 0 : complain(reader, field->why);
 }
 
 static bool next_field(struct reader *reader, const struct field *field, struct token *ret_token)

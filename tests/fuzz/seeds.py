@@ -268,6 +268,7 @@ RECORDS = {
     "dnskey": b"@ DNSKEY 256 3 8 AQID BAUG",
     "naptr": b'@ NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:a@b!" .',
     "cert": b"@ CERT PGP 1 RSASHA1 AQID",
+    "cert-empty": b'@ CERT "" 1 RSASHA1 AQID',
     "uri": b'@ URI 10 1 "https://example/"',
     "eui48": b"@ EUI48 00-00-5e-00-53-2a",
     "generic": b"@ TYPE65280 \\# 3 01 0203",

@@ -235,6 +235,11 @@ static void wrong_fields_are_told(void **state)
 	assert_string_equal(hex_of("@ 300 IN SSHFP 1 1 000"), "not hexadecimal bytes");
 	assert_string_equal(hex_of("@ 300 IN DNSKEY 256 3 8 A"), "not base64");
 	assert_string_equal(hex_of("@ 300 IN DNSKEY 256 3 NOSUCH AQID"), "not an algorithm");
+	assert_string_equal(hex_of("@ 300 IN DNSKEY 256 3 \"\" AQID"), "not an algorithm");
+	assert_string_equal(hex_of("@ 300 IN DNSKEY 256 3 -1 AQID"), "not an algorithm");
+	assert_string_equal(hex_of("@ 300 IN CERT \"\" 2 5 AQID"), "not a certificate type");
+	assert_string_equal(hex_of("@ 300 IN CERT 0x 2 5 AQID"), "not a certificate type");
+	assert_string_equal(hex_of("@ 300 IN SOA n. r. 1 2 3 -4 5"), "not a time in seconds");
 	assert_string_equal(hex_of("@ 300 IN SOA n. r. 1 2 3 4 4294967296"),
 			    "not a time in seconds");
 }
