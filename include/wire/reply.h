@@ -12,7 +12,8 @@
 #include "wire/query_view.h"
 
 struct reply_source {
-	const uint8_t *wire; /* a message with a question that matches the view's, without OPT */
+	const uint8_t *wire; /* a message without OPT, its question that of the view; where it has
+			      * none (a bare FORMERR), the header alone is taken from it */
 	size_t wire_len;
 	uint8_t opt_rcode; /* upper bits of the rcode; a client without EDNS gets SERVFAIL then */
 	const uint8_t *options; /* EDNS options to hand on (EDE; those of a private exchange) */

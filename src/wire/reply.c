@@ -47,9 +47,9 @@ static void put_counts(uint8_t *out, uint16_t questions, uint16_t answers, uint1
 	cursor_put_u16(&cursor, additional);
 }
 
-static uint16_t additional_count(const uint8_t *wire)
+static uint16_t count_at(const uint8_t *wire, size_t at)
 {
-	struct cursor cursor = cursor_over(wire + 10, 2);
+	struct cursor cursor = cursor_over(wire + at, 2);
 	return cursor_u16(&cursor);
 }
 
@@ -58,9 +58,9 @@ static uint16_t with_rcode(uint16_t flags, unsigned rcode)
 	return (uint16_t)((flags & ~15u) | (rcode & 15u));
 }
 
-/* The question alone with TC: what does not fit is asked for again over TCP. */
-static size_t write_truncated(uint8_t *out, size_t out_max, uint16_t flags,
-			      const struct query_view *view, struct opt *opt)
+/* The question alone. With TC in the flags, what did not fit is asked for again over TCP. */
+static size_t write_question(uint8_t *out, size_t out_max, uint16_t flags,
+			     const struct query_view *view, struct opt *opt)
 {
 	size_t len = MESSAGE_HEADER_LEN + view->question_len;
 	const size_t opt_len = view->has_edns ? OPT_HEAD_LEN : 0;
@@ -74,7 +74,7 @@ static size_t write_truncated(uint8_t *out, size_t out_max, uint16_t flags,
 	if (view->question_len > 0)
 		memcpy(out + MESSAGE_HEADER_LEN, view->name, view->question_len);
 	message_set_id(out, view->id);
-	message_set_flags(out, flags | FLAG_TC);
+	message_set_flags(out, flags);
 	put_counts(out, view->question_len > 0, 0, 0, view->has_edns);
 	return len;
 }
@@ -85,7 +85,8 @@ static size_t write_opaque(uint8_t *out, size_t out_max, const struct reply_sour
 	if (source->wire_len > out_max) {
 		/* Signed bytes cannot be cut and stay signed. */
 		opt->options_len = 0;
-		return write_truncated(out, out_max, message_flags(source->wire), view, opt);
+		return write_question(out, out_max, message_flags(source->wire) | FLAG_TC, view,
+				      opt);
 	}
 	if (out != source->wire)
 		memcpy(out, source->wire, source->wire_len);
@@ -117,14 +118,15 @@ size_t reply_write(uint8_t *out, size_t out_max, size_t limit, const struct repl
 	if (view->is_opaque)
 		return write_opaque(out, fits, source, view, &opt);
 
-	assert(source->wire_len >= MESSAGE_HEADER_LEN + view->question_len);
 	const uint16_t flags = flags_for(source, view);
 	const size_t len = source->wire_len;
+	if (len < MESSAGE_HEADER_LEN + view->question_len || count_at(source->wire, 4) != 1)
+		return write_question(out, fits, flags, view, &opt);
 	bool with_opt = view->has_edns;
 	if (with_opt && len <= fits && len + OPT_HEAD_LEN > fits && limit == MESSAGE_MAX_LEN)
 		with_opt = false; /* beyond a stream there is nothing to fall back to */
 	if (len + (with_opt ? OPT_HEAD_LEN : 0) > fits)
-		return write_truncated(out, fits, flags, view, &opt);
+		return write_question(out, fits, flags | FLAG_TC, view, &opt);
 	if (len + OPT_HEAD_LEN + opt.options_len > fits)
 		opt.options_len = 0;
 
@@ -136,7 +138,7 @@ size_t reply_write(uint8_t *out, size_t out_max, size_t limit, const struct repl
 	if (!with_opt)
 		return len;
 	struct cursor_out count = cursor_into(out + 10, 2);
-	cursor_put_u16(&count, (uint16_t)(additional_count(out) + 1));
+	cursor_put_u16(&count, (uint16_t)(count_at(out, 10) + 1));
 	return put_opt(out, len, &opt);
 }
 

@@ -271,6 +271,21 @@ static void TR_20_longest_message_goes_out_whole_on_a_stream(void **state)
 	assert_expected(answer(&from));
 }
 
+static void source_without_a_question_gives_its_header(void **state)
+{
+	(void)state;
+	struct reply_source from = { .options = (const uint8_t *)"\0\x0f\0\2\0\3",
+				     .options_len = 6 };
+	ask_edns(FLAG_RD, 1232, 0);
+	build_start(&source, 1, FLAG_QR | FLAG_RD | RCODE_FORMERR);
+	build_start(&expected, 0xbeef, FLAG_QR | FLAG_RD | RCODE_FORMERR);
+	build_question(&expected, "COURIER.push.Apple.com", TYPE_A);
+	build_opt(&expected, EDNS_SIZE, 0, "\0\x0f\0\2\0\3", 6);
+	assert_expected(answer(&from));
+	build_record(&source, SECTION_ANSWER, "courier.push.apple.com", TYPE_TXT, 60, "\3abc", 4);
+	assert_expected(answer(&from));
+}
+
 static void opaque_reply_changes_its_id_alone(void **state)
 {
 	(void)state;
@@ -426,6 +441,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ED_28_options_never_cause_truncation),
 	cmocka_unit_test(reply_may_be_written_over_its_source),
 	cmocka_unit_test(TR_20_longest_message_goes_out_whole_on_a_stream),
+	cmocka_unit_test(source_without_a_question_gives_its_header),
 	cmocka_unit_test(opaque_reply_changes_its_id_alone),
 	cmocka_unit_test(what_does_not_fit_is_not_written),
 	cmocka_unit_test(error_reply_has_question_and_opt),
