@@ -17,6 +17,6 @@ void flight_free(struct flight *flight); /* NULL is fine; must be empty */
 struct request *flight_join(struct flight *flight, struct request *request);
 /** Takes a leader out of the table or a follower from its leader; fine for neither. A leader's
  * followers stay with it. */
-void flight_leave(struct flight *flight, struct request *request);
+void flight_leave(struct request *request);
 /** Takes the first follower off a leader; NULL when there is none. */
 struct request *flight_next_follower(struct request *leader);

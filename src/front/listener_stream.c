@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "net/stream.h"
 
@@ -15,7 +16,7 @@ struct listener_stream_table {
 	struct loop *loop;
 	struct worker *worker;
 	/* In the order of their last sign of life, longest ago first. */
-	struct connection *oldest, *newest;
+	struct list connections;
 	uint32_t count;
 };
 
@@ -27,7 +28,7 @@ struct listener_stream {
 /* Lives until its stream is gone and no request holds it. */
 struct connection {
 	struct listener_stream_table *table;
-	struct connection *older, *newer;
+	struct list link;      /* in the table while there is a stream */
 	struct stream *stream; /* NULL once closed */
 	struct addr from, local;
 	struct timer quiet;	   /* nothing has happened for limits.tcp_idle */
@@ -36,28 +37,6 @@ struct connection {
 	uint64_t left_at_look;	   /* of those, gone to the client when it was last quiet */
 	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
 };
-
-static void unlink_connection(struct connection *connection)
-{
-	struct listener_stream_table *table = connection->table;
-
-	*(connection->older != NULL ? &connection->older->newer : &table->oldest) =
-		connection->newer;
-	*(connection->newer != NULL ? &connection->newer->older : &table->newest) =
-		connection->older;
-	table->count--;
-}
-
-static void link_newest(struct connection *connection)
-{
-	struct listener_stream_table *table = connection->table;
-
-	connection->newer = NULL;
-	connection->older = table->newest;
-	*(table->newest != NULL ? &table->newest->newer : &table->oldest) = connection;
-	table->newest = connection;
-	table->count++;
-}
 
 static uint64_t idle_us(const struct listener_stream_table *table)
 {
@@ -68,8 +47,8 @@ static void note_life(struct connection *connection)
 {
 	struct listener_stream_table *table = connection->table;
 
-	unlink_connection(connection);
-	link_newest(connection);
+	list_remove(&connection->link);
+	list_add(&table->connections, &connection->link);
 	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
 }
 
@@ -86,7 +65,8 @@ static void connection_close(struct connection *connection, bool at_once)
 	if (stream == NULL)
 		return;
 	timer_stop(loop_timers(connection->table->loop), &connection->quiet);
-	unlink_connection(connection);
+	list_remove(&connection->link);
+	connection->table->count--;
 	connection->stream = NULL;
 	if (at_once)
 		stream_free(stream);
@@ -251,8 +231,10 @@ static uint32_t count_from(const struct listener_stream_table *table, const stru
 {
 	uint32_t count = 0;
 
-	for (const struct connection *c = table->oldest; c != NULL; c = c->newer)
-		count += addr_same_host(&c->from, from);
+	for (const struct list *link = list_first(&table->connections); link != NULL;
+	     link = list_next(&table->connections, link))
+		count +=
+			addr_same_host(&LIST_ITEM(link, const struct connection, link)->from, from);
 	return count;
 }
 
@@ -260,7 +242,10 @@ static uint32_t count_from(const struct listener_stream_table *table, const stru
  * never. */
 static bool make_room(struct listener_stream_table *table)
 {
-	for (struct connection *c = table->oldest; c != NULL; c = c->newer) {
+	for (struct list *link = list_first(&table->connections); link != NULL;
+	     link = list_next(&table->connections, link)) {
+		struct connection *c = LIST_ITEM(link, struct connection, link);
+
 		if (c->holders > 0 || stream_queued(c->stream) > 0)
 			continue;
 		connection_close(c, true);
@@ -301,7 +286,8 @@ static void on_accept(void *ctx, struct stream *stream)
 	connection->stream = stream;
 	connection->from = from;
 	connection->local = stream_local(stream);
-	link_newest(connection);
+	list_add(&table->connections, &connection->link);
+	table->count++;
 	timer_init(&connection->quiet, on_quiet, connection);
 	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
 	stream_attach(stream, &stream_events, connection);
@@ -315,6 +301,7 @@ struct listener_stream_table *listener_stream_table_new(struct loop *loop, struc
 
 	if (table == NULL)
 		return NULL;
+	list_init(&table->connections);
 	table->loop = loop;
 	table->worker = worker;
 	return table;
@@ -324,8 +311,8 @@ void listener_stream_table_free(struct listener_stream_table *table)
 {
 	if (table == NULL)
 		return;
-	while (table->oldest != NULL)
-		connection_close(table->oldest, true);
+	for (struct list *link; (link = list_first(&table->connections)) != NULL;)
+		connection_close(LIST_ITEM(link, struct connection, link), true);
 	mem_free(table);
 }
 

@@ -24,8 +24,7 @@ struct loop {
 	struct timers *timers;
 	struct event wake;   /* for the timer that is due next */
 	uint64_t wake_at_us; /* UINT64_MAX: it is not set */
-	struct loop_task *tasks;
-	struct loop_orphan *orphans;
+	struct list tasks, orphans;
 	struct loop_signal *signals;
 	void *scratch[LOOP_SCRATCH_COUNT];
 };
@@ -47,41 +46,23 @@ void loop_tick(struct loop *loop)
 
 void loop_task_set(struct loop *loop, struct loop_task *task)
 {
-	if (task->link != NULL)
-		return;
-	task->next = loop->tasks;
-	task->link = &loop->tasks;
-	if (task->next != NULL)
-		task->next->link = &task->next;
-	loop->tasks = task;
+	if (!list_has(&task->link))
+		list_add(&loop->tasks, &task->link);
 }
 
-void loop_task_cancel(struct loop *loop, struct loop_task *task)
+void loop_task_cancel(struct loop_task *task)
 {
-	(void)loop;
-	if (task->link == NULL)
-		return;
-	*task->link = task->next;
-	if (task->next != NULL)
-		task->next->link = task->link;
-	task->next = NULL;
-	task->link = NULL;
+	list_remove(&task->link);
 }
 
 void loop_adopt(struct loop *loop, struct loop_orphan *orphan)
 {
-	orphan->next = loop->orphans;
-	orphan->link = &loop->orphans;
-	if (orphan->next != NULL)
-		orphan->next->link = &orphan->next;
-	loop->orphans = orphan;
+	list_add(&loop->orphans, &orphan->link);
 }
 
 void loop_orphan_ends(struct loop_orphan *orphan)
 {
-	*orphan->link = orphan->next;
-	if (orphan->next != NULL)
-		orphan->next->link = orphan->link;
+	list_remove(&orphan->link);
 }
 
 void *loop_scratch(struct loop *loop, enum loop_scratch which, size_t size)
@@ -108,7 +89,7 @@ static void on_wake(evutil_socket_t fd, short what, void *ctx)
 static int set_wake(struct loop *loop)
 {
 	const uint64_t due_us =
-		loop->tasks != NULL ? loop->clock.now_us : timer_next_due(loop->timers);
+		!list_is_empty(&loop->tasks) ? loop->clock.now_us : timer_next_due(loop->timers);
 
 	if (due_us == loop->wake_at_us)
 		return 0;
@@ -130,14 +111,13 @@ static int set_wake(struct loop *loop)
 /* Tasks that a task sets run in the next turn. */
 static void run_tasks(struct loop *loop)
 {
-	struct loop_task *tasks = loop->tasks;
+	struct list tasks, *link;
 
-	loop->tasks = NULL;
-	if (tasks != NULL)
-		tasks->link = &tasks;
-	while (tasks != NULL) {
-		struct loop_task *task = tasks;
-		loop_task_cancel(loop, task);
+	list_init(&tasks);
+	list_move_all(&tasks, &loop->tasks);
+	while ((link = list_first(&tasks)) != NULL) {
+		struct loop_task *task = LIST_ITEM(link, struct loop_task, link);
+		list_remove(link);
 		task->run(task->ctx);
 	}
 }
@@ -245,6 +225,8 @@ int loop_new(struct loop **ret_loop)
 	struct loop *loop = mem_zalloc(sizeof(*loop));
 	if (loop == NULL)
 		goto out;
+	list_init(&loop->tasks);
+	list_init(&loop->orphans);
 	/* We hold events in structs of our own: a libevent whose events are larger than those of
 	 * its headers is not the one we were built for. */
 	err = -ENOTSUP;
@@ -271,8 +253,10 @@ void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	while (loop->orphans != NULL)
-		loop->orphans->free(loop->orphans->ctx);
+	for (struct list *link; (link = list_first(&loop->orphans)) != NULL;) {
+		struct loop_orphan *orphan = LIST_ITEM(link, struct loop_orphan, link);
+		orphan->free(orphan->ctx);
+	}
 	while (loop->signals != NULL) {
 		struct loop_signal *entry = loop->signals;
 		loop->signals = entry->next;

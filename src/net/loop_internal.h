@@ -8,6 +8,7 @@
 #include <event2/event_struct.h>
 #include <stddef.h>
 
+#include "base/list.h"
 #include "net/loop.h"
 
 struct event_base *loop_base(struct loop *loop);
@@ -16,17 +17,17 @@ void loop_tick(struct loop *loop);
 
 /* Something to do once, at the end of this turn: after all callbacks of sockets and timers. */
 struct loop_task {
-	struct loop_task *next, **link; /* link: what points to it; NULL while it is not set */
+	struct list link; /* in no list while it is not set */
 	void (*run)(void *ctx);
 	void *ctx;
 };
 /** Fine when it is set already. */
 void loop_task_set(struct loop *loop, struct loop_task *task);
-void loop_task_cancel(struct loop *loop, struct loop_task *task); /* fine when it is not set */
+void loop_task_cancel(struct loop_task *task); /* fine when it is not set */
 
 /* Something that nobody but the loop knows of any more; freed with it unless it ends before. */
 struct loop_orphan {
-	struct loop_orphan *next, **link;
+	struct list link;
 	void (*free)(void *ctx);
 	void *ctx;
 };

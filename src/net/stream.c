@@ -457,7 +457,7 @@ void stream_free(struct stream *stream)
 	if (stream->state == STREAM_LINGERING)
 		loop_orphan_ends(&stream->orphan);
 	timer_stop(loop_timers(stream->loop), &stream->linger);
-	loop_task_cancel(stream->loop, &stream->turn_end);
+	loop_task_cancel(&stream->turn_end);
 	event_del(&stream->readable);
 	event_del(&stream->writable);
 	close(stream->fd);

@@ -5,12 +5,13 @@
 
 #include "request_internal.h"
 
-/* Chained buckets over links in the requests themselves. Always true: a request is in at most one
- * of table and follower list, and leads or leader tells which. */
+/* Chained buckets over links in the requests themselves. A bucket is all zero until it is first
+ * used, so that an idle table costs no memory. Always true: a request's link is in at most one of a
+ * bucket and a follower list, and `leader` tells which. */
 struct flight {
 	struct hash_key key;
 	uint32_t mask;
-	struct request *buckets[];
+	struct list buckets[];
 };
 
 struct flight *flight_new(uint32_t max_requests)
@@ -19,7 +20,7 @@ struct flight *flight_new(uint32_t max_requests)
 
 	while (size < max_requests && size < 1u << 20)
 		size *= 2;
-	struct flight *flight = mem_zalloc(sizeof(*flight) + size * sizeof(struct request *));
+	struct flight *flight = mem_zalloc(sizeof(*flight) + size * sizeof(struct list));
 	if (flight == NULL)
 		return NULL;
 	flight->mask = size - 1;
@@ -61,55 +62,37 @@ static bool asks_the_same(const struct request *a, const struct request *b)
 
 struct request *flight_join(struct flight *flight, struct request *request)
 {
-	assert(!request->leads && request->leader == NULL);
+	assert(!list_has(&request->flight));
 	request->flight_hash = hash_of(flight, request);
-	struct request **bucket = &flight->buckets[request->flight_hash & flight->mask];
-	for (struct request *leader = *bucket; leader != NULL; leader = leader->next_in_flight) {
+	struct list *bucket = &flight->buckets[request->flight_hash & flight->mask];
+	for (struct list *link = list_first(bucket); link != NULL; link = list_next(bucket, link)) {
+		struct request *leader = LIST_ITEM(link, struct request, flight);
+
 		if (!asks_the_same(leader, request))
 			continue;
 		request->leader = leader;
-		request->prev_follower = NULL;
-		request->next_follower = leader->followers;
-		if (leader->followers != NULL)
-			leader->followers->prev_follower = request;
-		leader->followers = request;
+		list_add(&leader->followers, &request->flight);
 		return leader;
 	}
-	request->leads = true;
-	request->next_in_flight = *bucket;
-	*bucket = request;
+	if (!list_has(bucket))
+		list_init(bucket);
+	list_add(bucket, &request->flight);
 	return NULL;
 }
 
-static void leave_leader(struct request *request)
+void flight_leave(struct request *request)
 {
-	if (request->prev_follower != NULL)
-		request->prev_follower->next_follower = request->next_follower;
-	else
-		request->leader->followers = request->next_follower;
-	if (request->next_follower != NULL)
-		request->next_follower->prev_follower = request->prev_follower;
+	list_remove(&request->flight);
 	request->leader = NULL;
-}
-
-void flight_leave(struct flight *flight, struct request *request)
-{
-	if (request->leader != NULL)
-		leave_leader(request);
-	if (!request->leads)
-		return;
-	struct request **link = &flight->buckets[request->flight_hash & flight->mask];
-	while (*link != request)
-		link = &(*link)->next_in_flight;
-	*link = request->next_in_flight;
-	request->leads = false;
 }
 
 struct request *flight_next_follower(struct request *leader)
 {
-	struct request *follower = leader->followers;
+	struct list *link = list_first(&leader->followers);
 
-	if (follower != NULL)
-		leave_leader(follower);
+	if (link == NULL)
+		return NULL;
+	struct request *follower = LIST_ITEM(link, struct request, flight);
+	flight_leave(follower);
 	return follower;
 }

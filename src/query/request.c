@@ -45,6 +45,7 @@ struct request *request_new(struct worker *worker, const struct client *client,
 		return NULL;
 	memset(request, 0, offsetof(struct request, scratch));
 	request->worker = worker;
+	list_init(&request->followers);
 	arena_init(&request->arena, request->scratch, sizeof(request->scratch));
 	if (keep_view(request, view) != 0) {
 		arena_done(&request->arena);
@@ -63,32 +64,21 @@ bool request_wait(struct request *request)
 {
 	struct worker *worker = request->worker;
 
-	if (request->is_waiting)
+	if (list_has(&request->waiting))
 		return true;
 	if (worker->waiting >= worker->max_waiting)
 		return false;
-	request->is_waiting = true;
 	worker->waiting++;
-	request->prev_waiting = NULL;
-	request->next_waiting = worker->first_waiting;
-	if (worker->first_waiting != NULL)
-		worker->first_waiting->prev_waiting = request;
-	worker->first_waiting = request;
+	list_add(&worker->waiters, &request->waiting);
 	return true;
 }
 
 static void stop_waiting(struct request *request)
 {
-	if (!request->is_waiting)
+	if (!list_has(&request->waiting))
 		return;
-	request->is_waiting = false;
+	list_remove(&request->waiting);
 	request->worker->waiting--;
-	if (request->prev_waiting != NULL)
-		request->prev_waiting->next_waiting = request->next_waiting;
-	else
-		request->worker->first_waiting = request->next_waiting;
-	if (request->next_waiting != NULL)
-		request->next_waiting->prev_waiting = request->prev_waiting;
 }
 
 /* A leader may be ended with others behind it (the worker is being freed): they go too. */
@@ -101,7 +91,7 @@ void request_free(struct request *request)
 		exchange_cancel(request->exchange);
 	for (struct request *follower; (follower = flight_next_follower(request)) != NULL;)
 		request_free(follower);
-	flight_leave(worker->flight, request);
+	flight_leave(request);
 	stop_waiting(request);
 	answer_forget_client(request);
 	arena_done(&request->arena);

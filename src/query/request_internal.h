@@ -5,6 +5,7 @@
  * classified and stored once, and everyone gets a reply of their own. */
 #pragma once
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache.h"
@@ -31,7 +32,7 @@ struct worker {
 	struct upstream *upstream;
 	struct slab *requests;
 	struct flight *flight;
-	struct request *first_waiting; /* all that wait for upstream, leaders and followers */
+	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
 	bool is_closed;
 	struct stats stats;
@@ -50,12 +51,11 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
-	bool is_shared;	 /* others who ask the same may have the same answer */
-	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there */
-	bool has_stale;	 /* the cache holds an answer that may be shown when upstream fails */
-	bool is_unsure;	 /* which is within its time, but does not know AD */
-	bool is_waiting; /* in the worker's list and count */
-	struct request *next_waiting, *prev_waiting;
+	bool is_shared;	     /* others who ask the same may have the same answer */
+	bool is_cached;	     /* is_shared, and may be answered from the cache and kept there */
+	bool has_stale;	     /* the cache holds an answer that may be shown when upstream fails */
+	bool is_unsure;	     /* which is within its time, but does not know AD */
+	struct list waiting; /* in worker->waiters, and counted there */
 	bool asked_on_failure;
 	uint64_t deadline_us;
 	struct exchange *exchange;
@@ -64,11 +64,11 @@ struct request {
 
 	enum verdict verdict; /* of the result */
 
-	/* Followers hang off their leader, doubly linked; a leader is in the flight table. */
-	struct request *leader, *followers, *next_follower, *prev_follower;
-	struct request *next_in_flight;
+	/* A leader is in a bucket of the flight table and has its followers in a list; the link is
+	 * for either. */
+	struct request *leader; /* of a follower */
+	struct list flight, followers;
 	uint64_t flight_hash;
-	bool leads;
 
 	struct arena arena;
 	uint8_t scratch[512];

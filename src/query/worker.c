@@ -15,6 +15,7 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	if (worker == NULL)
 		return -ENOMEM;
 	worker->loop = loop;
+	list_init(&worker->waiters);
 	worker->clock = loop_clock(loop);
 	worker->timers = loop_timers(loop);
 	worker->plan = plan_ref(plan);
@@ -38,8 +39,8 @@ void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	while (worker->first_waiting != NULL)
-		request_free(worker->first_waiting);
+	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
+		request_free(LIST_ITEM(link, struct request, waiting));
 	exchange_upstream_free(worker->upstream);
 	flight_free(worker->flight);
 	slab_free(worker->requests);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "upstream/attempt.h"
 
@@ -24,13 +25,13 @@ struct upstream {
 	struct stats *stats;
 	struct slab *exchanges, *attempts;
 	struct transport_stream *streams;
-	struct exchange *running;
+	struct list running; /* exchanges */
 };
 
 struct exchange {
 	struct upstream *upstream;
-	struct exchange *next, **link; /* of those running */
-	struct pool *pool;	       /* a reference */
+	struct list running; /* in upstream->running */
+	struct pool *pool;   /* a reference */
 	struct attempt_question question;
 	exchange_done_fn done;
 	void *ctx;
@@ -64,9 +65,7 @@ static void exchange_free(struct exchange *exchange)
 		slab_give(upstream->attempts, attempt);
 	}
 	timer_stop(loop_timers(upstream->loop), &exchange->timer);
-	*exchange->link = exchange->next;
-	if (exchange->next != NULL)
-		exchange->next->link = exchange->link;
+	list_remove(&exchange->running);
 	mem_free(exchange->failure.wire);
 	pool_unref(exchange->pool);
 	slab_give(upstream->exchanges, exchange);
@@ -250,17 +249,6 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
-static void link_exchange(struct exchange *exchange)
-{
-	struct upstream *upstream = exchange->upstream;
-
-	exchange->next = upstream->running;
-	exchange->link = &upstream->running;
-	if (exchange->next != NULL)
-		exchange->next->link = &exchange->next;
-	upstream->running = exchange;
-}
-
 int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, exchange_done_fn done,
 		   void *ctx, struct exchange **ret_exchange)
 {
@@ -283,7 +271,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 		.done = done,
 		.ctx = ctx,
 	};
-	link_exchange(exchange);
+	list_add(&upstream->running, &exchange->running);
 	timer_init(&exchange->timer, on_timer, exchange);
 	exchange->end_us = now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
 	if (exchange->end_us > ask->deadline_us)
@@ -309,6 +297,7 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	const uint32_t max_attempts = max_exchanges < UINT32_MAX / ATTEMPTS_PER_EXCHANGE
 					      ? max_exchanges * ATTEMPTS_PER_EXCHANGE
 					      : UINT32_MAX;
+	list_init(&upstream->running);
 	upstream->loop = loop;
 	upstream->stats = stats;
 	upstream->exchanges = slab_new(sizeof(struct exchange), max_exchanges);
@@ -326,8 +315,8 @@ void exchange_upstream_free(struct upstream *upstream)
 {
 	if (upstream == NULL)
 		return;
-	while (upstream->running != NULL)
-		exchange_free(upstream->running);
+	for (struct list *link; (link = list_first(&upstream->running)) != NULL;)
+		exchange_free(LIST_ITEM(link, struct exchange, running));
 	transport_stream_free(upstream->streams);
 	slab_free(upstream->attempts);
 	slab_free(upstream->exchanges);
