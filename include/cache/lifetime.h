@@ -18,6 +18,6 @@ uint32_t lifetime_of(const struct message_facts *facts, bool is_negative,
 
 /** D6: 5 s for the first failure in a row, doubling, at most 300 s. */
 uint32_t lifetime_of_failure(uint32_t failures_before);
-/* And the least there is (RFC 9520 section 3.2), where no server said anything and nothing else is known:
- * the network may be back at any time, and whoever still asks then shall not wait for us. */
+/* And the least there is (RFC 9520 section 3.2), where no server said anything and nothing else is
+ * known: the network may be back at any time, and whoever still asks then shall not wait for us. */
 #define LIFETIME_OF_SILENCE_S 1u
