@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/list.h"
 #include "base/stats.h"
 #include "net/loop.h"
 
@@ -32,7 +33,7 @@ struct transport_question {
 	void *ctx;
 	bool is_alone; /* on a connection of its own: what ends that is no loss to others */
 	struct transport_connection *connection; /* NULL: it is not out */
-	struct transport_question *next, **link; /* of its connection */
+	struct list link;			 /* in its connection's */
 	uint64_t asked_us;
 	uint16_t id;
 	bool was_reused; /* of a lost one: its connection was in use before, so it may have been

@@ -26,10 +26,10 @@
 
 struct transport_connection {
 	struct transport_stream *transport;
-	struct transport_connection *next, **link;
+	struct list link; /* in transport->connections until its end */
 	struct stream *stream;
 	struct addr server;
-	struct transport_question *questions;
+	struct list questions;
 	unsigned question_count, forgotten, strangers;
 	bool is_connected;
 	bool has_answered;
@@ -42,7 +42,7 @@ struct transport_connection {
 struct transport_stream {
 	struct loop *loop;
 	struct stats *stats;
-	struct transport_connection *connections;
+	struct list connections;
 	struct transport_connection *speaking; /* whose message is being handed out */
 	bool has_hung_up;		       /* on it */
 };
@@ -58,49 +58,31 @@ static void link_question(struct transport_connection *connection,
 			  struct transport_question *question)
 {
 	question->connection = connection;
-	question->next = connection->questions;
-	question->link = &connection->questions;
-	if (question->next != NULL)
-		question->next->link = &question->next;
-	connection->questions = question;
+	list_add(&connection->questions, &question->link);
 	connection->question_count++;
 }
 
 static void unlink_question(struct transport_question *question)
 {
-	*question->link = question->next;
-	if (question->next != NULL)
-		question->next->link = question->link;
+	list_remove(&question->link);
 	question->connection->question_count--;
 	question->connection = NULL;
+}
+
+static struct transport_question *question_of(struct list *link)
+{
+	return link == NULL ? NULL : LIST_ITEM(link, struct transport_question, link);
 }
 
 static struct transport_question *find_question(const struct transport_connection *connection,
 						uint16_t id)
 {
-	struct transport_question *question = connection->questions;
+	const struct list *questions = &connection->questions;
+	struct list *link = list_first(questions);
 
-	while (question != NULL && question->id != id)
-		question = question->next;
-	return question;
-}
-
-static void link_connection(struct transport_connection *connection)
-{
-	struct transport_stream *transport = connection->transport;
-
-	connection->next = transport->connections;
-	connection->link = &transport->connections;
-	if (connection->next != NULL)
-		connection->next->link = &connection->next;
-	transport->connections = connection;
-}
-
-static void unlink_connection(struct transport_connection *connection)
-{
-	*connection->link = connection->next;
-	if (connection->next != NULL)
-		connection->next->link = connection->link;
+	while (link != NULL && question_of(link)->id != id)
+		link = list_next(questions, link);
+	return question_of(link);
 }
 
 /* --- the end of a connection --------------------------------------------------------------- */
@@ -117,9 +99,9 @@ static void connection_lost(struct transport_connection *connection, int err)
 {
 	struct transport_question *question;
 
-	unlink_connection(connection);
+	list_remove(&connection->link);
 	connection->is_held = true;
-	while ((question = connection->questions) != NULL) {
+	while ((question = question_of(list_first(&connection->questions))) != NULL) {
 		unlink_question(question);
 		question->was_reused = question->was_reused || connection->has_answered;
 		question->fn(question, err, NULL, 0);
@@ -129,7 +111,7 @@ static void connection_lost(struct transport_connection *connection, int err)
 
 static void connection_close(struct transport_connection *connection)
 {
-	unlink_connection(connection);
+	list_remove(&connection->link);
 	connection_free(connection);
 }
 
@@ -190,7 +172,7 @@ static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
 	connection->is_held = false;
 	if (transport->has_hung_up) {
 		transport->has_hung_up = false;
-		link_connection(connection);
+		list_add(&transport->connections, &connection->link);
 		connection_lost(connection, ERR_MALFORMED);
 		return;
 	}
@@ -226,6 +208,7 @@ static int connection_new(struct transport_stream *transport, const struct addr 
 	connection->transport = transport;
 	connection->server = *server;
 	connection->is_alone = is_alone;
+	list_init(&connection->questions);
 	timer_init(&connection->idle, on_idle, connection);
 	int err = stream_connect(transport->loop, server, &stream_events, connection,
 				 &connection->stream);
@@ -233,7 +216,7 @@ static int connection_new(struct transport_stream *transport, const struct addr 
 		mem_free(connection);
 		return err;
 	}
-	link_connection(connection);
+	list_add(&transport->connections, &connection->link);
 	*ret_connection = connection;
 	return 0;
 }
@@ -255,7 +238,10 @@ static struct survey survey(const struct transport_stream *transport, const stru
 {
 	struct survey found = { .best = NULL };
 
-	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next) {
+	for (struct list *link = list_first(&transport->connections); link != NULL;
+	     link = list_next(&transport->connections, link)) {
+		struct transport_connection *c = LIST_ITEM(link, struct transport_connection, link);
+
 		if (c->is_alone || !addr_equal(&c->server, server))
 			continue;
 		found.all++;
@@ -290,8 +276,13 @@ static int choose_alone(struct transport_stream *transport, const struct addr *s
 {
 	unsigned count = 0;
 
-	for (struct transport_connection *c = transport->connections; c != NULL; c = c->next)
+	for (struct list *link = list_first(&transport->connections); link != NULL;
+	     link = list_next(&transport->connections, link)) {
+		const struct transport_connection *c =
+			LIST_ITEM(link, struct transport_connection, link);
+
 		count += c->is_alone && addr_equal(&c->server, server);
+	}
 	if (count >= CONNECTIONS_MAX_ALONE)
 		return ERR_LIMIT;
 	return connection_new(transport, server, true, ret_connection);
@@ -363,7 +354,7 @@ void transport_stream_hang_up(struct transport_stream *transport)
 	if (transport->speaking == NULL || transport->has_hung_up)
 		return;
 	transport->has_hung_up = true;
-	unlink_connection(transport->speaking);
+	list_remove(&transport->speaking->link);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -374,6 +365,7 @@ struct transport_stream *transport_stream_new(struct loop *loop, struct stats *s
 
 	if (transport == NULL)
 		return NULL;
+	list_init(&transport->connections);
 	transport->loop = loop;
 	transport->stats = stats;
 	return transport;
@@ -383,9 +375,12 @@ void transport_stream_free(struct transport_stream *transport)
 {
 	if (transport == NULL)
 		return;
-	while (transport->connections != NULL) {
-		assert(transport->connections->question_count == 0);
-		connection_close(transport->connections);
+	for (struct list *link; (link = list_first(&transport->connections)) != NULL;) {
+		struct transport_connection *connection =
+			LIST_ITEM(link, struct transport_connection, link);
+
+		assert(connection->question_count == 0);
+		connection_close(connection);
 	}
 	mem_free(transport);
 }
