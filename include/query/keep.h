@@ -36,7 +36,7 @@ enum found keep_find(struct request *request, struct cache_hit *ret_hit);
 void keep_reply(struct request *request, struct reply_source *ret_source);
 
 /** The reply to tell of a failure: what the servers said, else SERVFAIL with an extended error;
- * stores it for the time of D6, and logs it. `ret_source` as above, or in worker->found. */
+ * stores it for the time of D6, and logs it. `ret_source` as above, or in the worker. */
 void keep_failure(struct request *request, struct reply_source *ret_source);
 
 /** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL,

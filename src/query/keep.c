@@ -110,6 +110,13 @@ static void take_opt_off(struct request *request, struct reply_source *ret_sourc
 	ret_source->wire_len = message_cut_opt(result->wire, facts);
 }
 
+/* What was asked under an older plan is told and forgotten: it must not take the place of what
+ * others have learned by the routes of the present one. */
+static bool may_keep(const struct request *request)
+{
+	return request->is_cached && request->plan == request->worker->plan;
+}
+
 void keep_reply(struct request *request, struct reply_source *ret_source)
 {
 	struct exchange_result *result = request->result;
@@ -126,7 +133,7 @@ void keep_reply(struct request *request, struct reply_source *ret_source)
 	    (decision->ttl_min > 0 || decision->ttl_max < TTL_SHOWN_AS_IS))
 		message_clamp_ttls(result->wire, ret_source->wire_len,
 				   negative ? 0 : decision->ttl_min, decision->ttl_max);
-	if (!request->is_cached || result->quality != MESSAGE_OK)
+	if (!may_keep(request) || result->quality != MESSAGE_OK)
 		return;
 	const struct cache_item item = {
 		.wire = ret_source->wire,
@@ -165,8 +172,9 @@ static void make_servfail(struct request *request, struct reply_source *ret_sour
 	plain.has_edns = false;
 	stats_add(&worker->stats, STAT_SERVFAILS, 1);
 	*ret_source = (struct reply_source){
-		.wire = worker->found,
-		.wire_len = reply_error(worker->found, MESSAGE_MAX_LEN, &plain, &error, 0),
+		.wire = worker->failure,
+		.wire_len =
+			reply_error(worker->failure, sizeof(worker->failure), &plain, &error, 0),
 		.options = worker->options,
 		.options_len = reply_put_ede(worker->options, sizeof(worker->options), ede, NULL),
 	};
@@ -206,7 +214,7 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		take_opt_off(request, ret_source);
 	else
 		make_servfail(request, ret_source);
-	if (!request->is_cached)
+	if (!may_keep(request))
 		return;
 	const bool is_silence =
 		!request->has_stale && (result == NULL || result->outcome != EXCHANGE_REPLIED);

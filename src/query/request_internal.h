@@ -41,6 +41,7 @@ struct worker {
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
 	uint8_t out[MESSAGE_MAX_LEN];
+	uint8_t failure[MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4]; /* SERVFAIL of our own */
 	uint8_t options[255]; /* EDNS options of the reply at hand */
 };
 

@@ -162,6 +162,8 @@ static enum step step_classify(struct request *request)
 
 	if (is_failure(result)) {
 		request->verdict = VERDICT_FAILED;
+		stats_add(&request->worker->stats, STAT_VERDICT_FAILED,
+			  result->outcome == EXCHANGE_REPLIED);
 		if (forward_again(request))
 			return STEP_WAIT;
 		return STEP_RESPOND;

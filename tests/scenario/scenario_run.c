@@ -1,3 +1,4 @@
+/* clang-format off: a table */
 /* scenario_run: plays scenarios, each in a process of its own.
  *
  *     scenario_run [--starve=N] FILE...
@@ -21,13 +22,16 @@
  *     silence                      nobody else was asked
  *     reply SERVER [for NAME] [first|again] RCODE [aa tc ad cd ra=0 rd=0 qr=0 z noedns edns=SIZE
  *                           version=N ede=N ecs= opt= bare noquestion wrong-id qname= qtype=
- * qclass= nocompress lower trailing=HEX], records reply SERVER raw HEX         where ID and
- * QUESTION stand for what was asked unreachable SERVER           ICMP, or the connection is reset
+ *                           qclass= nocompress lower trailing=HEX], records
+ *     reply SERVER raw HEX         where ID and QUESTION stand for what was asked
+ *     unreachable SERVER           ICMP, or the connection is reset
  *     fin SERVER                   it closes the connection
  *     answer CLIENT [for NAME] as SERVER [aged N] [ttl=N ttl-min=N ttl-max=N tc ede N ["TEXT"]
  *                           opt=CODE:HEX noopts]      the server's bytes; TTLs all N, or bounded
  *     answer CLIENT [for NAME] RCODE [aa ad tc bare ede N opt=], records, whose TTL and RDATA may
- * be * noanswer CLIENT              nothing yet dropped CLIENT               met with silence
+ *                           be *
+ *     noanswer CLIENT              nothing yet
+ *     dropped CLIENT               met with silence
  *     ignored CLIENT               what it sent will never lead to anything
  *     stat NAME VALUE              since the start
  *     pass 181s|400ms              time moves so and in no other way
@@ -35,6 +39,7 @@
  *
  * All that leaves for a server must be expected and all that comes to a client looked at before the
  * next thing happens, and at the end everybody must have been told something. */
+/* clang-format on */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
