@@ -160,6 +160,16 @@ static void on_statistics(void *ctx, int signal_number)
 	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
 }
 
+/* After a rotation: syslog's connection is made anew; stderr is whoever started us's business. */
+static void on_reopen_log(void *ctx, int signal_number)
+{
+	struct daemon *daemon = ctx;
+	const struct conf *conf = worker_plan(daemon->worker)->conf;
+
+	(void)signal_number;
+	log_open((enum log_level)conf->log_level, (enum log_target)conf->log_target);
+}
+
 static void on_finish_look(void *ctx)
 {
 	struct daemon *daemon = ctx;
@@ -193,10 +203,8 @@ static int watch_signals(struct daemon *daemon)
 		int number;
 		loop_signal_fn fn;
 	} signals[] = {
-		{ SIGTERM, on_end },
-		{ SIGINT, on_end },
-		{ SIGHUP, on_reload },
-		{ SIGUSR1, on_statistics },
+		{ SIGTERM, on_end },	    { SIGINT, on_end },		{ SIGHUP, on_reload },
+		{ SIGUSR1, on_statistics }, { SIGUSR2, on_reopen_log },
 	};
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {

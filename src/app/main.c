@@ -218,7 +218,8 @@ static const struct command commands[] = {
 	  "-l, -u       where to listen and whom to ask, in place of the file's listen and default\n"
 	  "             group; without -c no file is read then\n"
 	  "-v           log everything\n"
-	  "Signals: HUP reads the configuration again, USR1 logs the counters, TERM and INT finish.",
+	  "Signals: HUP reads the configuration again, USR1 logs the counters, USR2 opens the log anew,\n"
+	  "TERM and INT finish.",
 	  command_run },
 	{ "check", "[-c FILE]",
 	  "Reads the file as run would and tells everything that is wrong with it. 0 or 78.",

@@ -49,6 +49,7 @@ void log_open(enum log_level level, enum log_target target)
 	present.level = level;
 	present.target = target;
 	present.for_journal = getenv("JOURNAL_STREAM") != NULL;
+	closelog();
 	if (target == LOG_TO_SYSLOG)
 		openlog("courierdns", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }

@@ -206,6 +206,16 @@ def test_check_does_not_disturb_a_running_daemon(t):
     assert dev.ask(qname).a() == ["192.0.2.1"]
 
 
+@each(["SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGHUP"])
+def test_OP_05_signals_that_do_not_end_it(t, name):
+    up, qname = t.upstream(), t.fresh()
+    up.answers(qname, "A", [a1(qname)])
+    dev = t.device(up)
+    for _ in range(20):
+        dev.signal(getattr(signal, name))
+    assert dev.ask(qname).a() == ["192.0.2.1"]
+
+
 def test_sample_file_is_good(t):
     path = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "courierdns.conf")
     ends(run(t, "check", "-c", os.path.abspath(path)), OK)
