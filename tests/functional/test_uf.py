@@ -389,7 +389,7 @@ def test_FO_05_FO_06_a_negative_answer_is_an_answer(t, case):
     one, two = t.upstream(), t.upstream()
     rule = one.answers("courier.push.apple.com.", "A", *case[1], rcode=case[2])
     two.silent(times=0)
-    t.miss_and_hit(t.device(one, two), rule, "courier.push.apple.com.")
+    t.miss_and_hit(t.device(one, two, order="listed"), rule, "courier.push.apple.com.")
 
 @each([wire.SERVFAIL, wire.REFUSED, wire.NOTIMP, wire.FORMERR], {2: "servfail", 5: "refused",
                                                                   4: "notimp", 1: "formerr"}.get)
@@ -397,7 +397,7 @@ def test_FO_03_failure_rcode_asks_the_next(t, rcode):
     one, two, qname = t.upstream(), t.upstream(), t.fresh()
     one.answers(qname, "A", rcode=rcode, times=(1, 3))
     rule = two.answers(qname, "A", [a1(qname)])
-    reply = t.device(one, two).ask(qname)
+    reply = t.device(one, two, order="listed").ask(qname)
     t.miss(reply, rule)
     t.within(reply.took, 0, 0.5)
 
@@ -405,7 +405,7 @@ def test_FO_01_first_of_two_dead(t):
     one, two = t.upstream(), t.upstream()
     one.silent(times=None)
     two.rule(None, "A", shapes.digest_reply, times=None)
-    dev = t.device(one, two)
+    dev = t.device(one, two, order="listed")
     dev.upstreams = []
     for _ in range(3):
         reply = dev.ask(t.fresh())
@@ -416,7 +416,7 @@ def test_FO_01_first_of_two_closed(t):
     one, two = t.upstream(), t.upstream()
     one.close()
     two.rule(None, "A", shapes.digest_reply, times=None)
-    dev = t.device(one, two)
+    dev = t.device(one, two, order="listed")
     dev.upstreams = []
     for tcp in (False, True):
         reply = dev.ask(t.fresh(), tcp=tcp)

@@ -166,7 +166,8 @@ class Device:
         if self.process.poll() is not None:
             raise AssertionError("it ended by itself, exit status %d" % self.process.returncode)
         time.sleep(settle)
-        healthy = self.upstreams and self.upstreams[0].udp_sock is not None
+        healthy = (self.upstreams and self.upstreams[0].udp_sock is not None
+                   and not getattr(self.upstreams[0], "deaf", False))
         if not healthy:
             self.wait_ready(2.0)
             return

@@ -36,15 +36,17 @@ class Stage:
         return up
 
     def config(self, upstreams=(), conf="", zones="", groups=None, timeout=None, listen=None,
-               address=None):
+               address=None, order=None):
         """The text of a configuration: listening on one address, asking `upstreams` in the default
-        group and `groups` ({name: [Upstream]}) in others; `zones` and `conf` are libconfig text."""
+        group and `groups` ({name: [Upstream]}) in others, all of them in that `order`; `zones` and
+        `conf` are libconfig text."""
         address = address or "%s.1" % self.net
         text = listen or 'listen = ( { address = "%s"; port = %d; } );\n' % (address, PORT)
         inside = ""
         for group, members in {"default": upstreams, **(groups or {})}.items():
-            inside += "  %s = { servers = %s;%s };\n" % (
-                group, servers(members), "" if timeout is None else " timeout = %s;" % timeout)
+            inside += "  %s = { servers = %s;%s%s };\n" % (
+                group, servers(members), "" if timeout is None else " timeout = %s;" % timeout,
+                "" if order is None else ' order = "%s";' % order)
         text += "upstreams = {\n%s};\n" % inside
         if zones:
             text += "zones = (\n%s\n);\n" % zones

@@ -1,6 +1,7 @@
 """A scripted upstream: a server on one loopback address, over UDP and TCP, that does what a test
 says and nothing else. A packet that no rule of the test foresees fails the test; so does a rule
-that was used more or less often than it says.
+that was used more or less often than it says. Probes, by which the program finds out whether a
+server lives, are foreseen by all.
 """
 
 import errno
@@ -127,6 +128,14 @@ class Asked:
     def flags(self):
         return self.msg.flags
 
+    @property
+    def is_probe(self):
+        """Exactly the question by which the program asks after a server's health: the root's name
+        servers, wanting recursion, without any option; without OPT only where EDNS is not known."""
+        return (self.name == b"\0" and self.msg.qtype == 2 and self.msg.qclass == wire.IN
+                and self.msg.counts in ((1, 0, 0, 1), (1, 0, 0, 0)) and self.msg.flags == wire.RD
+                and (self.msg.opt is None or (self.msg.opt.ttl, self.msg.opt.rdata) == (0, b"")))
+
     def reply(self, *args, **how):
         return wire.reply(self.wire, *args, **how)
 
@@ -136,6 +145,8 @@ class Asked:
 
 
 class Rule:
+    is_silence = False  # it ignores whatever comes
+
     def __init__(self, qname, qtype, qclass, do, times):
         self.name = None if qname is None else wire.lower(wire.name(qname))
         self.type = None if qtype is None else wire.rrtype(qtype)
@@ -238,10 +249,17 @@ class Connection:
 
 
 class Upstream:
-    """Listens from birth. With tcp=False nothing listens on TCP (connections are refused)."""
+    """Listens from birth. With tcp=False nothing listens on TCP (connections are refused).
 
-    def __init__(self, loop, address, port=PORT, udp=True, tcp=True):
+    Probes are answered, and are not packets that `seen` and `saw` count; `probed` has them. With
+    probes="silent" they get no answer, with "count" they are packets like any others, for which
+    there must be a rule. A server that is `deaf`, or whose only rules are silent() about everything,
+    ignores them too. A rule that names the root and NS takes what looks like a probe."""
+
+    def __init__(self, loop, address, port=PORT, udp=True, tcp=True, probes="answer"):
         self.loop, self.address, self.port = loop, address, port
+        self.probes, self.probed = probes, []
+        self.deaf, self.unheard = False, []     # whether all that comes is lost; what was
         self.rules, self.log, self.unforeseen = [], [], []
         self.connections, self.health_asked = [], 0
         self.udp_sock = self.tcp_sock = None
@@ -309,7 +327,9 @@ class Upstream:
         return self.rule(qname, qtype, act, times, qclass)
 
     def silent(self, qname=None, qtype=None, times=None):
-        return self.rule(qname, qtype, lambda asked: None, times)
+        rule = self.rule(qname, qtype, lambda asked: None, times)
+        rule.is_silence = qname is None and qtype is None
+        return rule
 
     def forget_rules(self):
         """A new act begins. The old rules have been checked by now or are not checked at all."""
@@ -318,7 +338,7 @@ class Upstream:
 
     @property
     def seen(self):
-        """Packets so far, health checks aside."""
+        """Packets so far, health checks and probes aside."""
         return len(self.log)
 
     def saw(self, want, of=None):
@@ -358,10 +378,19 @@ class Upstream:
 
     def on_packet(self, data, tcp, source, connection):
         asked = Asked(self, data, tcp, source)
+        if self.deaf:
+            self.unheard.append(asked)
+            return
         if asked.name and wire.lower(asked.name).endswith(ALIVE):
             self.health_asked += 1
             self.act(send(asked.reply([wire.raw(asked.name, 1, asked.msg.qtype, b"\xc0\0\2\1")])),
                      asked, connection)
+            return
+        if self.takes_as_probe(asked):
+            self.probed.append(asked)
+            if self.probes == "answer" and not (
+                    self.rules and all(rule.is_silence for rule in self.rules)):
+                self.act(send(asked.reply([". 518400 NS ns.example."])), asked, connection)
             return
         self.log.append(asked)
         rule = self.pick(asked)
@@ -377,6 +406,10 @@ class Upstream:
             done = [done]
         for act in done:
             self.act(send(act) if isinstance(act, bytes) else act, asked, connection)
+
+    def takes_as_probe(self, asked):
+        return (self.probes != "count" and asked.is_probe
+                and not any(rule.name == b"\0" and rule.type == 2 for rule in self.rules))
 
     def pick(self, asked):
         fitting = [rule for rule in self.rules if rule.fits(asked)]
