@@ -30,10 +30,20 @@ struct conf_access {
 	struct conf_place place;
 };
 
+#define CONF_INTERFACE_MAX 16 /* with its NUL, as the system has it */
+
+/* How a server is reached. */
+struct conf_server {
+	struct addr addr;
+	struct addr source;		    /* ADDR_NONE: the system chooses; else without a port */
+	char interface[CONF_INTERFACE_MAX]; /* "": the routes decide */
+};
+
 enum group_order { ORDER_LISTED };
 struct conf_group {
-	char *name;	      /* "default" is always there, at index 0 */
-	struct addr *servers; /* empty for the default group only: those of /etc/resolv.conf */
+	char *name; /* "default" is always there, at index 0 */
+	struct conf_server
+		*servers; /* empty for the default group only: those of /etc/resolv.conf */
 	size_t server_count;
 	enum group_order order;
 	uint32_t timeout_ms; /* for a whole question */

@@ -21,8 +21,11 @@ struct plan {
 	struct pool **pools; /* by index of conf->groups */
 };
 
-/** Takes over `conf`, also on failure. ERR_CONF where complaints were added; -ENOMEM. */
+/** Takes over `conf`, also on failure. What was learned of servers that stand in the table is kept;
+ * it must outlive the plan; NULL for a plan that nobody asks by. ERR_CONF where complaints were
+ * added; -ENOMEM. */
 MUST_CHECK int plan_new(struct conf *conf, const struct hash_key *route_key,
-			struct complaints *complaints, struct plan **ret_plan);
+			struct server_table *servers, struct complaints *complaints,
+			struct plan **ret_plan);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* NULL is fine */

@@ -4,14 +4,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/addr.h"
-#include "upstream/server.h"
+#include "conf/conf.h"
+#include "upstream/server_table.h"
 
 struct pool;
 
-/** Copies the name and the addresses, of which there may be none. NULL when memory is short. */
-struct pool *pool_new(const char *name, const struct addr *servers, size_t count,
-		      uint32_t timeout_ms);
+/** Copies what it needs of the group, which may be without servers. Takes the servers out of the
+ * table; without one they are its own. NULL when memory is short. */
+struct pool *pool_new(struct server_table *table, const struct conf_group *group);
 /** Counted: an exchange keeps the pool it asks. */
 struct pool *pool_ref(struct pool *pool);
 void pool_unref(struct pool *pool); /* NULL is fine */

@@ -20,7 +20,8 @@
 
 struct daemon {
 	const struct settings *settings;
-	struct hash_key route_key; /* the same for every plan, so that routes can be compared */
+	struct hash_key route_key;    /* the same for every plan, so that routes can be compared */
+	struct server_table *servers; /* all plans' */
 	struct loop *loop;
 	struct worker *worker;
 	struct listeners *listeners;
@@ -70,7 +71,7 @@ static int load_plan(struct daemon *daemon, struct plan **ret_plan)
 		if (daemon->settings->is_verbose)
 			conf->log_level = LEVEL_DEBUG;
 		use_resolv_conf(daemon, conf);
-		err = plan_new(conf, &daemon->route_key, complaints, ret_plan);
+		err = plan_new(conf, &daemon->route_key, daemon->servers, complaints, ret_plan);
 	}
 	for (size_t i = 0; i < complaint_kept(complaints); i++)
 		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
@@ -88,7 +89,7 @@ static void log_ready(const struct conf *conf)
 		    conf->listen[i].udp ? " udp" : "", conf->listen[i].tcp ? " tcp" : "");
 	for (size_t i = 0; i < conf->groups[0].server_count; i++)
 		LOG(LEVEL_INFO, "group default: server %s",
-		    addr_to_text(&conf->groups[0].servers[i], &addr));
+		    addr_to_text(&conf->groups[0].servers[i].addr, &addr));
 	LOG(LEVEL_NOTICE, "courierdns %s is ready", COURIERDNS_VERSION);
 }
 
@@ -227,13 +228,17 @@ static void daemon_done(struct daemon *daemon)
 	if (daemon->loop != NULL)
 		timer_stop(loop_timers(daemon->loop), &daemon->finish);
 	loop_free(daemon->loop);
+	server_table_free(daemon->servers);
 }
 
 static int start(struct daemon *daemon)
 {
 	struct plan *plan = NULL;
-	int err = load_plan(daemon, &plan);
 
+	daemon->servers = server_table_new();
+	if (daemon->servers == NULL)
+		return -ENOMEM;
+	int err = load_plan(daemon, &plan);
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);

@@ -89,7 +89,7 @@ static void print_group(const char *label, const struct conf_group *group, const
 
 	printf("%-12s%s:", label, group->name);
 	for (size_t i = 0; i < group->server_count; i++)
-		printf(" %s", addr_to_text(&group->servers[i], &addr));
+		printf(" %s", addr_to_text(&group->servers[i].addr, &addr));
 	printf("%s, %.1f s for a question\n",
 	       group->server_count == 0 ? " no server known" : origin,
 	       (double)group->timeout_ms / 1000);
@@ -166,7 +166,7 @@ int explain_run(const struct settings *settings, const struct explain_question *
 	const bool is_from_resolv_conf = conf->groups[0].server_count == 0;
 	if (settings_use_resolv_conf(conf, &servers) != 0)
 		fprintf(stderr, "explain: %s cannot be read\n", RESOLV_CONF_PATH);
-	if (plan_new(conf, &key, complaints, &plan) != 0)
+	if (plan_new(conf, &key, NULL, complaints, &plan) != 0)
 		goto out;
 	code = print_decision(plan, question, settings_file(settings), is_from_resolv_conf);
 out:

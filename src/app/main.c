@@ -108,7 +108,7 @@ static int load(const struct settings *settings, struct plan **ret_plan)
 	int err = complaints == NULL ? -1 : settings_load(settings, complaints, &conf);
 
 	if (err == 0)
-		err = plan_new(conf, &key, complaints, ret_plan);
+		err = plan_new(conf, &key, NULL, complaints, ret_plan);
 	for (size_t i = 0; complaints != NULL && i < complaint_kept(complaints); i++)
 		fprintf(stderr, "%s\n", complaint_text(complaints, i));
 	if (complaints != NULL && complaint_count(complaints) > 0)

@@ -40,10 +40,12 @@ static int replace_listen(struct conf *conf, const struct settings *settings)
 
 static int replace_default_servers(struct conf *conf, const struct addr *servers, size_t count)
 {
-	struct addr *copy = mem_dup(servers, count * sizeof(*copy));
+	struct conf_server *copy = mem_zalloc(count * sizeof(*copy));
 
 	if (copy == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		copy[i].addr = servers[i];
 	mem_free(conf->groups[0].servers);
 	conf->groups[0].servers = copy;
 	conf->groups[0].server_count = count;
@@ -104,5 +106,13 @@ int settings_use_resolv_conf(struct conf *conf, size_t *ret_count)
 
 int settings_keep_servers(struct conf *conf, const struct conf *from)
 {
-	return replace_default_servers(conf, from->groups[0].servers, from->groups[0].server_count);
+	const struct conf_group *group = &from->groups[0];
+	struct conf_server *copy = mem_dup(group->servers, group->server_count * sizeof(*copy));
+
+	if (copy == NULL)
+		return -ENOMEM;
+	mem_free(conf->groups[0].servers);
+	conf->groups[0].servers = copy;
+	conf->groups[0].server_count = group->server_count;
+	return 0;
 }

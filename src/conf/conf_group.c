@@ -71,7 +71,7 @@ int conf_group_defaults(struct conf *conf)
 
 static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
-	struct addr *ret_addr = base;
+	struct conf_server *ret_server = base;
 	struct addr addr;
 
 	if (!conf_value_addr(reader, node, DNS_PORT, &addr))
@@ -79,36 +79,36 @@ static void read_address(struct conf_reader *reader, const struct conf_node *nod
 	if (addr_is_wildcard(&addr))
 		conf_option_refuse(reader, node, "the address of a server");
 	else
-		*ret_addr = addr;
+		ret_server->addr = addr;
 }
 
 /* "ADDRESS@PORT" or { address = "ADDRESS@PORT"; } */
 static bool read_server(struct conf_reader *reader, const struct conf_node *node,
-			struct addr *ret_addr)
+			struct conf_server *ret_server)
 {
-	*ret_addr = (struct addr){ .family = ADDR_NONE };
+	*ret_server = (struct conf_server){ .addr.family = ADDR_NONE };
 	if (node->kind != NODE_GROUP) {
-		read_address(reader, node, ret_addr);
-		return ret_addr->family != ADDR_NONE;
+		read_address(reader, node, ret_server);
+		return ret_server->addr.family != ADDR_NONE;
 	}
-	conf_option_read(reader, node, &server_section, ret_addr);
+	conf_option_read(reader, node, &server_section, ret_server);
 	if (node->count > 0 && conf_node_find(node, "address") == NULL)
 		conf_option_complain(reader, node,
 				     "has no address; expected one, such as address = "
 				     "\"192.0.2.1\"");
-	return ret_addr->family != ADDR_NONE;
+	return ret_server->addr.family != ADDR_NONE;
 }
 
 static bool is_there(struct conf_reader *reader, const struct conf_node *node,
-		     const struct conf_group *group, const struct addr *addr)
+		     const struct conf_group *group, const struct conf_server *server)
 {
 	for (size_t i = 0; i < group->server_count; i++) {
 		struct addr_text text;
-		if (!addr_equal(&group->servers[i], addr))
+		if (!addr_equal(&group->servers[i].addr, &server->addr))
 			continue;
 		conf_option_complain(reader, node,
 				     "is a duplicate: %s is there already; expected it once",
-				     addr_to_text(addr, &text));
+				     addr_to_text(&server->addr, &text));
 		return true;
 	}
 	return false;
@@ -130,10 +130,10 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 	if (group->servers == NULL)
 		return;
 	for (uint32_t i = 0; i < node->count; i++) {
-		struct addr addr;
-		if (read_server(reader, &node->children[i], &addr) &&
-		    !is_there(reader, &node->children[i], group, &addr))
-			group->servers[group->server_count++] = addr;
+		struct conf_server server;
+		if (read_server(reader, &node->children[i], &server) &&
+		    !is_there(reader, &node->children[i], group, &server))
+			group->servers[group->server_count++] = server;
 	}
 }
 
@@ -150,7 +150,7 @@ static void print_servers(struct conf_printer *printer, const void *base)
 	conf_print_begin(printer, "servers");
 	for (size_t i = 0; i < group->server_count; i++)
 		fprintf(printer->out, "%s\"%s\"", i == 0 ? "[ " : ", ",
-			addr_to_text(&group->servers[i], &text));
+			addr_to_text(&group->servers[i].addr, &text));
 	fputs(" ]", printer->out);
 	conf_print_end(printer);
 }

@@ -69,7 +69,7 @@ static uint64_t digest_group(const struct hash_key *key, const struct conf_group
 	uint64_t digest = (uint64_t)group->order;
 
 	for (size_t i = 0; i < group->server_count; i++)
-		digest = digest_addr(key, digest, &group->servers[i], 0);
+		digest = digest_addr(key, digest, &group->servers[i].addr, 0);
 	return digest;
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-static int make_pools(struct plan *plan)
+static int make_pools(struct plan *plan, struct server_table *servers)
 {
 	const struct conf *conf = plan->conf;
 
@@ -12,18 +12,15 @@ static int make_pools(struct plan *plan)
 	if (plan->pools == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->group_count; i++) {
-		const struct conf_group *group = &conf->groups[i];
-
-		plan->pools[i] = pool_new(group->name, group->servers, group->server_count,
-					  group->timeout_ms);
+		plan->pools[i] = pool_new(servers, &conf->groups[i]);
 		if (plan->pools[i] == NULL)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int plan_new(struct conf *conf, const struct hash_key *route_key, struct complaints *complaints,
-	     struct plan **ret_plan)
+int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_table *servers,
+	     struct complaints *complaints, struct plan **ret_plan)
 {
 	static uint32_t last_id;
 	int err = -ENOMEM;
@@ -41,7 +38,7 @@ int plan_new(struct conf *conf, const struct hash_key *route_key, struct complai
 		goto out;
 	if ((err = policy_compile(conf, route_key, complaints, &plan->policy)) != 0)
 		goto out;
-	if ((err = make_pools(plan)) != 0)
+	if ((err = make_pools(plan, servers)) != 0)
 		goto out;
 	*ret_plan = plan;
 	plan = NULL;

@@ -10,18 +10,21 @@ struct pool {
 	struct server *servers[];
 };
 
-struct pool *pool_new(const char *name, const struct addr *servers, size_t count,
-		      uint32_t timeout_ms)
+struct pool *pool_new(struct server_table *table, const struct conf_group *group)
 {
+	const size_t count = group->server_count;
 	struct pool *pool = mem_zalloc(sizeof(*pool) + count * sizeof(struct server *));
 
 	if (pool == NULL)
 		return NULL;
 	pool->holders = 1;
-	pool->timeout_ms = timeout_ms;
-	pool->name = mem_strdup(name);
+	pool->timeout_ms = group->timeout_ms;
+	pool->name = mem_strdup(group->name);
 	for (size_t i = 0; i < count && pool->name != NULL; i++) {
-		pool->servers[i] = server_new(&servers[i]);
+		const struct conf_server *how = &group->servers[i];
+
+		pool->servers[i] = table != NULL ? server_table_take(table, group->name, how)
+						 : server_new(group->name, how);
 		if (pool->servers[i] == NULL)
 			break;
 		pool->count++;
@@ -44,7 +47,7 @@ void pool_unref(struct pool *pool)
 	if (pool == NULL || --pool->holders > 0)
 		return;
 	for (size_t i = 0; i < pool->count; i++)
-		server_free(pool->servers[i]);
+		server_unref(pool->servers[i]);
 	mem_free(pool->name);
 	mem_free(pool);
 }

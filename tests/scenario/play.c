@@ -77,7 +77,7 @@ static struct plan *make_plan(struct play *play)
 	if (complaints != NULL)
 		err = conf_load_text(play->conf_text, "conf", complaints, &conf);
 	if (err == 0)
-		err = plan_new(conf, &play->route_key, complaints, &plan);
+		err = plan_new(conf, &play->route_key, play->servers, complaints, &plan);
 	if (err == ERR_CONF && !play->mode.is_lenient)
 		fail_complaints(complaints);
 	if (err != 0 && !play->mode.is_lenient)
@@ -222,7 +222,8 @@ static void check_looked(const struct play *play, const struct verb *verb)
 /* False where memory fails. */
 static bool start_worker(struct play *play)
 {
-	play->plan = make_plan(play);
+	play->servers = server_table_new();
+	play->plan = play->servers != NULL ? make_plan(play) : NULL;
 	return play->plan != NULL && worker_new(play->loop, play->plan, &play->worker) == 0;
 }
 
@@ -256,6 +257,7 @@ static void end_play(struct play *play, const struct scn *scn)
 	}
 	worker_free(play->worker);
 	plan_unref(play->plan);
+	server_table_free(play->servers);
 	if (fake_net_open(play->loop) > 0)
 		report_fail("%zu sockets are open after the end", fake_net_open(play->loop));
 	if (timer_next_due(loop_timers(play->loop)) != UINT64_MAX)

@@ -56,6 +56,7 @@ struct play {
 	struct play_mode mode;
 	struct loop *loop;
 	struct worker *worker;
+	struct server_table *servers;
 	struct plan *plan;
 	struct hash_key route_key;
 	char *conf_text;

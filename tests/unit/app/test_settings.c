@@ -33,7 +33,7 @@ static void addresses_alone_need_no_file(void **state)
 	assert_true(conf->listen[0].udp && conf->listen[0].tcp);
 	assert_string_equal(conf->groups[0].name, "default");
 	assert_int_equal(conf->groups[0].server_count, 2);
-	assert_true(addr_equal(&conf->groups[0].servers[1], &settings.servers[1]));
+	assert_true(addr_equal(&conf->groups[0].servers[1].addr, &settings.servers[1]));
 }
 
 static void servers_alone_leave_the_default_listeners(void **state)
@@ -66,7 +66,7 @@ static void resolv_conf_leaves_given_servers_alone(void **state)
 	struct conf *conf = load(&settings);
 	assert_int_equal(settings_use_resolv_conf(conf, &count), 0);
 	assert_int_equal(count, 1);
-	assert_true(addr_equal(&conf->groups[0].servers[0], &settings.servers[0]));
+	assert_true(addr_equal(&conf->groups[0].servers[0].addr, &settings.servers[0]));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -191,8 +191,9 @@ static void servers_are_strings_or_groups(void **state)
 	assert_int_equal(conf->groups[0].server_count, 0);
 	assert_string_equal(conf->groups[1].name, "corp");
 	assert_int_equal(conf->groups[1].server_count, 2);
-	assert_string_equal(addr_to_text(&conf->groups[1].servers[0], &text), "192.0.2.1@53");
-	assert_string_equal(addr_to_text(&conf->groups[1].servers[1], &text), "2001:db8::1@5353");
+	assert_string_equal(addr_to_text(&conf->groups[1].servers[0].addr, &text), "192.0.2.1@53");
+	assert_string_equal(addr_to_text(&conf->groups[1].servers[1].addr, &text),
+			    "2001:db8::1@5353");
 	assert_int_equal(conf->groups[1].timeout_ms, 100);
 }
 

@@ -36,7 +36,7 @@ struct zone_parts {
 
 static struct zone_parts parts[ZONES];
 static struct conf_zone zones[ZONES];
-static struct addr servers[3];
+static struct conf_server servers[3];
 static struct conf_group groups[3];
 static struct conf conf;
 
@@ -121,7 +121,7 @@ static void make_conf(void)
 			      .zone_count = ZONES,
 			      .ttl_max = 86400 };
 	for (size_t i = 0; i < 3; i++) {
-		servers[i] = (struct addr){ .family = ADDR_IPV4, .port = (uint16_t)(53 + i) };
+		servers[i].addr = (struct addr){ .family = ADDR_IPV4, .port = (uint16_t)(53 + i) };
 		groups[i] = (struct conf_group){ .servers = &servers[i], .server_count = 1 };
 	}
 	for (size_t i = 0; i < ZONES; i++)

@@ -83,14 +83,17 @@ static inline void exchange_bench_free(struct exchange_bench *bench)
 static inline struct exchange_bench *exchange_bench_new(unsigned servers)
 {
 	struct exchange_bench *bench = unit_zalloc(sizeof(*bench));
-	struct addr addrs[16];
+	struct conf_server hows[16] = { 0 };
+	const struct conf_group group = {
+		.name = "default", .servers = hows, .server_count = servers, .timeout_ms = 2000
+	};
 
 	assert_int_equal(loop_new(&bench->loop), 0);
 	unit_own(bench->loop, loop_free);
 	unit_own(bench, exchange_bench_free);
 	for (unsigned i = 0; i < servers; i++)
-		addrs[i] = fake_addr(i + 1);
-	bench->pool = pool_new("default", addrs, servers, 2000);
+		hows[i].addr = fake_addr(i + 1);
+	bench->pool = pool_new(NULL, &group);
 	assert_non_null(bench->pool);
 	bench->upstream = exchange_upstream_new(bench->loop, &bench->stats, 3);
 	assert_non_null(bench->upstream);
