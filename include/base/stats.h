@@ -31,6 +31,8 @@
 	X(VERDICT_BARE, "verdict_bare", "replies without data and without SOA")                    \
 	X(VERDICT_FAILED, "verdict_failed", "replies with any other rcode")                        \
 	X(LIMIT_INFLIGHT, "limit_inflight", "questions turned away: limits.inflight")              \
+	X(LIMIT_NAME, "limit_name", "questions that waited in line: four of their name in flight") \
+	X(LIMIT_ZONE, "limit_zone", "questions turned away: the zone's share of limits.inflight")  \
 	X(LIMIT_TCP_CLIENTS, "limit_tcp_clients", "connections closed: limits.tcp_clients")        \
 	X(LIMIT_TCP_PER_ADDRESS, "limit_tcp_clients_per_address",                                  \
 	  "connections closed: limits.tcp_clients_per_address")                                    \

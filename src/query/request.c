@@ -5,6 +5,7 @@
 
 #include "query/answer.h"
 #include "query/flight.h"
+#include "query/gate.h"
 #include "request_internal.h"
 
 /* The packet is the listener's; what the request needs of it moves into its arena, and the view
@@ -87,11 +88,13 @@ void request_free(struct request *request)
 	struct worker *worker = request->worker;
 
 	timer_stop(worker->timers, &request->stale_timer);
+	timer_stop(worker->timers, &request->turn_timer);
 	if (request->exchange != NULL)
 		exchange_cancel(request->exchange);
 	for (struct request *follower; (follower = flight_next_follower(request)) != NULL;)
 		request_free(follower);
 	flight_leave(request);
+	(void)gate_leave(worker->gate, request);
 	stop_waiting(request);
 	answer_forget_client(request);
 	arena_done(&request->arena);
@@ -103,6 +106,15 @@ void request_watch_stale(struct request *request)
 {
 	timer_start(request->worker->timers, &request->stale_timer,
 		    (uint64_t)request->plan->conf->stale_wait_ms * USEC_PER_MSEC);
+}
+
+void request_watch_turn(struct request *request, void (*on_no_turn)(void *request))
+{
+	const uint64_t now_us = request->worker->clock->now_us;
+
+	timer_init(&request->turn_timer, on_no_turn, request);
+	timer_start(request->worker->timers, &request->turn_timer,
+		    request->deadline_us > now_us ? request->deadline_us - now_us : 0);
 }
 
 int request_ask(struct request *request, int group, exchange_done_fn done)

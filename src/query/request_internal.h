@@ -21,7 +21,9 @@
 /* D12: the latest moment for an answer, below the 5 s after which stub resolvers give up. */
 #define REQUEST_DEADLINE_US (4500u * USEC_PER_MSEC)
 
+struct crowd;
 struct flight;
+struct gate;
 
 struct worker {
 	struct loop *loop;
@@ -32,11 +34,13 @@ struct worker {
 	struct upstream *upstream;
 	struct slab *requests;
 	struct flight *flight;
+	struct gate *gate;
 	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
 	bool is_closed;
 	struct stats stats;
 	struct log_limit failures_logged;
+	uint64_t zone_logged_us; /* when a full zone was last named in the log; 0 for never */
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
@@ -70,6 +74,11 @@ struct request {
 	struct request *leader; /* of a follower */
 	struct list flight, followers;
 	uint64_t flight_hash;
+
+	/* Gate's: of one that is upstream or in line for it; NULL for a follower. */
+	struct crowd *name_crowd, *zone_crowd;
+	struct list in_line;
+	struct timer turn_timer; /* while in line: the latest moment for an answer */
 
 	struct arena arena;
 	uint8_t scratch[512];

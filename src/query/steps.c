@@ -1,22 +1,27 @@
-/* The path of a query: policy, cache, forward, classify, respond.
+/* The path of a query: policy, cache, forward, ask, classify, respond.
  *
  *   policy    what the rules say of this name: forward it, answer it here, refuse it, drop it
  *   cache     the answer is known: send it. Known but past its time: remember that it is there
- *   forward   somebody asks the same already: follow them. Else ask the servers of the rule's group
- *   classify  is it an answer, and of what shape? A failure: ask the on_failure group, once
- *   respond   keep it, and give it to whoever waits; of a failure, the last good answer where there
- *             is one, else what the servers said, else SERVFAIL
+ *   forward   somebody asks the same already: follow them. Too many ask something like it: wait in
+ * line ask       the servers of the rule's group classify  is it an answer, and of what shape? A
+ * failure: ask the on_failure group, once respond   keep it, and give it to whoever waits; of a
+ * failure, the last good answer where there is one, else what the servers said, else SERVFAIL
  *
  * A step returns a later step, STEP_WAIT or STEP_DONE; the one way back is forward_again(). */
 #include "query/steps.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "query/answer.h"
 #include "query/flight.h"
+#include "query/gate.h"
 #include "query/keep.h"
 #include "query/request.h"
 #include "request_internal.h"
+
+/* A zone that is full is named in the log so often at most. */
+#define ZONE_LOG_US (60u * (uint64_t)USEC_PER_SEC)
 
 /* Where a request goes on that has waited. */
 static void on_result(void *ctx, struct exchange_result *result)
@@ -109,27 +114,122 @@ static enum step step_cache(struct request *request)
 	return STEP_FORWARD;
 }
 
+/* To the one who asked and to all who followed, each in their own way. */
+static void send_to_all(struct request *request, const struct reply_source *source)
+{
+	struct request *follower;
+
+	answer_send(request, source);
+	while ((follower = flight_next_follower(request)) != NULL) {
+		answer_send(follower, source);
+		request_free(follower);
+	}
+}
+
+static bool send_stale_to_all(struct request *request)
+{
+	struct request *follower;
+
+	if (!answer_stale(request))
+		return false;
+	while ((follower = flight_next_follower(request)) != NULL) {
+		answer_stale(follower);
+		request_free(follower);
+	}
+	return true;
+}
+
+static void send_error_to_all(struct request *request, unsigned rcode, enum ede ede,
+			      const char *text)
+{
+	struct request *follower;
+
+	answer_error(request, rcode, ede, text);
+	while ((follower = flight_next_follower(request)) != NULL) {
+		answer_error(follower, rcode, ede, text);
+		request_free(follower);
+	}
+}
+
+/* In line until its time was over. */
+static void tell_no_turn(struct request *request)
+{
+	if (!request->has_stale || !send_stale_to_all(request))
+		send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER,
+				  "too many questions for this name");
+}
+
+static void on_no_turn(void *ctx)
+{
+	struct request *request = ctx;
+
+	tell_no_turn(request);
+	steps_run(request, STEP_DONE);
+}
+
+/* A limit is reached: what there is, at once. */
+static enum step turn_away(struct request *request, enum stat limit, const char *why)
+{
+	stats_add(&request->worker->stats, limit, 1);
+	if (!request->has_stale || !answer_stale(request))
+		answer_error(request, RCODE_SERVFAIL, EDE_OTHER, why);
+	return STEP_DONE;
+}
+
+static void log_full_zone(const struct request *request)
+{
+	struct worker *worker = request->worker;
+	struct name_text zone;
+
+	if (worker->zone_logged_us != 0 &&
+	    worker->clock->now_us - worker->zone_logged_us < ZONE_LOG_US)
+		return;
+	worker->zone_logged_us = worker->clock->now_us;
+	LOG(LEVEL_WARNING,
+	    "%" PRIu32 " questions for names in %s wait for upstream, which is all that one zone "
+	    "may have (a quarter of limits.inflight): more of them are told SERVFAIL at once",
+	    gate_per_zone(worker->gate), name_to_text(gate_zone(request->view.name), &zone));
+}
+
 static enum step step_forward(struct request *request)
 {
 	struct worker *worker = request->worker;
 
-	if (!request_wait(request)) {
-		stats_add(&worker->stats, STAT_LIMIT_INFLIGHT, 1);
-		if (!request->has_stale || !answer_stale(request))
-			answer_error(request, RCODE_SERVFAIL, EDE_OTHER,
-				     "too many questions in flight");
-		return STEP_DONE;
-	}
+	if (!request_wait(request))
+		return turn_away(request, STAT_LIMIT_INFLIGHT, "too many questions in flight");
 	if (request->has_stale && !request->is_unsure)
 		request_watch_stale(request);
 	if (request->is_shared && flight_join(worker->flight, request) != NULL) {
 		stats_add(&worker->stats, STAT_COALESCED, 1);
 		return STEP_WAIT;
 	}
+	switch (gate_enter(worker->gate, request)) {
+	case GATE_OPEN:
+		return STEP_ASK;
+	case GATE_WAIT:
+		stats_add(&worker->stats, STAT_LIMIT_NAME, 1);
+		request_watch_turn(request, on_no_turn);
+		return STEP_WAIT;
+	case GATE_FULL:
+		log_full_zone(request);
+		return turn_away(request, STAT_LIMIT_ZONE, "too many questions for this zone");
+	}
+	UNREACHABLE();
+}
+
+static enum step step_ask(struct request *request)
+{
+	const struct worker *worker = request->worker;
+
+	timer_stop(worker->timers, &request->turn_timer);
+	if (worker->clock->now_us >= request->deadline_us) {
+		tell_no_turn(request);
+		return STEP_DONE;
+	}
 	if (request_ask(request, request->decision.group, on_result) == 0)
 		return STEP_WAIT;
-	stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
-	answer_error(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
+	stats_add(&request->worker->stats, STAT_LIMIT_MEMORY, 1);
+	send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
 	return STEP_DONE;
 }
 
@@ -178,31 +278,6 @@ static enum step step_classify(struct request *request)
 	return STEP_RESPOND;
 }
 
-/* To the one who asked and to all who followed, each in their own way. */
-static void send_to_all(struct request *request, const struct reply_source *source)
-{
-	struct request *follower;
-
-	answer_send(request, source);
-	while ((follower = flight_next_follower(request)) != NULL) {
-		answer_send(follower, source);
-		request_free(follower);
-	}
-}
-
-static bool send_stale_to_all(struct request *request)
-{
-	struct request *follower;
-
-	if (!answer_stale(request))
-		return false;
-	while ((follower = flight_next_follower(request)) != NULL) {
-		answer_stale(follower);
-		request_free(follower);
-	}
-	return true;
-}
-
 static enum step step_respond(struct request *request)
 {
 	struct reply_source source;
@@ -219,19 +294,26 @@ static enum step step_respond(struct request *request)
 }
 
 static enum step (*const steps[STEP_COUNT])(struct request *) = {
-	[STEP_POLICY] = step_policy,   [STEP_CACHE] = step_cache,
-	[STEP_FORWARD] = step_forward, [STEP_CLASSIFY] = step_classify,
-	[STEP_RESPOND] = step_respond,
+	[STEP_POLICY] = step_policy, [STEP_CACHE] = step_cache,	      [STEP_FORWARD] = step_forward,
+	[STEP_ASK] = step_ask,	     [STEP_CLASSIFY] = step_classify, [STEP_RESPOND] = step_respond,
 };
 
 void steps_run(struct request *request, enum step step)
 {
-	while (step < STEP_COUNT) {
-		enum step next = steps[step](request);
+	for (;;) {
+		while (step < STEP_COUNT) {
+			enum step next = steps[step](request);
 
-		assert(next > step);
-		step = next;
-	}
-	if (step == STEP_DONE)
+			assert(next > step);
+			step = next;
+		}
+		if (step != STEP_DONE)
+			return;
+		struct request *next_in_line = gate_leave(request->worker->gate, request);
 		request_free(request);
+		if (next_in_line == NULL)
+			return;
+		request = next_in_line;
+		step = STEP_ASK;
+	}
 }

@@ -4,6 +4,7 @@
 
 #include "query/answer.h"
 #include "query/flight.h"
+#include "query/gate.h"
 #include "query/request.h"
 #include "query/steps.h"
 #include "request_internal.h"
@@ -25,9 +26,10 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	 * from being answered out of the cache. */
 	worker->requests = slab_new(sizeof(struct request), worker->max_waiting + 1);
 	worker->flight = flight_new(worker->max_waiting);
+	worker->gate = gate_new(worker->max_waiting);
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
 	if (worker->cache == NULL || worker->requests == NULL || worker->flight == NULL ||
-	    worker->upstream == NULL) {
+	    worker->gate == NULL || worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -42,6 +44,7 @@ void worker_free(struct worker *worker)
 	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
 		request_free(LIST_ITEM(link, struct request, waiting));
 	exchange_upstream_free(worker->upstream);
+	gate_free(worker->gate);
 	flight_free(worker->flight);
 	slab_free(worker->requests);
 	cache_free(worker->cache);

@@ -1,0 +1,159 @@
+#include "query/gate.h"
+
+#include <assert.h>
+
+#include "request_internal.h"
+
+/* Those of one name, type and class, or those of one zone. Known by a keyed hash of 64 bits alone:
+ * that two of them meet is a matter of chance, and rarer than a broken machine.
+ *
+ * Always true: `members` are inside or in line; a crowd without members is not there. */
+struct crowd {
+	struct list bucket;
+	uint64_t hash;
+	uint32_t members;
+	uint32_t inside;  /* of a name's */
+	struct list line; /* of a name's: requests, the oldest first */
+};
+
+/* Chained buckets, all zero until they are first used, as in flight. Every request has two crowds
+ * at most, so the slab never runs out. */
+struct gate {
+	struct hash_key key;
+	struct slab *crowds;
+	uint32_t per_zone;
+	uint32_t mask;
+	struct list buckets[];
+};
+
+struct gate *gate_new(uint32_t max_requests)
+{
+	uint32_t size = 16;
+
+	while (size < max_requests && size < 1u << 20)
+		size *= 2;
+	struct gate *gate = mem_zalloc(sizeof(*gate) + size * sizeof(struct list));
+	if (gate == NULL)
+		return NULL;
+	gate->crowds = slab_new(sizeof(struct crowd), 2 * max_requests);
+	if (gate->crowds == NULL) {
+		mem_free(gate);
+		return NULL;
+	}
+	gate->mask = size - 1;
+	gate->per_zone = max_requests / 4;
+	if (gate->per_zone < GATE_PER_ZONE_LEAST)
+		gate->per_zone = GATE_PER_ZONE_LEAST;
+	hash_key_draw(&gate->key);
+	return gate;
+}
+
+void gate_free(struct gate *gate)
+{
+	if (gate == NULL)
+		return;
+	slab_free(gate->crowds);
+	mem_free(gate);
+}
+
+const uint8_t *gate_zone(const uint8_t *name)
+{
+	for (unsigned labels = name_labels(name); labels > 2; labels--)
+		name = name_parent(name);
+	return name;
+}
+
+uint32_t gate_per_zone(const struct gate *gate)
+{
+	return gate->per_zone;
+}
+
+/* --- crowds -------------------------------------------------------------------------------- */
+
+static uint64_t hash_of_name(const struct gate *gate, const struct cache_key *key)
+{
+	const uint64_t parts[2] = {
+		name_hash(&gate->key, key->name, key->name_len),
+		UINT64_C(1) << 32 | (uint64_t)key->type << 16 | key->class,
+	};
+	return hash_bytes(&gate->key, parts, sizeof(parts));
+}
+
+static uint64_t hash_of_zone(const struct gate *gate, const struct cache_key *key)
+{
+	const uint8_t *zone = gate_zone(key->name);
+	const uint64_t parts[2] = { name_hash(&gate->key, zone, name_len(zone)), 0 };
+
+	return hash_bytes(&gate->key, parts, sizeof(parts));
+}
+
+/* The crowd of that hash, or a new one without members. */
+static struct crowd *find_crowd(struct gate *gate, uint64_t hash)
+{
+	struct list *bucket = &gate->buckets[hash & gate->mask];
+
+	for (struct list *link = list_first(bucket); link != NULL; link = list_next(bucket, link)) {
+		struct crowd *crowd = LIST_ITEM(link, struct crowd, bucket);
+
+		if (crowd->hash == hash)
+			return crowd;
+	}
+	if (!list_has(bucket))
+		list_init(bucket);
+	struct crowd *crowd = slab_take(gate->crowds);
+	assert(crowd != NULL);
+	*crowd = (struct crowd){ .hash = hash };
+	list_init(&crowd->line);
+	list_add(bucket, &crowd->bucket);
+	return crowd;
+}
+
+static void leave_crowd(struct gate *gate, struct crowd *crowd)
+{
+	if (--crowd->members > 0)
+		return;
+	list_remove(&crowd->bucket);
+	slab_give(gate->crowds, crowd);
+}
+
+/* --- in and out ---------------------------------------------------------------------------- */
+
+enum gate_pass gate_enter(struct gate *gate, struct request *request)
+{
+	assert(request->name_crowd == NULL);
+	struct crowd *zone = find_crowd(gate, hash_of_zone(gate, &request->key));
+	if (zone->members >= gate->per_zone)
+		return GATE_FULL;
+	struct crowd *name = find_crowd(gate, hash_of_name(gate, &request->key));
+	zone->members++;
+	name->members++;
+	request->zone_crowd = zone;
+	request->name_crowd = name;
+	if (name->inside < GATE_PER_NAME) {
+		name->inside++;
+		return GATE_OPEN;
+	}
+	list_add(&name->line, &request->in_line);
+	return GATE_WAIT;
+}
+
+struct request *gate_leave(struct gate *gate, struct request *request)
+{
+	struct crowd *name = request->name_crowd;
+	struct request *next = NULL;
+
+	if (name == NULL)
+		return NULL;
+	if (list_has(&request->in_line)) {
+		list_remove(&request->in_line);
+	} else if (!list_is_empty(&name->line)) { /* its place inside goes to the next */
+		next = LIST_ITEM(list_first(&name->line), struct request, in_line);
+		list_remove(&next->in_line);
+	} else {
+		name->inside--;
+	}
+	leave_crowd(gate, name);
+	leave_crowd(gate, request->zone_crowd);
+	request->name_crowd = request->zone_crowd = NULL;
+	return next;
+}
