@@ -38,6 +38,8 @@ struct conf_server {
 	struct addr source;		    /* ADDR_NONE: the system chooses; else without a port */
 	char interface[CONF_INTERFACE_MAX]; /* "": the routes decide */
 };
+/** The same address and port, reached the same way. */
+bool conf_server_equal(const struct conf_server *a, const struct conf_server *b);
 
 enum group_order { ORDER_LISTED };
 struct conf_group {

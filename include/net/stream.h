@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "conf/conf.h"
 #include "net/loop.h"
 
 struct stream;
@@ -25,8 +26,9 @@ struct stream_events {
 	void (*on_drained)(void *ctx);
 };
 
-/** Starts connecting; failure to is told by on_broken, but for -errno of the socket itself. */
-MUST_CHECK int stream_connect(struct loop *loop, const struct addr *to,
+/** Starts connecting, from the source address and by the interface that `to` names, where it does;
+ * failure to is told by on_broken, but for -errno of the socket itself. */
+MUST_CHECK int stream_connect(struct loop *loop, const struct conf_server *to,
 			      const struct stream_events *events, void *ctx,
 			      struct stream **ret_stream);
 /** Closes, at once. NULL is fine. */

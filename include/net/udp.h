@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "conf/conf.h"
 #include "net/loop.h"
 
 /* --- towards clients --- */
@@ -43,7 +44,9 @@ struct udp_client; /* a socket connected to one address, from an unpredictable p
  * callback may free the client. */
 typedef void (*udp_client_fn)(void *ctx, int err, uint8_t *wire, size_t wire_len);
 
-MUST_CHECK int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, void *ctx,
-			      struct udp_client **ret_client);
+/** From the source address and by the interface that `to` names, where it does. -EADDRNOTAVAIL and
+ * -ENODEV where those are not here, and such as the system says. */
+MUST_CHECK int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn,
+			      void *ctx, struct udp_client **ret_client);
 void udp_client_free(struct udp_client *client); /* NULL is fine */
 MUST_CHECK int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_len);

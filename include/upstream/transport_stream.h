@@ -2,16 +2,17 @@
  *
  * One connection to a server carries many questions at once, answered in any order (RFC 7766
  * sections 6.2.1 and 7); a second one is opened when the first is busy or has fallen silent. It is
- * closed when nothing was asked on it for 10 s. Servers are told apart by address and port. */
+ * closed when nothing was asked on it for 10 s. Servers are told apart by address, port,
+ * and the source and interface they are reached from. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/addr.h"
 #include "base/list.h"
 #include "base/stats.h"
+#include "conf/conf.h"
 #include "net/loop.h"
 
 struct transport_stream; /* the connections of one loop */
@@ -43,8 +44,9 @@ struct transport_question {
 /** Puts the question, whose `fn` is set, with an ID of its own on its connection, which is written
  * into `query`. `anew`: on a new connection, if there may be one. -ENOMEM; -errno of the socket;
  * ERR_LIMIT where the server takes nothing any more. */
-MUST_CHECK int transport_stream_ask(struct transport_stream *transport, const struct addr *server,
-				    bool anew, struct transport_question *question, uint8_t *query,
+MUST_CHECK int transport_stream_ask(struct transport_stream *transport,
+				    const struct conf_server *server, bool anew,
+				    struct transport_question *question, uint8_t *query,
 				    size_t query_len);
 bool transport_stream_is_out(const struct transport_question *question);
 /** The answer is not wanted any more; fine when it is not out. */

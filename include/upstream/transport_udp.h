@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/addr.h"
+#include "conf/conf.h"
 #include "net/udp.h"
 
 struct transport_udp {
@@ -21,7 +21,7 @@ struct transport_udp {
 /** Opens it and draws its ID. `fn` is told of every packet from the server's address and port until
  * it is closed. -errno of the socket; -ENOMEM. */
 MUST_CHECK int transport_udp_open(struct transport_udp *question, struct loop *loop,
-				  const struct addr *server, udp_client_fn fn, void *ctx);
+				  const struct conf_server *server, udp_client_fn fn, void *ctx);
 bool transport_udp_is_open(const struct transport_udp *question);
 /** Sends `query` with the question's ID written into it. */
 MUST_CHECK int transport_udp_send(struct transport_udp *question, uint8_t *query, size_t query_len);

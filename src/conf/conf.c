@@ -43,6 +43,12 @@ void conf_free(struct conf *conf)
 	mem_free(conf);
 }
 
+bool conf_server_equal(const struct conf_server *a, const struct conf_server *b)
+{
+	return addr_equal(&a->addr, &b->addr) && addr_equal(&a->source, &b->source) &&
+	       strcmp(a->interface, b->interface) == 0;
+}
+
 int conf_find_group(const struct conf *conf, const char *name)
 {
 	for (size_t i = 0; i < conf->group_count; i++)

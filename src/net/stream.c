@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "outgoing.h"
 #include "stream_internal.h"
 #include "stream_queue.h"
 #include "wire/frame.h"
@@ -411,25 +412,28 @@ int stream_adopt(struct loop *loop, int fd, const struct addr *peer, struct stre
 	return 0;
 }
 
-int stream_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-		   void *ctx, struct stream **ret_stream)
+int stream_connect(struct loop *loop, const struct conf_server *to,
+		   const struct stream_events *events, void *ctx, struct stream **ret_stream)
 {
 	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
+	const socklen_t len = addr_to_sockaddr(&to->addr, &sockaddr);
 	struct stream *stream = NULL;
 
 	const int fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	int err = stream_adopt(loop, fd, to, &stream);
+	int err = stream_adopt(loop, fd, &to->addr, &stream);
 	if (err != 0)
 		return err;
 	assert(stream != NULL);
 	stream->state = STREAM_CONNECTING;
 	stream->events = events;
 	stream->ctx = ctx;
-	if (connect(fd, (struct sockaddr *)&sockaddr, len) != 0 && errno != EINPROGRESS) {
-		break_later(stream, -errno);
+	err = outgoing_bind(fd, to);
+	if (err == 0 && connect(fd, (struct sockaddr *)&sockaddr, len) != 0 && errno != EINPROGRESS)
+		err = -errno;
+	if (err != 0) {
+		break_later(stream, err);
 	} else if (event_add(&stream->writable, NULL) != 0) {
 		stream_free(stream);
 		return -ENOMEM;

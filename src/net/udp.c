@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "outgoing.h"
 
 /* One recvmmsg() takes this many. */
 #define BATCH 32u
@@ -411,15 +412,18 @@ static void on_client_readable(evutil_socket_t fd, short what, void *ctx)
 }
 
 /* The source port is the system's choice, which is random over net.ipv4.ip_local_port_range. */
-static int client_connect(const struct udp_client *client, const struct addr *to)
+static int client_connect(const struct udp_client *client, const struct conf_server *to)
 {
 	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
+	const socklen_t len = addr_to_sockaddr(&to->addr, &sockaddr);
 
+	int err = outgoing_bind(client->fd, to);
+	if (err != 0)
+		return err;
 	return connect(client->fd, (struct sockaddr *)&sockaddr, len) == 0 ? 0 : -errno;
 }
 
-int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, void *ctx,
+int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn, void *ctx,
 		   struct udp_client **ret_client)
 {
 	int err = -ENOMEM;
@@ -430,7 +434,7 @@ int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, v
 	client->buffer = loop_scratch(loop, LOOP_SCRATCH_READ, LOOP_READ_MAX);
 	if (client->buffer == NULL)
 		goto out;
-	if ((err = client->fd = open_socket(to->family)) < 0)
+	if ((err = client->fd = open_socket(to->addr.family)) < 0)
 		goto out;
 	if ((err = client_connect(client, to)) != 0)
 		goto out;

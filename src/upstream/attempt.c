@@ -253,7 +253,7 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 	attempt->udp_sends++;
 	if (!transport_udp_is_open(&attempt->udp))
 		err = transport_udp_open(&attempt->udp, attempt->question->loop,
-					 server_addr(attempt->server), on_datagram, attempt);
+					 server_how(attempt->server), on_datagram, attempt);
 	if (err == 0)
 		err = transport_udp_send(&attempt->udp, query, len);
 	if (err == 0)
@@ -280,7 +280,7 @@ static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 	question->fn = on_stream;
 	question->ctx = attempt;
 	question->is_alone = has_more_to_come(attempt);
-	int err = transport_stream_ask(attempt->question->streams, server_addr(attempt->server),
+	int err = transport_stream_ask(attempt->question->streams, server_how(attempt->server),
 				       attempt->stream_sends > 0, question, query, len);
 	attempt->stream_sends++;
 	if (err == 0)

@@ -29,10 +29,7 @@ void server_table_free(struct server_table *table)
 static bool is_the_same(const struct server *server, const char *group,
 			const struct conf_server *how)
 {
-	return addr_equal(&server->how.addr, &how->addr) &&
-	       addr_equal(&server->how.source, &how->source) &&
-	       strcmp(server->how.interface, how->interface) == 0 &&
-	       strcmp(server->group, group) == 0;
+	return conf_server_equal(&server->how, how) && strcmp(server->group, group) == 0;
 }
 
 struct server *server_table_take(struct server_table *table, const char *group,

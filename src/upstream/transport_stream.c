@@ -28,7 +28,7 @@ struct transport_connection {
 	struct transport_stream *transport;
 	struct list link; /* in transport->connections until its end */
 	struct stream *stream;
-	struct addr server;
+	struct conf_server server;
 	struct list questions;
 	unsigned question_count, forgotten, strangers;
 	bool is_connected;
@@ -198,7 +198,7 @@ static const struct stream_events stream_events = {
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-static int connection_new(struct transport_stream *transport, const struct addr *server,
+static int connection_new(struct transport_stream *transport, const struct conf_server *server,
 			  bool is_alone, struct transport_connection **ret_connection)
 {
 	struct transport_connection *connection = mem_zalloc(sizeof(*connection));
@@ -234,7 +234,8 @@ struct survey {
 	unsigned all;
 };
 
-static struct survey survey(const struct transport_stream *transport, const struct addr *server)
+static struct survey survey(const struct transport_stream *transport,
+			    const struct conf_server *server)
 {
 	struct survey found = { .best = NULL };
 
@@ -242,7 +243,7 @@ static struct survey survey(const struct transport_stream *transport, const stru
 	     link = list_next(&transport->connections, link)) {
 		struct transport_connection *c = LIST_ITEM(link, struct transport_connection, link);
 
-		if (c->is_alone || !addr_equal(&c->server, server))
+		if (c->is_alone || !conf_server_equal(&c->server, server))
 			continue;
 		found.all++;
 		if (is_silent(c))
@@ -256,7 +257,7 @@ static struct survey survey(const struct transport_stream *transport, const stru
 
 /* The best connection, or a new one where there is none, where it is busy, or where one is wished
  * for; within the limits. */
-static int choose(struct transport_stream *transport, const struct addr *server, bool anew,
+static int choose(struct transport_stream *transport, const struct conf_server *server, bool anew,
 		  struct transport_connection **ret_connection)
 {
 	const struct survey found = survey(transport, server);
@@ -271,7 +272,7 @@ static int choose(struct transport_stream *transport, const struct addr *server,
 	return 0;
 }
 
-static int choose_alone(struct transport_stream *transport, const struct addr *server,
+static int choose_alone(struct transport_stream *transport, const struct conf_server *server,
 			struct transport_connection **ret_connection)
 {
 	unsigned count = 0;
@@ -281,7 +282,7 @@ static int choose_alone(struct transport_stream *transport, const struct addr *s
 		const struct transport_connection *c =
 			LIST_ITEM(link, struct transport_connection, link);
 
-		count += c->is_alone && addr_equal(&c->server, server);
+		count += c->is_alone && conf_server_equal(&c->server, server);
 	}
 	if (count >= CONNECTIONS_MAX_ALONE)
 		return ERR_LIMIT;
@@ -309,8 +310,9 @@ static int put_on(struct transport_connection *connection, struct transport_ques
 	return 0;
 }
 
-int transport_stream_ask(struct transport_stream *transport, const struct addr *server, bool anew,
-			 struct transport_question *question, uint8_t *query, size_t query_len)
+int transport_stream_ask(struct transport_stream *transport, const struct conf_server *server,
+			 bool anew, struct transport_question *question, uint8_t *query,
+			 size_t query_len)
 {
 	struct transport_connection *connection;
 

@@ -3,8 +3,8 @@
 #include "base/random.h"
 #include "wire/message.h"
 
-int transport_udp_open(struct transport_udp *question, struct loop *loop, const struct addr *server,
-		       udp_client_fn fn, void *ctx)
+int transport_udp_open(struct transport_udp *question, struct loop *loop,
+		       const struct conf_server *server, udp_client_fn fn, void *ctx)
 {
 	struct udp_client *socket;
 

@@ -208,14 +208,14 @@ static struct event *add_event(struct loop *loop, enum event_kind kind, uint64_t
 
 /* --- net/udp.h, towards servers ------------------------------------------------------------ */
 
-int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, void *ctx,
+int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn, void *ctx,
 		   struct udp_client **ret_client)
 {
 	struct udp_client *client = mem_zalloc(sizeof(*client));
 
 	if (client == NULL)
 		return -ENOMEM;
-	int err = endpoint_init(&client->endpoint, loop, to);
+	int err = endpoint_init(&client->endpoint, loop, &to->addr);
 	if (err != 0) {
 		mem_free(client);
 		return err;
@@ -242,14 +242,14 @@ int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_
 
 /* --- net/stream.h, towards servers --------------------------------------------------------- */
 
-int stream_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-		   void *ctx, struct stream **ret_stream)
+int stream_connect(struct loop *loop, const struct conf_server *to,
+		   const struct stream_events *events, void *ctx, struct stream **ret_stream)
 {
 	struct stream *stream = mem_zalloc(sizeof(*stream));
 
 	if (stream == NULL)
 		return -ENOMEM;
-	int err = endpoint_init(&stream->endpoint, loop, to);
+	int err = endpoint_init(&stream->endpoint, loop, &to->addr);
 	if (err != 0) {
 		mem_free(stream);
 		return err;

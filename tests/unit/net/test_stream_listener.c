@@ -108,12 +108,19 @@ static void at_the_descriptor_limit_accepting_waits_and_goes_on(void **state)
 
 /* --- outgoing --- */
 
-static void connect_to(struct stream_bench *seen, const struct addr *server)
+static void connect_so(struct stream_bench *seen, const struct conf_server *server)
 {
 	assert_int_equal(
 		stream_connect(seen->bench.loop, server, &stream_bench_events, seen, &seen->stream),
 		0);
 	assert_int_equal(seen->connects + seen->breaks, 0);
+}
+
+static void connect_to(struct stream_bench *seen, const struct addr *server)
+{
+	const struct conf_server how = { .addr = *server };
+
+	connect_so(seen, &how);
 }
 
 static void connects_sends_what_was_queued_and_hears(void **state)
@@ -153,6 +160,41 @@ static void a_refused_connection_is_told_and_not_at_once(void **state)
 	assert_int_equal(seen->connects, 0);
 }
 
+static void connects_from_the_source_address_and_by_the_interface(void **state)
+{
+	struct stream_bench *seen = new_seen();
+	const int listener = loop_bench_socket(SOCK_STREAM, "127.0.0.5");
+	const struct conf_server server = { .addr = loop_bench_local(listener),
+					    .source = loop_bench_addr("127.0.0.9", 0),
+					    .interface = "lo" };
+	(void)state;
+
+	assert_int_equal(listen(listener, 1), 0);
+	connect_so(seen, &server);
+	const struct addr local = stream_local(seen->stream);
+	assert_true(addr_same_host(&local, &server.source));
+}
+
+static void FO_15_a_way_that_is_not_here_is_told_and_not_at_once(void **state)
+{
+	struct stream_bench *seen = new_seen();
+	struct conf_server server = { .addr = loop_bench_addr("127.0.0.1", 1),
+				      .source = loop_bench_addr("192.0.2.77", 0) };
+	(void)state;
+
+	connect_so(seen, &server);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->breaks, 1);
+	assert_int_equal(seen->err, -EADDRNOTAVAIL);
+	drop_stream(seen);
+	seen->breaks = 0;
+	server.source = (struct addr){ .family = ADDR_NONE };
+	memcpy(server.interface, "none0", sizeof("none0"));
+	connect_so(seen, &server);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->err, -ENODEV);
+}
+
 static void freed_while_it_connects(void **state)
 {
 	struct stream_bench *seen = new_seen();
@@ -176,6 +218,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_the_descriptor_limit_accepting_waits_and_goes_on),
 	cmocka_unit_test(connects_sends_what_was_queued_and_hears),
 	cmocka_unit_test(a_refused_connection_is_told_and_not_at_once),
+	cmocka_unit_test(connects_from_the_source_address_and_by_the_interface),
+	cmocka_unit_test(FO_15_a_way_that_is_not_here_is_told_and_not_at_once),
 	cmocka_unit_test(freed_while_it_connects),
 };
 UNIT_MAIN(tests)

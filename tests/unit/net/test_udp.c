@@ -325,11 +325,18 @@ static void on_reply(void *ctx, int err, uint8_t *wire, size_t wire_len)
 	}
 }
 
-static void ask(struct seen *seen, const struct addr *server, const char *text)
+static void ask_so(struct seen *seen, const struct conf_server *server, const char *text)
 {
 	assert_int_equal(udp_client_new(seen->bench.loop, server, on_reply, seen, &seen->client),
 			 0);
 	assert_int_equal(udp_client_send(seen->client, (const uint8_t *)text, strlen(text)), 0);
+}
+
+static void ask(struct seen *seen, const struct addr *server, const char *text)
+{
+	const struct conf_server how = { .addr = *server };
+
+	ask_so(seen, &how, text);
 }
 
 /* Waits for the question and connects the server's socket to who asked. */
@@ -440,17 +447,13 @@ static void the_longest_datagram_arrives_whole(void **state)
 
 #define CLIENTS 200u
 
-static void SP_01_source_ports_cannot_be_foreseen(void **state)
+static void assert_ports_are_random(struct seen *seen, int fd, const struct conf_server *server)
 {
-	struct seen *seen = new_seen();
-	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const struct addr server = loop_bench_local(fd);
 	uint16_t ports[CLIENTS];
 	unsigned same = 0, neighbours = 0;
-	(void)state;
 
 	for (size_t i = 0; i < CLIENTS; i++) {
-		ask(seen, &server, "question");
+		ask_so(seen, server, "question");
 		ports[i] = asker_of(fd).port;
 		udp_client_free(seen->client);
 		seen->client = NULL;
@@ -461,6 +464,61 @@ static void SP_01_source_ports_cannot_be_foreseen(void **state)
 	/* by chance: 0.7 and 0.1 expected */
 	assert_true(same < 12);
 	assert_true(neighbours < 8);
+}
+
+static void SP_01_source_ports_cannot_be_foreseen(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct conf_server server = { .addr = loop_bench_local(fd) };
+	const struct conf_server from = { .addr = server.addr,
+					  .source = loop_bench_addr("127.0.0.9", 0) };
+	(void)state;
+
+	assert_ports_are_random(seen, fd, &server);
+	assert_ports_are_random(seen, fd, &from);
+}
+
+/* --- the client's way --- */
+
+static void a_server_is_asked_from_the_source_address_and_by_the_interface(void **state)
+{
+	static const struct {
+		const char *server, *source;
+	} ways[] = { { "127.0.0.5", "127.0.0.9" }, { "::1", "::1" } };
+	(void)state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct seen *seen = new_seen();
+		const int fd = loop_bench_socket(SOCK_DGRAM, ways[i].server);
+		const struct conf_server server = { .addr = loop_bench_local(fd),
+						    .source = loop_bench_addr(ways[i].source, 0),
+						    .interface = "lo" };
+		ask_so(seen, &server, "question");
+		const struct addr asker = asker_of(fd);
+		assert_true(addr_same_host(&asker, &server.source));
+		loop_bench_connect(fd, &asker);
+		say(fd, "answer", 6);
+		loop_bench_run(&seen->bench);
+		assert_int_equal(seen->err, 0);
+		assert_int_equal(seen->datagrams[0].len, 6);
+	}
+}
+
+static void FO_15_a_way_that_is_not_here_is_refused(void **state)
+{
+	struct seen *seen = new_seen();
+	struct udp_client **client = &seen->client;
+	struct conf_server server = { .addr = loop_bench_addr("127.0.0.5", 53),
+				      .source = loop_bench_addr("192.0.2.77", 0) };
+	(void)state;
+
+	assert_int_equal(udp_client_new(seen->bench.loop, &server, on_reply, seen, client),
+			 -EADDRNOTAVAIL);
+	server.source = (struct addr){ .family = ADDR_NONE };
+	memcpy(server.interface, "none0", sizeof("none0"));
+	assert_int_equal(udp_client_new(seen->bench.loop, &server, on_reply, seen, client),
+			 -ENODEV);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -481,5 +539,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_client_may_be_freed_from_its_callback),
 	cmocka_unit_test(the_longest_datagram_arrives_whole),
 	cmocka_unit_test(SP_01_source_ports_cannot_be_foreseen),
+	cmocka_unit_test(a_server_is_asked_from_the_source_address_and_by_the_interface),
+	cmocka_unit_test(FO_15_a_way_that_is_not_here_is_refused),
 };
 UNIT_MAIN(tests)

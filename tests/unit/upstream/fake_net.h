@@ -20,6 +20,7 @@ struct fake_socket {
 	unsigned number; /* in the order of opening */
 	struct loop *loop;
 	struct addr to;
+	struct conf_server how; /* `to` among it */
 	bool is_stream;
 	udp_client_fn fn;
 	const struct stream_events *events;
@@ -89,13 +90,14 @@ struct timers *loop_timers(struct loop *loop)
 
 /* --- sockets --- */
 
-static void fake_open(struct fake_socket *socket, struct loop *loop, const struct addr *to)
+static void fake_open(struct fake_socket *socket, struct loop *loop, const struct conf_server *to)
 {
 	if (loop->opened == FAKE_SOCKETS)
 		abort();
 	socket->number = loop->opened;
 	socket->loop = loop;
-	socket->to = *to;
+	socket->to = to->addr;
+	socket->how = *to;
 	loop->sockets[loop->opened++] = socket;
 }
 
@@ -114,7 +116,7 @@ static void fake_send(const struct fake_socket *socket, const uint8_t *wire, siz
 	memcpy(sent->wire, wire, len < FAKE_WIRE ? len : FAKE_WIRE);
 }
 
-int udp_client_new(struct loop *loop, const struct addr *to, udp_client_fn fn, void *ctx,
+int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn, void *ctx,
 		   struct udp_client **ret_client)
 {
 	if (loop->udp_new_fails != 0)
@@ -145,8 +147,8 @@ int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_
 	return 0;
 }
 
-int stream_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-		   void *ctx, struct stream **ret_stream)
+int stream_connect(struct loop *loop, const struct conf_server *to,
+		   const struct stream_events *events, void *ctx, struct stream **ret_stream)
 {
 	if (loop->connect_fails != 0)
 		return loop->connect_fails;

@@ -20,7 +20,7 @@ struct bench {
 	struct stats stats;
 	struct transport_stream *transport;
 	struct asker askers[QUESTIONS];
-	struct addr server;
+	struct conf_server server;
 };
 
 static int ask(struct asker *asker, bool anew)
@@ -65,7 +65,7 @@ static struct bench *new_bench(void)
 	unit_own(bench, free_bench);
 	bench->transport = transport_stream_new(bench->loop, &bench->stats);
 	assert_non_null(bench->transport);
-	bench->server = fake_addr(1);
+	bench->server.addr = fake_addr(1);
 	for (unsigned i = 0; i < QUESTIONS; i++) {
 		bench->askers[i].bench = bench;
 		bench->askers[i].question.fn = on_stream;
@@ -139,11 +139,16 @@ static void each_server_has_connections_of_its_own(void **state)
 	(void)state;
 
 	ask_first(bench, 1);
-	bench->server = fake_addr(2);
+	bench->server.addr = fake_addr(2);
 	assert_int_equal(ask(&bench->askers[1], false), 0);
-	bench->server.port++;
+	bench->server.addr.port++;
 	assert_int_equal(ask(&bench->askers[2], false), 0);
-	assert_int_equal(bench->loop->opened, 3);
+	bench->server.source = fake_addr(99);
+	assert_int_equal(ask(&bench->askers[3], false), 0);
+	memcpy(bench->server.interface, "wan", sizeof("wan"));
+	assert_int_equal(ask(&bench->askers[4], false), 0);
+	assert_int_equal(bench->loop->opened, 5);
+	assert_true(conf_server_equal(&bench->loop->sockets[4]->how, &bench->server));
 	/* the same ID on another connection is another question */
 	say(bench, 1, bench->askers[0].id, 1);
 	assert_int_equal(bench->askers[0].calls, 0);
