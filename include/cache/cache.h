@@ -95,6 +95,10 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t ro
 /** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 
+/** No failure that has been kept so far is found, or counts, from here on: what made them may be
+ * over. */
+void cache_forget_failures(struct cache *cache);
+
 /** How many failures in a row, silence aside, were stored under this key (D6's growth); none once
  * the last of them is 300 s old and a minute past its lifetime. */
 uint32_t cache_failures(struct cache *cache, const struct cache_key *key);

@@ -27,6 +27,10 @@ void worker_free(struct worker *worker);
 void worker_set_plan(struct worker *worker, struct plan *plan);
 const struct plan *worker_plan(const struct worker *worker);
 
+/** Addresses, routes or name servers are others than before: what failed may work now. Failures
+ * are forgotten, and what waits for upstream is asked anew. */
+void worker_network_changed(struct worker *worker);
+
 /** From here on no query is taken any more, which looks like silence; what is in flight goes on. */
 void worker_close(struct worker *worker);
 

@@ -14,6 +14,7 @@
 struct cache {
 	struct store store;
 	struct hash_key hash_key;
+	uint64_t failures_from_us; /* those up to then are forgotten; 0 for none */
 	const struct clock *clock;
 	struct stats *stats;
 };
@@ -76,12 +77,23 @@ static void drop_sort(struct cache *cache, const struct probe *probe, enum sort 
 		store_drop(&cache->store, place);
 }
 
+/* Found, but as if it were not there. */
+static bool is_forgotten(const struct cache *cache, const struct entry *failure)
+{
+	return failure->stored_us <= cache->failures_from_us && cache->failures_from_us > 0;
+}
+
+static bool is_fresh_failure(const struct cache *cache, struct store_place place)
+{
+	if (place.bucket == NULL)
+		return false;
+	const struct entry *failure = store_entry(&cache->store, place);
+	return entry_is_fresh(failure, cache->clock->now_us) && !is_forgotten(cache, failure);
+}
+
 static bool has_fresh_failure(const struct cache *cache, const struct probe *probe)
 {
-	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
-
-	return place.bucket != NULL &&
-	       entry_is_fresh(store_entry(&cache->store, place), cache->clock->now_us);
+	return is_fresh_failure(cache, find_sort(cache, probe, SORT_FAILURE));
 }
 
 static bool read_place(struct cache *cache, struct store_place place, uint8_t *buf, size_t buf_max,
@@ -116,8 +128,7 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 		}
 	}
 	place = find_sort(cache, &probe, SORT_FAILURE);
-	return place.bucket != NULL && entry_is_fresh(store_entry(&cache->store, place), now_us) &&
-	       read_place(cache, place, buf, buf_max, ret_hit);
+	return is_fresh_failure(cache, place) && read_place(cache, place, buf, buf_max, ret_hit);
 }
 
 /* Into the room of the old entry of this sort where it fits without much waste, else to the
@@ -152,6 +163,8 @@ static uint32_t count_failures(const struct cache *cache, const struct probe *pr
 	if (place.bucket == NULL)
 		return 0;
 	const struct entry *last = store_entry(&cache->store, place);
+	if (is_forgotten(cache, last))
+		return 0;
 	const uint64_t past_lifetime_s = (uint64_t)last->lifetime_s + FAILURES_GRACE_S;
 	const uint64_t counts_s =
 		past_lifetime_s > FAILURES_COUNT_S ? past_lifetime_s : FAILURES_COUNT_S;
@@ -240,6 +253,11 @@ uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 		return 0;
 	entry_probe(&probe, key, &cache->hash_key);
 	return count_failures(cache, &probe);
+}
+
+void cache_forget_failures(struct cache *cache)
+{
+	cache->failures_from_us = cache->clock->now_us;
 }
 
 void cache_report(const struct cache *cache, struct cache_report *ret_report)

@@ -53,6 +53,8 @@ enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 	const struct cache_note *note = &ret_hit->note;
 	if (note->route != request->decision.route)
 		return FOUND_NOTHING;
+	if (!request->is_cached && note->kind != CACHE_FAILURE)
+		return FOUND_NOTHING;
 	if (note->plan_id != request->plan->id)
 		cache_confirm(worker->cache, &request->key, note->route, request->plan->id);
 	if (!ret_hit->is_stale && knows_enough(request, note))
@@ -114,7 +116,7 @@ static void take_opt_off(struct request *request, struct reply_source *ret_sourc
  * others have learned by the routes of the present one. */
 static bool may_keep(const struct request *request)
 {
-	return request->is_cached && request->plan == request->worker->plan;
+	return request->is_shared && request->plan == request->worker->plan;
 }
 
 void keep_reply(struct request *request, struct reply_source *ret_source)
@@ -133,7 +135,7 @@ void keep_reply(struct request *request, struct reply_source *ret_source)
 	    (decision->ttl_min > 0 || decision->ttl_max < TTL_SHOWN_AS_IS))
 		message_clamp_ttls(result->wire, ret_source->wire_len,
 				   negative ? 0 : decision->ttl_min, decision->ttl_max);
-	if (!may_keep(request) || result->quality != MESSAGE_OK)
+	if (!request->is_cached || !may_keep(request) || result->quality != MESSAGE_OK)
 		return;
 	const struct cache_item item = {
 		.wire = ret_source->wire,
@@ -216,8 +218,7 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		make_servfail(request, ret_source);
 	if (!may_keep(request))
 		return;
-	const bool is_silence =
-		!request->has_stale && (result == NULL || result->outcome != EXCHANGE_REPLIED);
+	const bool is_silence = result == NULL || result->outcome != EXCHANGE_REPLIED;
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
 	if (request->has_stale && !request->is_unsure && !keep_stale_may_stand_in(request))
 		cache_drop(worker->cache, &request->key);

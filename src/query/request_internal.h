@@ -56,10 +56,11 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
-	bool is_shared;	     /* others who ask the same may have the same answer */
-	bool is_cached;	     /* is_shared, and may be answered from the cache and kept there */
-	bool has_stale;	     /* the cache holds an answer that may be shown when upstream fails */
-	bool is_unsure;	     /* which is within its time, but does not know AD */
+	bool is_shared; /* others who ask the same may have the same answer */
+	bool is_cached; /* is_shared, and may be answered from the cache and kept there; of what is
+			 * only shared, failures are (RFC 9520 section 3.2) */
+	bool has_stale; /* the cache holds an answer that may be shown when upstream fails */
+	bool is_unsure; /* which is within its time, but does not know AD */
 	struct list waiting; /* in worker->waiters, and counted there */
 	bool asked_on_failure;
 	uint64_t deadline_us;

@@ -89,7 +89,7 @@ static enum step step_cache(struct request *request)
 	struct stats *stats = &request->worker->stats;
 	struct cache_hit hit;
 
-	if (!request->is_cached)
+	if (!request->is_shared)
 		return STEP_FORWARD;
 	switch (keep_find(request, &hit)) {
 	case FOUND_FRESH:

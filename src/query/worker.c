@@ -64,6 +64,11 @@ const struct plan *worker_plan(const struct worker *worker)
 	return worker->plan;
 }
 
+void worker_network_changed(struct worker *worker)
+{
+	cache_forget_failures(worker->cache);
+}
+
 void worker_close(struct worker *worker)
 {
 	worker->is_closed = true;

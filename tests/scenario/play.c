@@ -166,6 +166,14 @@ static void play_stat(struct play *play, const struct scn_step *step)
 	report_fail("nothing is counted as \"%s\"", words.at[0]);
 }
 
+/* network: addresses, routes or name servers are others now */
+static void play_network(struct play *play, const struct scn_step *step)
+{
+	if (step->head.text[0] != '\0')
+		report_fail("network: nothing is expected behind it");
+	worker_network_changed(play->worker);
+}
+
 /* --- the verbs ----------------------------------------------------------------------------- */
 
 /* What must have been looked at before a verb: questions to servers, answers to clients. A verb may
@@ -194,6 +202,7 @@ static const struct verb {
 	{ "ignored", play_ignored, LOOKED_NOT_NEEDED, false },
 	{ "stat", play_stat, LOOKED_NOT_NEEDED, false },
 	{ "pass", play_pass, LOOKED_AT_ALL, false },
+	{ "network", play_network, LOOKED_AT_ALL, false },
 };
 
 static const struct verb *find_verb(const struct scn_step *step)

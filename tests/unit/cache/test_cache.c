@@ -549,6 +549,34 @@ static void failures_are_forgotten_after_five_minutes(void **state)
 	assert_int_equal(cache_failures(f->cache, &key), 1);
 }
 
+static void forgotten_failures_leave_the_answer_and_count_no_more(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(ROOMY);
+	const struct cache_key answered = key_of("www.example.org", TYPE_A);
+	const struct cache_key failed = key_of("failed.example.org", TYPE_A);
+
+	make_answer(&reply, 2);
+	store(f, &answered, &reply, CACHE_POSITIVE, 2, 3600);
+	store_failure(f, &answered, 300);
+	store_failure(f, &failed, 300);
+	fixture_pass_ms(f, 3000);
+	assert_true(fixture_find(f, &answered, true));
+	assert_true(f->hit.is_failing);
+	assert_true(fixture_find(f, &failed, true));
+
+	cache_forget_failures(f->cache);
+	assert_true(fixture_find(f, &answered, true));
+	assert_false(f->hit.is_failing);
+	assert_false(fixture_find(f, &failed, true));
+	assert_int_equal(cache_failures(f->cache, &failed), 0);
+
+	fixture_pass_ms(f, 1);
+	store_failure(f, &failed, 5);
+	assert_true(fixture_find(f, &failed, true));
+	assert_int_equal(cache_failures(f->cache, &failed), 1);
+}
+
 static void longest_failure_still_counts_when_it_ends(void **state)
 {
 	(void)state;
@@ -621,6 +649,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(failures_are_counted_beside_a_stale_answer),
 	cmocka_unit_test(failures_are_forgotten_after_five_minutes),
 	cmocka_unit_test(longest_failure_still_counts_when_it_ends),
+	cmocka_unit_test(forgotten_failures_leave_the_answer_and_count_no_more),
 	cmocka_unit_test(CA_28_size_zero_keeps_nothing),
 	cmocka_unit_test(freeing_no_cache_is_fine),
 };
