@@ -3,7 +3,8 @@
  *
  * Counted: pools hold it, and through a reload it stays while a pool of either plan lists it, so
  * that what was learned is not lost (upstream/server_table.h). Times are those of the loop's clock.
- */
+ * Whoever asks it notes here what becomes of that; upstream/health.h makes sure where something
+ * seems wrong. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,3 +27,69 @@ const struct conf_server *server_how(const struct server *server);
  * an hour, so that a server that learns EDNS is noticed. */
 bool server_lacks_edns(const struct server *server, uint64_t now_us);
 void server_note_lacks_edns(struct server *server, uint64_t now_us);
+
+/* --- health --- */
+
+enum server_state {
+	SERVER_UP,
+	SERVER_SUSPECTED, /* several questions in a row without a reply, or a socket error; it is
+			   * being asked whether it is there */
+	SERVER_DOWN,	  /* it did not say so: others are asked first */
+};
+enum server_state server_state(const struct server *server);
+
+/** One packet has left for it. */
+void server_note_sent(struct server *server, uint64_t now_us, bool by_stream);
+/** A reply that matches a question came from it, whatever the rcode, so long after the first and
+ * after the last of so many sends. It is up. */
+void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
+		       uint64_t since_last_us, unsigned sends);
+/** A question's time with it has passed, or the question is settled elsewhere after it should have
+ * answered, without anything from it. */
+void server_note_silence(struct server *server, uint64_t now_us);
+/** The system says that it is not to be had: -ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH and such.
+ * (Not for want of our own: -EMFILE, -ENOMEM.) */
+void server_note_error(struct server *server, uint64_t now_us, int err);
+
+/* --- how long it takes --- */
+
+/** Smoothed, 0 while unknown; fades while it is not asked, so that it is worth trying again. */
+uint64_t server_latency_us(const struct server *server, uint64_t now_us);
+/** When to ask another one as well: its p95, at least 20 and at most 400 ms; 400 ms while unknown.
+ */
+uint64_t server_hedge_us(const struct server *server);
+/** How long after the `sends`-th send (1, 2, 3) to wait for it before the next one: 0.4 s, 1.2 s,
+ * 0.2 s, so that what takes 1.5 s sees two; where packets are being lost twice its p95, at least
+ * 100 ms, doubled each time. */
+uint64_t server_resend_us(const struct server *server, unsigned sends);
+bool server_is_lossy(const struct server *server);
+
+/* --- what is counted --- */
+
+/* Silence and socket errors are counted by their notes; the others by who meets them. */
+#define SERVER_FAILURES(X)            \
+	X(TIMEOUT, "timeout")         \
+	X(UNREACHABLE, "unreachable") \
+	X(SERVFAIL, "servfail")       \
+	X(REFUSED, "refused")         \
+	X(NOTIMP, "notimp")           \
+	X(FORMERR, "formerr")         \
+	X(MISMATCH, "mismatch")       \
+	X(CONNECTION, "connection")   \
+	X(TRUNCATED, "truncated")
+
+enum server_failure {
+#define SERVER_FAILURES_ENUM(id, name) SERVER_FAILED_##id,
+	SERVER_FAILURES(SERVER_FAILURES_ENUM)
+#undef SERVER_FAILURES_ENUM
+		SERVER_FAILURE_COUNT
+};
+/** MISMATCH: a packet that was not the answer awaited; CONNECTION: a TCP connection that broke;
+ * TRUNCATED: TC over UDP. */
+void server_count_failure(struct server *server, enum server_failure failure);
+
+/* A line of text, good until the call returns. */
+typedef void (*server_line_fn)(void *ctx, const char *text);
+/** All of it as Prometheus has it: courierdns_upstream_up, _queries_total, _failures_total (those
+ * that there were) and _duration_seconds, by group and server. */
+void server_report(const struct server *server, server_line_fn line, void *ctx);

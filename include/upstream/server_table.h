@@ -14,3 +14,5 @@ void server_table_free(struct server_table *table); /* NULL is fine; no server m
  * short. */
 struct server *server_table_take(struct server_table *table, const char *group,
 				 const struct conf_server *how);
+/** server_report() of each. */
+void server_table_report(const struct server_table *table, server_line_fn line, void *ctx);

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "upstream/attempt.h"
+#include "upstream/health.h"
 
 /* A dead first server must cost well under a second, because Apple's client asks again after one; a
  * living one answers out of its cache in far less. */
@@ -25,6 +26,7 @@ struct upstream {
 	struct stats *stats;
 	struct slab *exchanges, *attempts;
 	struct transport_stream *streams;
+	struct health *health;
 	struct list running; /* exchanges */
 };
 
@@ -276,6 +278,8 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 	exchange->end_us = now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
 	if (exchange->end_us > ask->deadline_us)
 		exchange->end_us = ask->deadline_us;
+	for (size_t i = 0; i < pool_size(ask->pool); i++)
+		health_note_asked(upstream->health, pool_pick(ask->pool, (unsigned)i));
 	if (!go_on(exchange))
 		wait_for(exchange, 0); /* not from inside this call */
 	*ret_exchange = exchange;
@@ -303,8 +307,9 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	upstream->exchanges = slab_new(sizeof(struct exchange), max_exchanges);
 	upstream->attempts = slab_new(sizeof(struct attempt), max_attempts);
 	upstream->streams = transport_stream_new(loop, stats);
-	if (upstream->exchanges == NULL || upstream->attempts == NULL ||
-	    upstream->streams == NULL) {
+	if (upstream->streams != NULL)
+		upstream->health = health_new(loop, stats, upstream->streams);
+	if (upstream->exchanges == NULL || upstream->attempts == NULL || upstream->health == NULL) {
 		exchange_upstream_free(upstream);
 		return NULL;
 	}
@@ -317,6 +322,7 @@ void exchange_upstream_free(struct upstream *upstream)
 		return;
 	for (struct list *link; (link = list_first(&upstream->running)) != NULL;)
 		exchange_free(LIST_ITEM(link, struct exchange, running));
+	health_free(upstream->health);
 	transport_stream_free(upstream->streams);
 	slab_free(upstream->attempts);
 	slab_free(upstream->exchanges);

@@ -1,10 +1,23 @@
 #include "upstream/server.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server_internal.h"
 
 #define LACKS_EDNS_FOR_US (3600ull * USEC_PER_SEC)
+
+/* So many questions in a row, and so long after it was last heard: names that it is silent about
+ * come in bursts. */
+#define SILENCES_SUSPECT 3u
+#define SILENT_US (500u * USEC_PER_MSEC)
+
+#define HEDGE_LEAST_US (20u * USEC_PER_MSEC)
+#define HEDGE_MOST_US (400u * USEC_PER_MSEC)
+#define RESEND_LEAST_US (100u * USEC_PER_MSEC)
+#define RESENDS 3u
 
 struct server *server_new(const char *group, const struct conf_server *how)
 {
@@ -32,6 +45,8 @@ void server_unref(struct server *server)
 {
 	if (server == NULL || --server->holders > 0)
 		return;
+	if (server->watch != NULL)
+		server->watch->on_gone(server->watch);
 	list_remove(&server->link);
 	mem_free(server->group);
 	mem_free(server);
@@ -60,4 +75,212 @@ bool server_lacks_edns(const struct server *server, uint64_t now_us)
 void server_note_lacks_edns(struct server *server, uint64_t now_us)
 {
 	server->lacks_edns_until_us = now_us + LACKS_EDNS_FOR_US;
+}
+
+/* --- health -------------------------------------------------------------------------------- */
+
+enum server_state server_state(const struct server *server)
+{
+	return server->state;
+}
+
+static void set_state(struct server *server, enum server_state state)
+{
+	server->state = state;
+	if (server->watch != NULL)
+		server->watch->on_change(server->watch);
+}
+
+void server_hear(struct server *server, uint64_t now_us)
+{
+	const bool was_up = server->state == SERVER_UP;
+
+	server->heard_us = now_us;
+	server->unheard_us = 0;
+	server->silences = 0;
+	server->err = 0;
+	if (!was_up)
+		set_state(server, SERVER_UP);
+}
+
+void server_set_aside(struct server *server)
+{
+	server->state = SERVER_DOWN;
+}
+
+void server_forget(struct server *server)
+{
+	server->latency = (struct latency){ 0 };
+	server->state = SERVER_UP;
+	server->silences = 0;
+	server->heard_us = server->unheard_us = 0;
+	server->err = 0;
+}
+
+void server_note_sent(struct server *server, uint64_t now_us, bool by_stream)
+{
+	if (by_stream)
+		server->counts.sent_tcp++;
+	else
+		server->counts.sent_udp++;
+	if (server->unheard_us == 0)
+		server->unheard_us = now_us;
+}
+
+static void count_took(struct server_counts *counts, uint64_t us)
+{
+	unsigned step = 0;
+
+	counts->took_us += us;
+	for (uint64_t end_us = USEC_PER_MSEC; step + 1 < SERVER_TOOK_STEPS && us > end_us; step++)
+		end_us *= 4;
+	counts->took[step]++;
+}
+
+void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
+		       uint64_t since_last_us, unsigned sends)
+{
+	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
+	count_took(&server->counts, since_first_us);
+	server_hear(server, now_us);
+}
+
+void server_note_silence(struct server *server, uint64_t now_us)
+{
+	server_count_failure(server, SERVER_FAILED_TIMEOUT);
+	latency_add_silence(&server->latency, now_us);
+	server->silences++;
+	const uint64_t since_us = server->heard_us != 0 ? server->heard_us : server->unheard_us;
+	if (server->state == SERVER_UP && server->silences >= SILENCES_SUSPECT &&
+	    now_us - since_us >= SILENT_US)
+		set_state(server, SERVER_SUSPECTED);
+}
+
+void server_note_error(struct server *server, uint64_t now_us, int err)
+{
+	(void)now_us;
+	server_count_failure(server, SERVER_FAILED_UNREACHABLE);
+	server->err = err;
+	if (server->state == SERVER_UP)
+		set_state(server, SERVER_SUSPECTED);
+}
+
+/* --- how long it takes --------------------------------------------------------------------- */
+
+uint64_t server_latency_us(const struct server *server, uint64_t now_us)
+{
+	return latency_smoothed_us(&server->latency, now_us);
+}
+
+uint64_t server_hedge_us(const struct server *server)
+{
+	const uint64_t p95_us = latency_p95_us(&server->latency);
+
+	if (p95_us == 0 || p95_us > HEDGE_MOST_US)
+		return HEDGE_MOST_US;
+	return p95_us < HEDGE_LEAST_US ? HEDGE_LEAST_US : p95_us;
+}
+
+uint64_t server_resend_us(const struct server *server, unsigned sends)
+{
+	static const uint64_t lossless_us[RESENDS] = { 400 * USEC_PER_MSEC, 1200 * USEC_PER_MSEC,
+						       200 * USEC_PER_MSEC };
+	const unsigned at = sends == 0 ? 0 : sends > RESENDS ? RESENDS - 1 : sends - 1;
+
+	if (!server_is_lossy(server))
+		return lossless_us[at];
+	uint64_t us = 2 * latency_p95_us(&server->latency);
+	if (us < RESEND_LEAST_US)
+		us = RESEND_LEAST_US;
+	if (us > lossless_us[0])
+		us = lossless_us[0];
+	return us << at;
+}
+
+bool server_is_lossy(const struct server *server)
+{
+	return latency_is_lossy(&server->latency);
+}
+
+/* --- what is counted ----------------------------------------------------------------------- */
+
+void server_count_failure(struct server *server, enum server_failure failure)
+{
+	server->counts.failures[failure]++;
+}
+
+static const char *failure_name(enum server_failure failure)
+{
+	static const char *const names[SERVER_FAILURE_COUNT] = {
+#define SERVER_FAILURES_NAME(id, name) [SERVER_FAILED_##id] = (name),
+		SERVER_FAILURES(SERVER_FAILURES_NAME)
+#undef SERVER_FAILURES_NAME
+	};
+
+	return names[failure];
+}
+
+/* Where the lines of a report go. */
+struct report {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+	const char *group;
+	struct addr_text addr;
+};
+
+/* courierdns_upstream_WHAT{group,server[,KEY=VALUE]} NUMBER */
+static void report_line(const struct report *report, const char *what, const char *key,
+			const char *value, const char *number)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		       "courierdns_upstream_%s{group=\"%s\",server=\"%s\"%s%s%s%s%s} %s", what,
+		       report->group, report->addr.text, key != NULL ? "," : "",
+		       key != NULL ? key : "", key != NULL ? "=\"" : "", key != NULL ? value : "",
+		       key != NULL ? "\"" : "", number);
+	report->line(report->ctx, text);
+}
+
+static void report_count(const struct report *report, const char *what, const char *key,
+			 const char *value, uint64_t count)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%" PRIu64, count);
+	report_line(report, what, key, value, number);
+}
+
+static void report_took(const struct report *report, const struct server_counts *counts)
+{
+	static const char *const ends[SERVER_TOOK_STEPS] = { "0.001", "0.004", "0.016", "0.064",
+							     "0.256", "1.024", "4.096", "+Inf" };
+	uint64_t answers = 0;
+	char number[48];
+
+	for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++) {
+		answers += counts->took[i];
+		report_count(report, "duration_seconds_bucket", "le", ends[i], answers);
+	}
+	(void)snprintf(number, sizeof(number), "%" PRIu64 ".%06" PRIu64,
+		       counts->took_us / USEC_PER_SEC, counts->took_us % USEC_PER_SEC);
+	report_line(report, "duration_seconds_sum", NULL, NULL, number);
+	report_count(report, "duration_seconds_count", NULL, NULL, answers);
+}
+
+void server_report(const struct server *server, server_line_fn line, void *ctx)
+{
+	const struct server_counts *counts = &server->counts;
+	struct report report = { .line = line, .ctx = ctx, .group = server->group };
+
+	addr_to_text(&server->how.addr, &report.addr);
+	report_count(&report, "up", NULL, NULL, server->state != SERVER_DOWN);
+	report_count(&report, "queries_total", "proto", "udp", counts->sent_udp);
+	report_count(&report, "queries_total", "proto", "tcp", counts->sent_tcp);
+	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++) {
+		if (counts->failures[i] > 0)
+			report_count(&report, "failures_total", "reason", failure_name(i),
+				     counts->failures[i]);
+	}
+	report_took(&report, counts);
 }

@@ -1,8 +1,27 @@
-/* server_internal.h: what server.c and server_table.c share. */
+/* server_internal.h: what server.c, server_table.c and health.c share. */
 #pragma once
 
 #include "base/list.h"
+#include "upstream/latency.h"
 #include "upstream/server.h"
+
+/* Answers by how long they took: below 1 ms, 4 ms, ... 4.1 s, and longer. */
+#define SERVER_TOOK_STEPS 8u
+
+struct server_counts {
+	uint64_t sent_udp, sent_tcp;
+	uint64_t failures[SERVER_FAILURE_COUNT];
+	uint64_t took[SERVER_TOOK_STEPS];
+	uint64_t took_us; /* all together */
+};
+
+/* Whoever looks after a server. */
+struct server_watch {
+	/** It is up again, or suspected. */
+	void (*on_change)(struct server_watch *watch);
+	/** It is going: it must not be used any more, and the watch ends. */
+	void (*on_gone)(struct server_watch *watch);
+};
 
 struct server {
 	unsigned holders;
@@ -10,4 +29,19 @@ struct server {
 	char *group;
 	struct conf_server how;
 	uint64_t lacks_edns_until_us;
+	struct latency latency;
+	struct server_counts counts;
+	struct server_watch *watch; /* NULL: nobody */
+	enum server_state state;
+	unsigned silences;   /* since it last said something */
+	uint64_t heard_us;   /* when that was; 0: never */
+	uint64_t unheard_us; /* the first send since then; 0: none */
+	int err;	     /* what the system said since then, 0: nothing */
 };
+
+/** It is there: up, whatever was noted against it. */
+void server_hear(struct server *server, uint64_t now_us);
+/** Suspected before, it is down now. */
+void server_set_aside(struct server *server);
+/** As if nothing had ever been learned of it but that it lacks EDNS. What was counted stays. */
+void server_forget(struct server *server);

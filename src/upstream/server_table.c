@@ -47,3 +47,10 @@ struct server *server_table_take(struct server_table *table, const char *group,
 		list_add(&table->servers, &server->link);
 	return server;
 }
+
+void server_table_report(const struct server_table *table, server_line_fn line, void *ctx)
+{
+	for (const struct list *link = list_first(&table->servers); link != NULL;
+	     link = list_next(&table->servers, link))
+		server_report(LIST_ITEM(link, struct server, link), line, ctx);
+}

@@ -1,0 +1,25 @@
+/* upstream/health.h: makes sure of servers that seem dead, and notices when they are back.
+ *
+ * A question without a reply says little: it may be the name that a server is silent about. So a
+ * server that was silent several times in a row, or not to be reached, is asked for something that
+ * every server answers: `. NS`, by a socket of its own like any question. Any reply to that, or to
+ * anything else, and it is up. None, and it is set aside; it is then asked again every second while
+ * clients ask its group, every twelve when nobody does. One that is up is never asked. */
+#pragma once
+
+#include "base/stats.h"
+#include "net/loop.h"
+#include "upstream/server.h"
+#include "upstream/transport_stream.h"
+
+struct health; /* what one loop has to do with that */
+/** All borrowed. NULL when memory is short. */
+struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams);
+void health_free(struct health *health); /* NULL is fine; ends its probes */
+
+/** A client asks something that this server might be asked. To be called for each server of the
+ * group, whichever is chosen: it is looked after from then on, as long as a plan lists it. */
+void health_note_asked(struct health *health, struct server *server);
+/** The network is another: nothing is known of any server, all are up until they prove otherwise.
+ * What was told of them in the log is remembered. */
+void health_network_changed(struct health *health);

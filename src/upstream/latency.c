@@ -1,0 +1,156 @@
+#include "upstream/latency.h"
+
+#include "base/clock.h"
+
+/* An answer's weight in its step; all are halved at HALVE_AT, so that about the last 64 count. */
+#define WEIGHT 16u
+#define HALVE_AT (WEIGHT * 64u)
+#define KNOWN_AT (WEIGHT * 4u)
+#define STEP_UNIT_US 64u
+
+#define FADE_US (60ull * USEC_PER_SEC)
+#define FORGET_US (1800ull * USEC_PER_SEC)
+/* A reply is soon after a send up to this, however quick the server is otherwise. */
+#define SOON_US (20u * USEC_PER_MSEC)
+#define LONGEST_US (8u * USEC_PER_SEC)
+/* What silence counts for where nothing is known, and the most that it makes of what is. */
+#define SILENT_US (1u * USEC_PER_SEC)
+#define SILENT_MAX_US (2u * USEC_PER_SEC)
+
+#define LOST_ONE 65536u
+#define LOST_GAIN 16u /* one loss makes it a sixteenth: two of a few make a server lossy */
+#define LOSSY_AT (LOST_ONE / 12u)
+
+static unsigned step_of(uint64_t us)
+{
+	uint64_t units = us / STEP_UNIT_US;
+	unsigned octave = 0;
+
+	if (units < 4)
+		return (unsigned)units;
+	while (units >= 8) {
+		units >>= 1;
+		octave++;
+	}
+	const unsigned step = 4 + octave * 4 + (unsigned)(units - 4);
+	return step < LATENCY_STEPS ? step : LATENCY_STEPS - 1;
+}
+
+/* The first that is beyond the step. */
+static uint64_t step_end_us(unsigned step)
+{
+	if (step < 4)
+		return (step + 1) * STEP_UNIT_US;
+	return (uint64_t)(step % 4 + 5) * STEP_UNIT_US << (step / 4 - 1);
+}
+
+static void halve(struct latency *latency)
+{
+	latency->total = 0;
+	for (unsigned i = 0; i < LATENCY_STEPS; i++) {
+		latency->steps[i] /= 2;
+		latency->total += latency->steps[i];
+	}
+}
+
+static void count(struct latency *latency, uint64_t us)
+{
+	latency->steps[step_of(us)] += (uint16_t)WEIGHT;
+	latency->total += WEIGHT;
+	if (latency->total >= HALVE_AT)
+		halve(latency);
+}
+
+static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
+{
+	const uint32_t sample = us > LONGEST_US ? LONGEST_US : us > 0 ? (uint32_t)us : 1;
+	const bool is_old = now_us - latency->measured_us >= FADE_US;
+
+	if (latency->smoothed_us == 0 || is_old)
+		latency->smoothed_us = sample;
+	else
+		latency->smoothed_us = (latency->smoothed_us * 7u + sample + 7u) / 8u;
+	latency->measured_us = now_us;
+}
+
+/* The last send is answered as soon as this server answers, and the first has been out for more
+ * than twice that. */
+static bool answers_a_resend(const struct latency *latency, uint64_t since_first_us,
+			     uint64_t since_last_us)
+{
+	const uint64_t p95_us = latency_p95_us(latency);
+	const uint64_t soon_us = p95_us > SOON_US ? p95_us : SOON_US;
+
+	return p95_us != 0 && since_last_us <= soon_us && since_first_us >= 2 * soon_us;
+}
+
+/* Another day, another network: what was learned then would only mislead. */
+static void forget_old(struct latency *latency, uint64_t now_us)
+{
+	if (latency->measured_us != 0 && now_us - latency->measured_us >= FORGET_US)
+		*latency = (struct latency){ 0 };
+}
+
+static void note_loss(struct latency *latency, bool was_lost)
+{
+	latency->lost -= latency->lost / LOST_GAIN;
+	if (was_lost)
+		latency->lost += LOST_ONE / LOST_GAIN;
+}
+
+void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
+		 uint64_t since_last_us, unsigned sends)
+{
+	forget_old(latency, now_us);
+	const bool was_lost = sends > 1 && answers_a_resend(latency, since_first_us, since_last_us);
+	const uint64_t took_us = was_lost ? since_last_us : since_first_us;
+
+	note_loss(latency, was_lost);
+	smooth(latency, now_us, took_us);
+	/* which send it was is not to be told while the server's own speed is unknown */
+	if (sends <= 1 || latency_p95_us(latency) != 0)
+		count(latency, took_us);
+}
+
+void latency_add_silence(struct latency *latency, uint64_t now_us)
+{
+	forget_old(latency, now_us);
+	if (latency->smoothed_us == 0)
+		latency->smoothed_us = SILENT_US;
+	else if (latency->smoothed_us < SILENT_MAX_US)
+		latency->smoothed_us += latency->smoothed_us / 4;
+	latency->measured_us = now_us;
+}
+
+uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us)
+{
+	const uint64_t idle_us = now_us - latency->measured_us;
+	const uint64_t halvings = idle_us / FADE_US;
+
+	if (latency->smoothed_us == 0)
+		return 0;
+	if (halvings >= 31)
+		return 1;
+	const uint64_t whole = latency->smoothed_us >> halvings;
+	const uint64_t faded = whole - whole / 2 * (idle_us % FADE_US) / FADE_US;
+	return faded > 0 ? faded : 1;
+}
+
+uint64_t latency_p95_us(const struct latency *latency)
+{
+	uint32_t beyond = latency->total / 20;
+
+	if (latency->total < KNOWN_AT)
+		return 0;
+	for (unsigned i = LATENCY_STEPS; i-- > 0;) {
+		if (latency->steps[i] > beyond)
+			return step_end_us(i);
+		beyond -= latency->steps[i];
+	}
+	return 0;
+}
+
+bool latency_is_lossy(const struct latency *latency)
+{
+	return latency->lost >= LOSSY_AT;
+}
