@@ -98,7 +98,7 @@ void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32
 /** Gives every record but OPT this TTL in place. For a message that message_read() accepted. */
 void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl);
 
-/** A reply to AXFR or IXFR that nothing follows: it begins and ends with SOA (RFC 5936 section 2.2,
- * RFC 1995 section 4), one alone too, or has no answer. For a message that message_read()
- * accepted. */
-bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len);
+/** A reply to AXFR or IXFR, as `type` says, that nothing follows: the SOA it begins with ends it
+ * too (RFC 5936 section 2.2, RFC 1995 section 4), or it has no answer, or, to IXFR, a SOA alone.
+ * For a message that message_read() accepted. */
+bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len, uint16_t type);

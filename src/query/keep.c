@@ -30,8 +30,10 @@ bool keep_is_cut_transfer(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
 
-	return (request->view.type == TYPE_AXFR || request->view.type == TYPE_IXFR) &&
-	       !message_is_whole_transfer(result->wire, result->facts.wire_len);
+	const uint16_t type = request->view.type;
+
+	return (type == TYPE_AXFR || type == TYPE_IXFR) &&
+	       !message_is_whole_transfer(result->wire, result->facts.wire_len, type);
 }
 
 /* An answer got without AD or DO does not know whether its data is authentic (RFC 6840

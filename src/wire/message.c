@@ -426,16 +426,35 @@ void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32
 	}
 }
 
-bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len)
+/* SERIAL stands before the last four numbers of a SOA, whatever its names. */
+static uint32_t soa_serial(const uint8_t *wire, const struct record *record)
+{
+	const uint8_t *end = wire + record->rdata_at + record->rdata_len;
+
+	if (record->rdata_len < 20)
+		return 0;
+	return get_u32(end - 20);
+}
+
+bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len, uint16_t type)
 {
 	struct walk walk = walk_again(wire, wire_len);
 	struct record record;
-	uint16_t first = 0, last = 0;
-	unsigned count = 0;
+	uint32_t newest = 0;
+	unsigned records = 0, soas = 0;
+	bool has_ended = false;
 
+	/* Behind the first SOA every other one begins a difference, of an older version, or, of the
+	 * version of the first, ends the transfer. */
 	while (walk_next(&walk, skip_name, &record) && record.section == SECTION_ANSWER) {
-		first = count++ == 0 ? record.type : first;
-		last = record.type;
+		records++;
+		has_ended = false;
+		if (record.type != TYPE_SOA)
+			continue;
+		const uint32_t serial = soa_serial(wire, &record);
+		if (records == 1)
+			newest = serial;
+		has_ended = soas++ % 2 == 1 && serial == newest;
 	}
-	return count == 0 || (first == TYPE_SOA && last == TYPE_SOA);
+	return records == 0 || has_ended || (records == 1 && soas == 1 && type == TYPE_IXFR);
 }

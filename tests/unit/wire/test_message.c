@@ -585,30 +585,58 @@ static void every_ttl_but_that_of_opt_is_set(void **state)
 	assert_int_equal(facts.opt_flags, 0x8000);
 }
 
-static void a_transfer_is_whole_when_it_ends_with_soa(void **state)
+#define SOA_OF_VERSION(n) "\0\0\0\0\0" n "\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"
+
+static bool is_whole(uint16_t type)
 {
-	static const char soa[] = "\0\0"
-				  "\0\0\0\1"
-				  "\0\0\0\2"
-				  "\0\0\0\3"
-				  "\0\0\0\4"
-				  "\0\0\0\5";
+	return message_is_whole_transfer(build.wire, build.len, type);
+}
+
+static void a_transfer_is_whole_when_its_soa_ends_it(void **state)
+{
+	(void)state;
+	start_reply();
+	assert_true(is_whole(TYPE_AXFR)); /* empty: an error, say */
+	ANSWER("example.com", TYPE_SOA, 60, SOA_OF_VERSION("\7"));
+	assert_true(is_whole(TYPE_IXFR)); /* you are up to date */
+	assert_false(is_whole(TYPE_AXFR));
+	ANSWER("example.com", TYPE_A, 60, "\300\0\2\1");
+	assert_false(is_whole(TYPE_AXFR)); /* more is to come */
+	ANSWER("example.com", TYPE_SOA, 60, SOA_OF_VERSION("\7"));
+	assert_true(is_whole(TYPE_AXFR));
+	assert_true(is_whole(TYPE_IXFR));
+	ANSWER("example.com", TYPE_A, 60, "\300\0\2\1");
+	assert_false(is_whole(TYPE_AXFR));
+}
+
+static void UT_20_differences_are_whole_when_the_last_is_there(void **state)
+{
+	static const struct {
+		const char *soa;
+		bool is_whole;
+	} step[] = { { SOA_OF_VERSION("\7"), true },
+		     { SOA_OF_VERSION("\5"), false }, /* from 5 ... */
+		     { SOA_OF_VERSION("\6"), false }, /* ... to 6 */
+		     { SOA_OF_VERSION("\6"), false },
+		     { SOA_OF_VERSION("\7"), false }, /* additions follow */
+		     { SOA_OF_VERSION("\7"), true } };
 
 	(void)state;
 	start_reply();
-	assert_true(message_is_whole_transfer(build.wire, build.len)); /* empty: an error, say */
-	ANSWER("example.com", TYPE_SOA, 60, soa);
-	assert_true(
-		message_is_whole_transfer(build.wire, build.len)); /* IXFR: you are up to date */
-	ANSWER("example.com", TYPE_A, 60, "\300\0\2\1");
-	assert_false(message_is_whole_transfer(build.wire, build.len)); /* more is to come */
-	ANSWER("example.com", TYPE_SOA, 60, soa);
-	assert_true(message_is_whole_transfer(build.wire, build.len));
+	for (size_t i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		build_record(&build, SECTION_ANSWER, "example.com", TYPE_SOA, 60, step[i].soa, 22);
+		assert_int_equal(is_whole(TYPE_IXFR), step[i].is_whole);
+		if (i > 0 && i < 5) {
+			ANSWER("a.example.com", TYPE_A, 60, "\300\0\2\1");
+			assert_false(is_whole(TYPE_IXFR));
+		}
+	}
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_ttl_but_that_of_opt_is_set),
-	cmocka_unit_test(a_transfer_is_whole_when_it_ends_with_soa),
+	cmocka_unit_test(a_transfer_is_whole_when_its_soa_ends_it),
+	cmocka_unit_test(UT_20_differences_are_whole_when_the_last_is_there),
 	cmocka_unit_test(courier_reply_is_read),
 	cmocka_unit_test(header_fields_are_set_in_place),
 	cmocka_unit_test(every_shorter_piece_is_bad),
