@@ -128,11 +128,16 @@ def test_template_has_a_range_and_no_leading_zeros(t):
     assert dev.ask("x.5-courier.push.apple.com.").a() == ["10.100.100.5"]    # names below it too
 
 
-@each(["servfail", "group"])
+@each(["servfail", "group", "silent", "closed"])
 def test_FO_10_a_failed_group_does_not_leak(t, kind):
     """SERVFAIL, unless the rule names another group to ask."""
     one, two, three = t.upstream(), t.upstream(), t.upstream()
-    two.answers("x.corp.example.", "A", rcode=wire.SERVFAIL, times=(1, 2))
+    if kind == "silent":
+        two.silent()
+    elif kind == "closed":
+        two.close()
+    else:
+        two.answers("x.corp.example.", "A", rcode=wire.SERVFAIL, times=(1, 2))
     if kind == "group":
         three.answers("x.corp.example.", "A", [a1("x.corp.example.")])
     dev = t.device(one, groups={"two": [two], "three": [three]}, zones="""

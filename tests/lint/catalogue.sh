@@ -1,7 +1,8 @@
 #!/bin/sh
 # Which cases of tests/functional/catalogue.txt are shown by a test: how many, and which are missing.
 # An id counts where it stands in a unit test's name or comment (NG_06), in the name of a functional
-# test, or in the name or a comment of a scenario (# NG_06). A missing case of severity C or H is an error.
+# test or of one of its cases ("NG_06-title"), or in the name or a comment of a scenario (# NG_06). A
+# missing case of severity C or H is an error.
 set -u
 cd "$(dirname "$0")/../.." || exit
 
@@ -10,6 +11,8 @@ shown() {
 	grep -rhoE --include='*.c' '\b([A-Z]{2}_[0-9]{2}_)+' tests/unit tests/scenario 2>/dev/null |
 		grep -oE '[A-Z]{2}_[0-9]{2}'
 	grep -hoE '^def test_([A-Z]{2}_[0-9]{2}_)+' tests/functional/test_*.py |
+		grep -oE '[A-Z]{2}_[0-9]{2}'
+	grep -hoE '^[[:blank:]]+"[A-Z]{2}_[0-9]{2}-[a-z]' tests/functional/test_*.py |
 		grep -oE '[A-Z]{2}_[0-9]{2}'
 	grep -hoE '^#( [A-Z]{2}_[0-9]{2})+$' tests/scenario/*.scn 2>/dev/null |
 		grep -oE '[A-Z]{2}_[0-9]{2}'
