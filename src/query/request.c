@@ -29,6 +29,7 @@ static void on_stale_wait_over(void *ctx)
 {
 	struct request *request = ctx;
 
+	request->is_late = true;
 	if (!answer_stale(request))
 		return;
 	if (request->leader != NULL)

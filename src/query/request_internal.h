@@ -61,6 +61,7 @@ struct request {
 			 * only shared, failures are (RFC 9520 section 3.2) */
 	bool has_stale; /* the cache holds an answer that may be shown when upstream fails */
 	bool is_unsure; /* which is within its time, but does not know AD */
+	bool is_late;	     /* stale_wait is over, and upstream has not answered yet */
 	struct list waiting; /* in worker->waiters, and counted there */
 	bool asked_on_failure;
 	uint64_t deadline_us;

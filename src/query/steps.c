@@ -191,6 +191,15 @@ static void log_full_zone(const struct request *request)
 	    gate_per_zone(worker->gate), name_to_text(gate_zone(request->view.name), &zone));
 }
 
+/* Behind one for whom upstream has been too slow already, nobody waits that long again. */
+static enum step follow(struct request *request, const struct request *leader)
+{
+	stats_add(&request->worker->stats, STAT_COALESCED, 1);
+	if (leader->is_late && request->has_stale && !request->is_unsure && answer_stale(request))
+		return STEP_DONE;
+	return STEP_WAIT;
+}
+
 static enum step step_forward(struct request *request)
 {
 	struct worker *worker = request->worker;
@@ -199,10 +208,10 @@ static enum step step_forward(struct request *request)
 		return turn_away(request, STAT_LIMIT_INFLIGHT, "too many questions in flight");
 	if (request->has_stale && !request->is_unsure)
 		request_watch_stale(request);
-	if (request->is_shared && flight_join(worker->flight, request) != NULL) {
-		stats_add(&worker->stats, STAT_COALESCED, 1);
-		return STEP_WAIT;
-	}
+	const struct request *leader =
+		request->is_shared ? flight_join(worker->flight, request) : NULL;
+	if (leader != NULL)
+		return follow(request, leader);
 	switch (gate_enter(worker->gate, request)) {
 	case GATE_OPEN:
 		return STEP_ASK;
