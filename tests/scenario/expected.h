@@ -22,7 +22,8 @@ struct expected_option {
 
 struct expected {
 	uint16_t edns_size;
-	bool is_cut; /* the question alone, and TC */
+	bool is_cut;	    /* the question alone, and TC */
+	uint64_t within_us; /* after the question; 0 for any time */
 	uint32_t age_s;
 	bool has_ttl; /* all of them are `ttl` */
 	uint32_t ttl, ttl_min, ttl_max;

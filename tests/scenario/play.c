@@ -131,18 +131,14 @@ static void play_reload(struct play *play, const struct scn_step *step)
 /* pass N(s|ms) */
 static void play_pass(struct play *play, const struct scn_step *step)
 {
-	const char *text = step->head.text;
-	char *end;
-	const double amount = strtod(text, &end);
-	double us = 0;
+	play_pass_us(play, play_read_us(step->head.text));
+}
 
-	if (strcmp(end, "s") == 0)
-		us = amount * USEC_PER_SEC;
-	else if (strcmp(end, "ms") == 0)
-		us = amount * USEC_PER_MSEC;
-	if (end == text || us <= 0)
-		report_fail("pass: expected 181s or 400ms");
-	fake_net_pass(play->loop, (uint64_t)us);
+/* once: for whoever plays it, see scenario_run.c */
+static void play_once(struct play *play, const struct scn_step *step)
+{
+	if (play->worker != NULL || step->head.text[0] != '\0')
+		report_fail("once: comes first, and alone");
 }
 
 /* stat NAME VALUE */
@@ -186,6 +182,7 @@ static const struct verb {
 	enum looked looked;
 	bool has_more; /* lines below it */
 } verbs[] = {
+	{ "once", play_once, LOOKED_NOT_NEEDED, false },
 	{ "conf", play_conf, LOOKED_NOT_NEEDED, true },
 	{ "client", play_client, LOOKED_NOT_NEEDED, false },
 	{ "server", play_server, LOOKED_NOT_NEEDED, false },
@@ -202,6 +199,8 @@ static const struct verb {
 	{ "ignored", play_ignored, LOOKED_NOT_NEEDED, false },
 	{ "stat", play_stat, LOOKED_NOT_NEEDED, false },
 	{ "pass", play_pass, LOOKED_AT_ALL, false },
+	{ "sent", play_sent, LOOKED_NOT_NEEDED, false },
+	{ "crowd", play_crowd, LOOKED_AT_ALL, false },
 	{ "network", play_network, LOOKED_AT_ALL, false },
 };
 
@@ -240,8 +239,8 @@ static bool play_step(struct play *play, const struct scn_step *step)
 {
 	report_at_line(step->head.number);
 	const struct verb *verb = find_verb(step);
-	const bool needs_worker =
-		verb->play != play_conf && verb->play != play_client && verb->play != play_server;
+	const bool needs_worker = verb->play != play_conf && verb->play != play_client &&
+				  verb->play != play_server && verb->play != play_once;
 
 	if (needs_worker && play->worker == NULL && !start_worker(play))
 		return false;
@@ -253,7 +252,7 @@ static bool play_step(struct play *play, const struct scn_step *step)
 	verb->play(play, step);
 	play->last_verb = verb->name;
 	if (play->worker != NULL)
-		fake_net_turn(play->loop);
+		play_turn(play);
 	return true;
 }
 
@@ -295,6 +294,7 @@ bool play_scenario(const struct scn *scn, const struct play_mode *mode)
 	const bool has_failed = mode->fail_at > 0 && mem_allocations() >= mode->fail_at;
 	mem_fail_nth(0);
 	play_client_free(&play);
+	play_auto_free(&play);
 	play_server_free(&play);
 	loop_free(play.loop);
 	free(play.conf_text);

@@ -10,6 +10,7 @@
 #include "net/client.h"
 #include "query/worker.h"
 #include "scn.h"
+#include "wire_build.h"
 #include "wire_see.h"
 
 /* A client's question. It is its own listener: what the worker does with it, it does with this. */
@@ -26,6 +27,7 @@ struct play_asked {
 	uint8_t *got;
 	size_t got_len;
 	int got_line; /* of the script, played when the answer came */
+	uint64_t asked_us, got_us;
 	bool is_dropped;
 	bool is_closed; /* the script has seen what became of it */
 };
@@ -65,6 +67,11 @@ struct play {
 	struct play_client *clients;
 	unsigned client_count;
 	const char *last_verb;
+	/* servers that need no script, what they have on its way, and how far they have seen */
+	struct play_auto *autos;
+	struct play_late *late;
+	struct fake_sent *met;
+	uint64_t dice;
 };
 
 /** Plays it; fails with report_fail(). With fail_at, returns whether that many allocations were
@@ -85,6 +92,8 @@ void play_client_free(struct play *play);
 
 /* play_answer.c: what becomes of them */
 void play_answer(struct play *play, const struct scn_step *step);
+/** It is what a server that needs no script says, whichever. */
+void play_check_any(struct play *play, const struct play_asked *asked);
 void play_noanswer(struct play *play, const struct scn_step *step);
 void play_dropped(struct play *play, const struct scn_step *step);
 void play_ignored(struct play *play, const struct scn_step *step);
@@ -99,8 +108,26 @@ struct fake_sent *play_find_meant(const struct play *play, const struct scn_word
 				  size_t *at);
 void play_server_free(struct play *play);
 
+/* play_auto.c: servers that need no script */
+/** SERVER answers|deaf|closed [WORDS]; false where it says none of these. */
+bool play_auto_set(struct play *play, const struct addr *addr, const struct scn_words *words);
+/** The script plays it from now on. */
+void play_auto_unset(struct play *play, const struct addr *addr);
+void play_auto_free(struct play *play);
+void play_sent(struct play *play, const struct scn_step *step);
+/** Lets everything happen that waits, and moves the clock on. */
+void play_turn(struct play *play);
+void play_pass_us(struct play *play, uint64_t us);
+/** 181s or 400ms */
+uint64_t play_read_us(const char *text);
+
+/* play_crowd.c: many clients of such servers */
+void play_crowd(struct play *play, const struct scn_step *step);
+
 /* play_reply.c: what servers say */
 void play_reply(struct play *play, const struct scn_step *step);
+void play_note_said(struct play *play, const struct fake_sent *sent,
+		    const struct wire_seen *question, const struct wire_build *build);
 
 /** What makes questions of the same name, type and class others: RD, CD and DO. */
 unsigned play_bits(const struct wire_seen *question);

@@ -21,11 +21,38 @@ static struct play_asked *find_asked(struct play *play, const char *client, cons
 	return NULL;
 }
 
+/* Of the replies to that question the one with the address that was told: its own is what a server
+ * without a script answers with. */
+static const struct play_said *find_said_any(const struct play *play,
+					     const struct play_asked *asked)
+{
+	struct wire_seen got;
+
+	if (!wire_see(asked->got, asked->got_len, &got))
+		report_fail("what came to %s cannot be read", asked->client);
+	const struct wire_record *first = got.records;
+	const uint8_t *address = got.count > 0 && first->type == TYPE_A && first->rdata_len == 4
+					 ? asked->got + first->rdata_at
+					 : NULL;
+	for (const struct play_said *said = play->said; said != NULL; said = said->next) {
+		if (wire_see_same_question(&said->seen, &asked->seen) &&
+		    said->bits == play_bits(&asked->seen) &&
+		    (address == NULL || memcmp(said->server.bytes, address, 4) == 0)) {
+			wire_see_done(&got);
+			return said;
+		}
+	}
+	wire_see_print(asked->client, asked->got, asked->got_len);
+	report_fail("no server has said this");
+}
+
 static const struct play_said *find_said(const struct play *play, const struct play_asked *asked,
 					 const char *server)
 {
 	struct addr addr;
 
+	if (strcmp(server, "any") == 0)
+		return find_said_any(play, asked);
 	if (addr_parse(server, 53, &addr) != 0)
 		report_fail("\"%s\" is no address", server);
 	for (const struct play_said *said = play->said; said != NULL; said = said->next) {
@@ -35,6 +62,14 @@ static const struct play_said *find_said(const struct play *play, const struct p
 	}
 	report_fail("%s has given no reply to what %s asked in line %d", server, asked->client,
 		    asked->line);
+}
+
+void play_check_any(struct play *play, const struct play_asked *asked)
+{
+	const struct expected how = { .edns_size = worker_plan(play->worker)->conf->edns_size,
+				      .ttl_max = UINT32_MAX };
+
+	expected_as(&how, asked, find_said_any(play, asked));
 }
 
 static struct expected_option *new_option(struct expected *how)
@@ -81,6 +116,8 @@ static size_t read_as_word(const struct scn_words *words, size_t at, struct expe
 	}
 	if (strcmp(word, "tc") == 0) {
 		how->is_cut = true;
+	} else if ((value = play_value(word, "within")) != NULL) {
+		how->within_us = play_read_us(value);
 	} else if (strcmp(word, "noopts") == 0) {
 		how->has_options = true;
 	} else if ((value = play_value(word, "ttl")) != NULL) {
@@ -185,6 +222,10 @@ void play_answer(struct play *play, const struct scn_step *step)
 		read_records(step, asked, &how);
 		expected_own(&how, asked);
 	}
+	const uint64_t took_us = asked->got_us - asked->asked_us;
+	if (how.within_us > 0 && took_us > how.within_us)
+		report_fail("%s had to wait %.3f s (asked in line %d)", asked->client,
+			    (double)took_us / USEC_PER_SEC, asked->line);
 	for (size_t i = 0; i < how.record_count; i++)
 		wire_build_record_done(&how.records[i]);
 	free(how.records);

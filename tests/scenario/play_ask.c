@@ -70,6 +70,7 @@ static void client_send(const struct client *client, const uint8_t *wire, size_t
 	asked->got = report_dup(wire, wire_len);
 	asked->got_len = wire_len;
 	asked->got_line = report_line();
+	asked->got_us = loop_clock(asked->play->loop)->now_us;
 }
 
 static void client_drop(const struct client *client)
@@ -275,6 +276,7 @@ void play_ask(struct play *play, const struct scn_step *step)
 	const struct play_client *client = get_client(play, words.at[0]);
 	question.id = (uint16_t)(0x1000 + 7 * play->client_count);
 	asked->play = play;
+	asked->asked_us = loop_clock(play->loop)->now_us;
 	asked->client = report_dup(words.at[0], strlen(words.at[0]) + 1);
 	asked->line = step->head.number;
 	if (strcmp(words.at[1], "raw") == 0) {

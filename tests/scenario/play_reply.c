@@ -228,8 +228,8 @@ static void make_raw(struct wire_build *build, const struct scn_words *words, si
 	}
 }
 
-static void note_said(struct play *play, const struct fake_sent *sent,
-		      const struct wire_seen *question, const struct wire_build *build)
+void play_note_said(struct play *play, const struct fake_sent *sent,
+		    const struct wire_seen *question, const struct wire_build *build)
 {
 	struct play_said *said = report_alloc(sizeof(*said));
 
@@ -262,7 +262,7 @@ void play_reply(struct play *play, const struct scn_step *step)
 		report_fail("reply: expected an rcode, or raw");
 	if (strcmp(words.at[at], "raw") == 0) {
 		make_raw(build, &words, at + 1, &question);
-		note_said(play, sent, &question, build);
+		play_note_said(play, sent, &question, build);
 	} else {
 		struct reply reply;
 
@@ -272,7 +272,7 @@ void play_reply(struct play *play, const struct scn_step *step)
 			read_reply_word(words.at[i], &reply);
 		make_reply(build, &reply, step);
 		if (!reply.is_wrong)
-			note_said(play, sent, &question, build);
+			play_note_said(play, sent, &question, build);
 		sent->is_replied = sent->is_replied || !reply.is_wrong;
 	}
 	fake_net_reply(play->loop, sent, build->wire, build->len);

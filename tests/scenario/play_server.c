@@ -24,7 +24,7 @@ static struct fake_sent *first_sent(const struct play *play)
 	return (struct fake_sent *)(uintptr_t)fake_net_sent(play->loop);
 }
 
-/* server ADDRESS open | tcp=refused | tcp=silent | noroute */
+/* server ADDRESS open | tcp=refused | tcp=silent | noroute, or played without a script */
 void play_server(struct play *play, const struct scn_step *step)
 {
 	static const struct {
@@ -36,11 +36,16 @@ void play_server(struct play *play, const struct scn_step *step)
 			{ "noroute", FAKE_NO_ROUTE } };
 	struct scn_words words = scn_split(step->head.text);
 
-	if (words.count != 2)
+	if (words.count < 2)
 		report_fail("server: expected ADDRESS MANNER");
 	const struct addr addr = read_server(words.at[0]);
+	if (play_auto_set(play, &addr, &words)) {
+		scn_words_free(&words);
+		return;
+	}
+	play_auto_unset(play, &addr);
 	for (size_t i = 0; i < sizeof(manners) / sizeof(manners[0]); i++) {
-		if (strcmp(words.at[1], manners[i].word) != 0)
+		if (strcmp(words.at[1], manners[i].word) != 0 || words.count > 2)
 			continue;
 		fake_net_set_manner(play->loop, &addr, manners[i].manner);
 		scn_words_free(&words);

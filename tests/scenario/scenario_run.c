@@ -14,6 +14,10 @@
  *     reload TEXT                  another one, whole, in its place
  *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
+ *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s]
+ *                                  needs no script from now on: answers type A with its own address
+ *                                  and others with nothing, is silent, or refuses
+ *     sent SERVER LOW..HIGH [probes]   so much was sent to one that needs no script, since the last time
  *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
  *                           ecs=NET opt=CODE:HEX class=CH id=N opcode=N]
  *     ask CLIENT raw HEX
@@ -26,8 +30,10 @@
  *     reply SERVER raw HEX         where ID and QUESTION stand for what was asked
  *     unreachable SERVER           ICMP, or the connection is reset
  *     fin SERVER                   it closes the connection
- *     answer CLIENT [for NAME] as SERVER [aged N] [ttl=N ttl-min=N ttl-max=N tc ede N ["TEXT"]
- *                           opt=CODE:HEX noopts]      the server's bytes; TTLs all N, or bounded
+ *     answer CLIENT [for NAME] as SERVER|any [aged N] [ttl=N ttl-min=N ttl-max=N tc ede N ["TEXT"]
+ *                           opt=CODE:HEX noopts within=500ms]
+ *                                  the server's bytes; TTLs all N, or bounded; "any": of those that
+ *                                  need no script
  *     answer CLIENT [for NAME] RCODE [aa ad tc bare ede N opt=], records, whose TTL and RDATA may
  *                           be *
  *     noanswer CLIENT              nothing yet
@@ -35,6 +41,10 @@
  *     ignored CLIENT               what it sent will never lead to anything
  *     stat NAME VALUE              since the start
  *     pass 181s|400ms              time moves so and in no other way
+ *     crowd COUNT every=10ms [right=99.9 within=1500ms]
+ *                                  clients with a name of their own each ask servers that need no
+ *                                  script; so many percent are answered, the others SERVFAIL
+ *     once                         in the first line: long, so not replayed with failing allocations
  *     each 1..9 VERB ..., each a,b,c VERB ..., each 1..9 and lines up to `end`: once for every {n}
  *
  * All that leaves for a server must be expected and all that comes to a client looked at before the
@@ -67,7 +77,7 @@ static void play_file(const char *path, uint64_t starvings)
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		play_scenario(scn, &modes[i]);
-	if (starvings > 0) {
+	if (starvings > 0 && strcmp(scn->steps[0].verb, "once") != 0) {
 		starve(scn, false, starvings);
 		starve(scn, true, starvings);
 	}
