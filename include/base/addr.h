@@ -49,4 +49,10 @@ struct addr_prefix {
  * and lengths beyond the family's are ERR_MALFORMED. */
 MUST_CHECK int addr_prefix_parse(const char *text, struct addr_prefix *ret_prefix);
 const char *addr_prefix_to_text(const struct addr_prefix *prefix, struct addr_text *into);
+/** The client that an address stands for: an IPv4 address is one; of IPv6, where a host has as many
+ * addresses as it likes, a network of 64 bits; but link-local addresses, which have no network of
+ * their own, are one each. */
+struct addr_prefix addr_client(const struct addr *addr);
+/** "192.0.2.1", "2001:db8::/64". Returns into->text. */
+const char *addr_client_to_text(const struct addr *addr, struct addr_text *into);
 bool addr_prefix_covers(const struct addr_prefix *prefix, const struct addr *addr);

@@ -27,6 +27,14 @@ struct log_limit {
  * were held back, writes "N more like this" itself. */
 bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second);
 
+/* The same for what may be said once a minute; zero is its start. */
+struct log_minute {
+	uint64_t next_us;   /* not before */
+	uint64_t held_back; /* since the last line */
+};
+/** True when a line may be written now, and then how many were held back since the last one. */
+bool log_minute_allows(struct log_minute *minute, uint64_t now_us, uint64_t *ret_held_back);
+
 #define LOG(level, ...)                                \
 	do {                                           \
 		if (log_is_on(level))                  \

@@ -33,9 +33,18 @@
 	X(LIMIT_INFLIGHT, "limit_inflight", "questions turned away: limits.inflight")              \
 	X(LIMIT_NAME, "limit_name", "questions that waited in line: four of their name in flight") \
 	X(LIMIT_ZONE, "limit_zone", "questions turned away: the zone's share of limits.inflight")  \
+	X(LIMIT_INFLIGHT_PER_CLIENT, "limit_inflight_per_client",                                  \
+	  "questions turned away: limits.inflight_per_client")                                     \
+	X(LIMIT_RATE_PER_CLIENT, "limit_rate_per_client",                                          \
+	  "questions dropped, told to come over TCP or refused: limits.rate_per_client")           \
+	X(LIMIT_RATE_CLIENTS, "limit_rate_clients",                                                \
+	  "clients whose rate was forgotten for the sake of others")                               \
 	X(LIMIT_TCP_CLIENTS, "limit_tcp_clients", "connections closed: limits.tcp_clients")        \
 	X(LIMIT_TCP_PER_ADDRESS, "limit_tcp_clients_per_address",                                  \
 	  "connections closed: limits.tcp_clients_per_address")                                    \
+	X(LIMIT_TCP_IDLE, "limit_tcp_idle", "connections closed: limits.tcp_idle")                 \
+	X(LIMIT_DESCRIPTORS, "limit_descriptors",                                                  \
+	  "sockets not made, connections not taken: the system's limit of open files")             \
 	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")
 
 enum stat {

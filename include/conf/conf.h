@@ -96,10 +96,11 @@ struct conf {
 	size_t listen_count;
 	struct conf_access *access;
 	size_t access_count;
-	uint32_t inflight;
+	uint32_t inflight, inflight_per_client;
 	uint32_t tcp_clients, tcp_clients_per_address;
 	uint32_t tcp_idle_ms;
-	uint64_t cache_size; /* bytes; 0 is no cache */
+	uint32_t rate_per_client, rate_burst; /* questions a second; 0: no limit, as the rate */
+	uint64_t cache_size;		      /* bytes; 0 is no cache */
 	uint32_t ttl_max, ttl_min, negative_ttl_max;
 	uint32_t stale_s, stale_ttl, stale_wait_ms; /* stale_s = 0: off */
 	struct conf_group *groups;

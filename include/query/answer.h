@@ -28,3 +28,7 @@ void answer_forget_client(struct request *request);
 /** A fault of the packet itself, or no room for a request: says so and is done. */
 void answer_fault(struct worker *worker, const struct client *client, const struct query_view *view,
 		  unsigned rcode);
+/** To one that asks too fast: over UDP nothing but TC, so that it comes again over TCP, where its
+ * address cannot be forged; there, REFUSED. */
+void answer_too_fast(struct worker *worker, const struct client *client,
+		     const struct query_view *view);

@@ -17,8 +17,12 @@ struct request *request_new(struct worker *worker, const struct client *client,
  * in line behind ends by steps_run() instead, which sees to them. */
 void request_free(struct request *request);
 
-/** Counts it among those that wait for upstream; false at the limit (limits.inflight). */
-bool request_wait(struct request *request);
+/** Counts it among those that wait for upstream; false where there is no room for it. Its client
+ * may have limits.inflight_per_client of them. Where all clients together have limits.inflight, one
+ * of whoever has most makes room, if that is at least two more than this one's client has: a flood
+ * takes what is left over, not what others need. That one is handed to `on_giving_way`, to be
+ * ended. */
+MUST_CHECK bool request_wait(struct request *request, void (*on_giving_way)(void *request));
 /** Has the client told a stale answer if none else has come within stale_wait. */
 void request_watch_stale(struct request *request);
 /** In line for its turn to ask: has `on_no_turn` called with it at its deadline. */

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "net/client.h"
 #include "net/loop.h"
+#include "query/limit.h"
 #include "query/plan.h"
 
 struct worker;
@@ -34,16 +35,14 @@ void worker_network_changed(struct worker *worker);
 /** From here on no query is taken any more, which looks like silence; what is in flight goes on. */
 void worker_close(struct worker *worker);
 
-/** May this address ask? Counts those who may not. */
-enum access_action worker_admit(struct worker *worker, const struct addr *from);
-/** One packet from an admitted client; `client` is copied, the bytes are free again on return. The
- * answer goes to client->ops, at once or later, or silence where silence is due. */
+/** One packet; `client` is copied, the bytes are free again on return. The answer goes to
+ * client->ops, at once or later, or silence where silence is due. Before anything is looked at, the
+ * client must be one whom `access` lets ask, and within limits.rate_per_client. */
 void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
 		       size_t wire_len);
-/** The same for a client who is refused by access: REFUSED without looking further. */
-void worker_refuse_query(struct worker *worker, const struct client *client, const uint8_t *wire,
-			 size_t wire_len);
 
+/** Where listeners count what their own limits turn away. */
+struct limits *worker_limits(struct worker *worker);
 struct stats *worker_stats(struct worker *worker);
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);
 /** Questions waiting for an upstream. */

@@ -265,6 +265,27 @@ const char *addr_prefix_to_text(const struct addr_prefix *prefix, struct addr_te
 	return into->text;
 }
 
+struct addr_prefix addr_client(const struct addr *addr)
+{
+	struct addr_prefix client = { .net = *addr,
+				      .bits = (uint8_t)(family_len(addr->family) * 8) };
+
+	client.net.port = 0;
+	if (addr->family == ADDR_IPV6 && !is_link_local(addr->bytes)) {
+		client.bits = 64;
+		memset(client.net.bytes + 8, 0, 8);
+	}
+	return client;
+}
+
+const char *addr_client_to_text(const struct addr *addr, struct addr_text *into)
+{
+	const struct addr_prefix client = addr_client(addr);
+
+	return client.bits == 64 ? addr_prefix_to_text(&client, into)
+				 : addr_to_text(&client.net, into);
+}
+
 bool addr_prefix_covers(const struct addr_prefix *prefix, const struct addr *addr)
 {
 	return prefix->net.family == addr->family &&

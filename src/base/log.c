@@ -145,3 +145,14 @@ bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_sec
 	limit->held_back++;
 	return false;
 }
+
+bool log_minute_allows(struct log_minute *minute, uint64_t now_us, uint64_t *ret_held_back)
+{
+	if (now_us < minute->next_us) {
+		minute->held_back++;
+		return false;
+	}
+	*ret_held_back = minute->held_back;
+	*minute = (struct log_minute){ .next_us = now_us + 60000000u };
+	return true;
+}

@@ -27,6 +27,9 @@ static const char *const targets[] = { "stderr", "syslog", NULL };
 static const struct conf_option limits[] = {
 	{ "inflight", OPTION_INTEGER, FIELD(inflight), .min = 1, .max = 1000000, .fallback = 4096,
 	  .help = "questions that wait for upstream at once" },
+	{ "inflight_per_client", OPTION_INTEGER, FIELD(inflight_per_client),
+	  .min = 1, .max = 1000000, .fallback = 256,
+	  .help = "of these, those of one client: an IPv4 address, or an IPv6 network of 64 bits" },
 	{ "tcp_clients", OPTION_INTEGER, FIELD(tcp_clients), .min = 1, .max = 65535, .fallback = 256,
 	  .help = "TCP connections of clients at once" },
 	{ "tcp_clients_per_address", OPTION_INTEGER, FIELD(tcp_clients_per_address),
@@ -34,7 +37,12 @@ static const struct conf_option limits[] = {
 	  .help = "TCP connections of one client at once" },
 	{ "tcp_idle", OPTION_MILLISECONDS, FIELD(tcp_idle_ms),
 	  .min = 100, .max = 3600000, .fallback = 10000,
-	  .help = "seconds after which a silent TCP connection is closed" },
+	  .help = "seconds after which a silent TCP connection is closed; fewer when many are open" },
+	{ "rate_per_client", OPTION_INTEGER, FIELD(rate_per_client),
+	  .min = 0, .max = 1000000, .fallback = 0,
+	  .help = "questions a second that one client may ask; 0: as many as it likes" },
+	{ "rate_burst", OPTION_INTEGER, FIELD(rate_burst), .min = 0, .max = 1000000, .fallback = 0,
+	  .help = "questions that it may ask at once after a pause; 0: as many as in a second" },
 };
 static const struct conf_option cache[] = {
 	{ "size", OPTION_SIZE, FIELD(cache_size),

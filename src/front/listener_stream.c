@@ -10,6 +10,8 @@
  * wait for us: who does not read is not worked for (bytes stay below STREAM_QUEUE_MAX). */
 #define QUEUE_PAUSE 65536u
 #define QUESTIONS_PAUSE 1000u
+/* Connections that are looked at when one comes: more of them may go than come. */
+#define LOOK_AT 8u
 #define LINGER_US (2u * USEC_PER_SEC)
 
 struct listener_stream_table {
@@ -34,13 +36,32 @@ struct connection {
 	struct timer quiet;	   /* nothing has happened for limits.tcp_idle */
 	uint32_t holders;	   /* requests that still hold it */
 	uint64_t taken;		   /* bytes given to the stream since the start */
+	uint64_t alive_us;	   /* its last sign of life */
 	uint64_t left_at_look;	   /* of those, gone to the client when it was last quiet */
 	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
 };
 
+/* The fewer connections are free, the shorter may one of them be quiet (as unbound does, whose
+ * steps these are; but a client that is far away should still have the time to ask). */
 static uint64_t idle_us(const struct listener_stream_table *table)
 {
-	return (uint64_t)worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC;
+	const struct conf *conf = worker_plan(table->worker)->conf;
+	const uint64_t idle = (uint64_t)conf->tcp_idle_ms * USEC_PER_MSEC;
+	const uint32_t free =
+		table->count < conf->tcp_clients ? conf->tcp_clients - table->count : 0;
+	const uint64_t free_percent = (uint64_t)free * 100 / conf->tcp_clients;
+
+	if (free_percent >= 50)
+		return idle;
+	if (free_percent >= 35)
+		return idle / 4;
+	return free_percent >= 20 ? idle / 16 : idle / 64;
+}
+
+static bool is_crowded(const struct listener_stream_table *table)
+{
+	return idle_us(table) <
+	       (uint64_t)worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC;
 }
 
 static void note_life(struct connection *connection)
@@ -49,6 +70,7 @@ static void note_life(struct connection *connection)
 
 	list_remove(&connection->link);
 	list_add(&table->connections, &connection->link);
+	connection->alive_us = loop_clock(table->loop)->now_us;
 	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
 }
 
@@ -150,17 +172,7 @@ static void on_message(void *ctx, uint8_t *wire, size_t wire_len)
 	note_life(connection);
 	/* whatever the query leads to, the connection is there until the end */
 	client_hold(&client);
-	switch (worker_admit(worker, &connection->from)) {
-	case ACCESS_ALLOW:
-		worker_take_query(worker, &client, wire, wire_len);
-		break;
-	case ACCESS_REFUSE:
-		worker_refuse_query(worker, &client, wire, wire_len);
-		break;
-	case ACCESS_DROP:
-		client_drop(&client);
-		break;
-	}
+	worker_take_query(worker, &client, wire, wire_len);
 	client_release(&client);
 }
 
@@ -196,6 +208,12 @@ static const struct stream_events stream_events = {
 
 /* --- limits --- */
 
+/* It waits neither for an answer nor for the client to take one. */
+static bool is_idle(const struct connection *connection)
+{
+	return connection->holders == 0 && stream_queued(connection->stream) == 0;
+}
+
 /* How much longer it may stay quiet; 0 is the end. A connection that waits for our answer is not
  * idle. A message may take limits.tcp_idle from its first byte, however its bytes are spread; and
  * so long a client may take none of what waits for it. */
@@ -216,13 +234,26 @@ static uint64_t patience_us(struct connection *connection)
 	return connection->holders > 0 ? idle : 0;
 }
 
+/* That a client which has all it asked for leaves its connection open is nothing to tell. */
+static void close_quiet(struct connection *connection)
+{
+	struct listener_stream_table *table = connection->table;
+
+	if (is_idle(connection) && stream_partial_since(connection->stream) == 0 &&
+	    !is_crowded(table))
+		stats_add(worker_stats(table->worker), STAT_LIMIT_TCP_IDLE, 1);
+	else
+		limit_hit(worker_limits(table->worker), LIMIT_TCP_IDLE, &connection->from);
+	connection_close(connection, true);
+}
+
 static void on_quiet(void *ctx)
 {
 	struct connection *connection = ctx;
 	const uint64_t longer_us = patience_us(connection);
 
 	if (longer_us == 0)
-		connection_close(connection, true);
+		close_quiet(connection);
 	else
 		timer_start(loop_timers(connection->table->loop), &connection->quiet, longer_us);
 }
@@ -238,35 +269,59 @@ static uint32_t count_from(const struct listener_stream_table *table, const stru
 	return count;
 }
 
-/* At the limit the one that has been idle longest makes room; one that waits for an answer
- * never. */
-static bool make_room(struct listener_stream_table *table)
+/* At the limit the one that has been idle longest makes room; one that is not idle never. */
+static bool make_room(struct listener_stream_table *table, enum limit limit)
 {
 	for (struct list *link = list_first(&table->connections); link != NULL;
 	     link = list_next(&table->connections, link)) {
 		struct connection *c = LIST_ITEM(link, struct connection, link);
 
-		if (c->holders > 0 || stream_queued(c->stream) > 0)
+		if (!is_idle(c))
 			continue;
+		limit_hit(worker_limits(table->worker), limit, &c->from);
 		connection_close(c, true);
 		return true;
 	}
 	return false;
 }
 
+/* Timers were set when there was more room than now. Those that have been quiet longest are looked
+ * at first. */
+static void close_idle(struct listener_stream_table *table)
+{
+	const uint64_t idle = idle_us(table);
+	const uint64_t now_us = loop_clock(table->loop)->now_us;
+	struct list *link = list_first(&table->connections), *next;
+
+	for (unsigned i = 0; i < LOOK_AT && link != NULL; i++, link = next) {
+		struct connection *connection = LIST_ITEM(link, struct connection, link);
+
+		next = list_next(&table->connections, link);
+		if (connection->alive_us + idle > now_us)
+			return;
+		if (!is_idle(connection) ||
+		    stream_partial_since(connection->stream) + idle > now_us)
+			continue;
+		limit_hit(worker_limits(table->worker), LIMIT_TCP_IDLE, &connection->from);
+		connection_close(connection, true);
+	}
+}
+
 static bool has_room(struct listener_stream_table *table, const struct addr *from)
 {
 	const struct conf *conf = worker_plan(table->worker)->conf;
-	struct stats *stats = worker_stats(table->worker);
+	struct limits *limits = worker_limits(table->worker);
 
 	if (count_from(table, from) >= conf->tcp_clients_per_address) {
-		stats_add(stats, STAT_LIMIT_TCP_PER_ADDRESS, 1);
+		limit_hit(limits, LIMIT_TCP_CLIENTS_PER_ADDRESS, from);
 		return false;
 	}
-	if (table->count < conf->tcp_clients)
+	if (is_crowded(table))
+		close_idle(table);
+	if (table->count < conf->tcp_clients || make_room(table, LIMIT_TCP_CLIENTS))
 		return true;
-	stats_add(stats, STAT_LIMIT_TCP_CLIENTS, 1);
-	return make_room(table);
+	limit_hit(limits, LIMIT_TCP_CLIENTS, from);
+	return false;
 }
 
 static void on_accept(void *ctx, struct stream *stream)
@@ -286,10 +341,9 @@ static void on_accept(void *ctx, struct stream *stream)
 	connection->stream = stream;
 	connection->from = from;
 	connection->local = stream_local(stream);
-	list_add(&table->connections, &connection->link);
 	table->count++;
 	timer_init(&connection->quiet, on_quiet, connection);
-	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
+	note_life(connection);
 	stream_attach(stream, &stream_events, connection);
 }
 

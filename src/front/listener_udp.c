@@ -44,17 +44,7 @@ static void on_datagram(void *ctx, const struct udp_peer *peer, const uint8_t *w
 				       .interface = peer->interface };
 
 	(void)is_cut; /* what was cut off makes it malformed, and it is answered as such */
-	switch (worker_admit(listener->worker, &peer->from)) {
-	case ACCESS_ALLOW:
-		worker_take_query(listener->worker, &client, wire, wire_len);
-		return;
-	case ACCESS_REFUSE:
-		worker_refuse_query(listener->worker, &client, wire, wire_len);
-		return;
-	case ACCESS_DROP:
-		return;
-	}
-	UNREACHABLE();
+	worker_take_query(listener->worker, &client, wire, wire_len);
 }
 
 int listener_udp_new(struct loop *loop, struct worker *worker, const struct addr *bind_to,

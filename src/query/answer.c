@@ -90,13 +90,38 @@ void answer_forget_client(struct request *request)
 	request->client.ops = NULL;
 }
 
+static void send_error(struct worker *worker, const struct client *client,
+		       const struct query_view *view, const struct reply_error *error,
+		       uint16_t more_flags)
+{
+	size_t len = reply_error(worker->out, sizeof(worker->out), view, error,
+				 worker->plan->conf->edns_size);
+
+	if (len == 0)
+		return;
+	message_set_flags(worker->out, message_flags(worker->out) | more_flags);
+	client->ops->send(client, worker->out, len);
+}
+
 void answer_fault(struct worker *worker, const struct client *client, const struct query_view *view,
 		  unsigned rcode)
 {
 	const struct reply_error error = { .rcode = rcode, .ede = EDE_NONE };
-	size_t len = reply_error(worker->out, sizeof(worker->out), view, &error,
-				 worker->plan->conf->edns_size);
 
-	if (len > 0)
-		client->ops->send(client, worker->out, len);
+	send_error(worker, client, view, &error, 0);
+}
+
+void answer_too_fast(struct worker *worker, const struct client *client,
+		     const struct query_view *view)
+{
+	static const struct reply_error come_by_stream = { .rcode = RCODE_NOERROR,
+							   .ede = EDE_NONE };
+	static const struct reply_error refused = { .rcode = RCODE_REFUSED,
+						    .ede = EDE_PROHIBITED,
+						    .text = "too many questions a second" };
+
+	if (client->is_stream)
+		send_error(worker, client, view, &refused, 0);
+	else
+		send_error(worker, client, view, &come_by_stream, FLAG_TC);
 }

@@ -8,6 +8,10 @@
 #include "query/gate.h"
 #include "request_internal.h"
 
+/* Where all that a client has waiting is waited for by others too, another client that has as many
+ * is looked at; so often. */
+#define GIVE_WAY_TRIES 4u
+
 /* The packet is the listener's; what the request needs of it moves into its arena, and the view
  * with it. An opaque query travels whole, any other only needs its question and its options. */
 static int keep_view(struct request *request, const struct query_view *view)
@@ -62,16 +66,59 @@ struct request *request_new(struct worker *worker, const struct client *client,
 	return request;
 }
 
-bool request_wait(struct request *request)
+/* Nobody else waits behind it, and it does wait: it is not being looked at further up the stack. */
+static bool can_give_way(const struct request *request)
+{
+	return list_is_empty(&request->followers) &&
+	       (request->leader != NULL || request->exchange != NULL ||
+		list_has(&request->in_line));
+}
+
+/* Of the client that has most the oldest question that can: it has waited longest and is likeliest
+ * to wait in vain. */
+static struct request *find_one_to_give_way(struct worker *worker)
+{
+	struct client_share_hold *hold = client_share_oldest_of_most(worker->shares);
+
+	while (hold != NULL && !can_give_way(LIST_ITEM(hold, struct request, hold)))
+		hold = client_share_younger(hold);
+	return hold == NULL ? NULL : LIST_ITEM(hold, struct request, hold);
+}
+
+static bool make_room(struct worker *worker, uint32_t have, void (*on_giving_way)(void *request))
+{
+	struct request *request = NULL;
+
+	if (client_share_most(worker->shares) < have + 2)
+		return false;
+	for (unsigned i = 0; i < GIVE_WAY_TRIES && request == NULL; i++)
+		request = find_one_to_give_way(worker);
+	if (request == NULL)
+		return false;
+	limit_hit(&worker->limits, LIMIT_INFLIGHT, &request->client.from);
+	on_giving_way(request);
+	return true;
+}
+
+bool request_wait(struct request *request, void (*on_giving_way)(void *request))
 {
 	struct worker *worker = request->worker;
+	const struct addr *client = &request->client.from;
 
 	if (list_has(&request->waiting))
 		return true;
-	if (worker->waiting >= worker->max_waiting)
+	const uint32_t have = client_share_count(worker->shares, client);
+	if (have >= request->plan->conf->inflight_per_client) {
+		limit_hit(&worker->limits, LIMIT_INFLIGHT_PER_CLIENT, client);
 		return false;
+	}
+	if (worker->waiting >= worker->max_waiting && !make_room(worker, have, on_giving_way)) {
+		limit_hit(&worker->limits, LIMIT_INFLIGHT, client);
+		return false;
+	}
 	worker->waiting++;
 	list_add(&worker->waiters, &request->waiting);
+	client_share_take(worker->shares, client, &request->hold);
 	return true;
 }
 
@@ -81,6 +128,7 @@ static void stop_waiting(struct request *request)
 		return;
 	list_remove(&request->waiting);
 	request->worker->waiting--;
+	client_share_give(request->worker->shares, &request->hold);
 }
 
 /* A leader may be ended with others behind it (the worker is being freed): they go too. */

@@ -13,6 +13,9 @@
 #include "net/timer.h"
 #include "policy/classify.h"
 #include "policy/policy.h"
+#include "query/client_rate.h"
+#include "query/client_share.h"
+#include "query/limit.h"
 #include "query/plan.h"
 #include "query/worker.h"
 #include "upstream/exchange.h"
@@ -37,6 +40,9 @@ struct worker {
 	struct gate *gate;
 	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
+	struct client_shares *shares;
+	struct client_rates *rates;
+	struct limits limits;
 	bool is_closed;
 	struct stats stats;
 	struct log_limit failures_logged;
@@ -61,8 +67,9 @@ struct request {
 			 * only shared, failures are (RFC 9520 section 3.2) */
 	bool has_stale; /* the cache holds an answer that may be shown when upstream fails */
 	bool is_unsure; /* which is within its time, but does not know AD */
-	bool is_late;	     /* stale_wait is over, and upstream has not answered yet */
-	struct list waiting; /* in worker->waiters, and counted there */
+	bool is_late;	/* stale_wait is over, and upstream has not answered yet */
+	struct list waiting;	       /* in worker->waiters, and counted there */
+	struct client_share_hold hold; /* of its client's share of them */
 	bool asked_on_failure;
 	uint64_t deadline_us;
 	struct exchange *exchange;

@@ -168,12 +168,18 @@ static void on_no_turn(void *ctx)
 }
 
 /* A limit is reached: what there is, at once. */
-static enum step turn_away(struct request *request, enum stat limit, const char *why)
+static void tell_full(struct request *request, const char *why)
 {
-	stats_add(&request->worker->stats, limit, 1);
 	if (!request->has_stale || !answer_stale(request))
 		answer_error(request, RCODE_SERVFAIL, EDE_OTHER, why);
-	return STEP_DONE;
+}
+
+static void on_giving_way(void *ctx)
+{
+	struct request *request = ctx;
+
+	tell_full(request, "too many questions in flight");
+	steps_run(request, STEP_DONE);
 }
 
 static void log_full_zone(const struct request *request)
@@ -204,8 +210,10 @@ static enum step step_forward(struct request *request)
 {
 	struct worker *worker = request->worker;
 
-	if (!request_wait(request))
-		return turn_away(request, STAT_LIMIT_INFLIGHT, "too many questions in flight");
+	if (!request_wait(request, on_giving_way)) {
+		tell_full(request, "too many questions in flight");
+		return STEP_DONE;
+	}
 	if (request->has_stale && !request->is_unsure)
 		request_watch_stale(request);
 	const struct request *leader =
@@ -220,8 +228,10 @@ static enum step step_forward(struct request *request)
 		request_watch_turn(request, on_no_turn);
 		return STEP_WAIT;
 	case GATE_FULL:
+		stats_add(&worker->stats, STAT_LIMIT_ZONE, 1);
 		log_full_zone(request);
-		return turn_away(request, STAT_LIMIT_ZONE, "too many questions for this zone");
+		tell_full(request, "too many questions for this zone");
+		return STEP_DONE;
 	}
 	UNREACHABLE();
 }

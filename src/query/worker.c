@@ -21,6 +21,9 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->timers = loop_timers(loop);
 	worker->plan = plan_ref(plan);
 	worker->max_waiting = plan->conf->inflight;
+	worker->limits = (struct limits){ .stats = &worker->stats, .clock = worker->clock };
+	worker->shares = client_share_new(worker->max_waiting);
+	worker->rates = client_rate_new(&worker->stats);
 	worker->cache = cache_new(plan->conf->cache_size, worker->clock, &worker->stats);
 	/* One more than may wait: the one that is being looked at, which a full house must not stop
 	 * from being answered out of the cache. */
@@ -28,8 +31,9 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->flight = flight_new(worker->max_waiting);
 	worker->gate = gate_new(worker->max_waiting);
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
-	if (worker->cache == NULL || worker->requests == NULL || worker->flight == NULL ||
-	    worker->gate == NULL || worker->upstream == NULL) {
+	if (worker->shares == NULL || worker->rates == NULL || worker->cache == NULL ||
+	    worker->requests == NULL || worker->flight == NULL || worker->gate == NULL ||
+	    worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -47,6 +51,8 @@ void worker_free(struct worker *worker)
 	gate_free(worker->gate);
 	flight_free(worker->flight);
 	slab_free(worker->requests);
+	client_rate_free(worker->rates);
+	client_share_free(worker->shares);
 	cache_free(worker->cache);
 	plan_unref(worker->plan);
 	mem_free(worker);
@@ -74,15 +80,6 @@ void worker_close(struct worker *worker)
 	worker->is_closed = true;
 }
 
-enum access_action worker_admit(struct worker *worker, const struct addr *from)
-{
-	enum access_action action = access_judge(worker->plan->access, from);
-
-	if (action != ACCESS_ALLOW)
-		stats_add(&worker->stats, STAT_REFUSED, 1);
-	return action;
-}
-
 static void tell_fault(struct worker *worker, const struct client *client,
 		       const struct query_view *view, unsigned rcode)
 {
@@ -103,14 +100,11 @@ static void start_request(struct worker *worker, const struct client *client,
 	answer_fault(worker, client, view, RCODE_SERVFAIL);
 }
 
-void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+static void take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
 		       size_t wire_len)
 {
 	struct query_view view;
 
-	if (worker->is_closed)
-		return;
-	stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP, 1);
 	switch (query_view_parse(&view, wire, wire_len)) {
 	case QUERY_OK:
 		start_request(worker, client, &view);
@@ -131,13 +125,70 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 	UNREACHABLE();
 }
 
-void worker_refuse_query(struct worker *worker, const struct client *client, const uint8_t *wire,
-			 size_t wire_len)
+/* --- who may ask --------------------------------------------------------------------------- */
+
+static void refuse(struct worker *worker, const struct client *client, const uint8_t *wire,
+		   size_t wire_len)
 {
 	struct query_view view;
 
-	if (!worker->is_closed && query_view_parse(&view, wire, wire_len) == QUERY_OK)
+	if (query_view_parse(&view, wire, wire_len) == QUERY_OK)
 		answer_fault(worker, client, &view, RCODE_REFUSED);
+}
+
+static void slow_down(struct worker *worker, const struct client *client, const uint8_t *wire,
+		      size_t wire_len)
+{
+	struct query_view view;
+
+	if (query_view_parse(&view, wire, wire_len) == QUERY_OK)
+		answer_too_fast(worker, client, &view);
+}
+
+static bool is_within_rate(struct worker *worker, const struct client *client, bool *ret_is_told)
+{
+	const struct client_rate_limit limit = { worker->plan->conf->rate_per_client,
+						 worker->plan->conf->rate_burst };
+
+	if (limit.per_second == 0)
+		return true;
+	const enum client_rate rate = client_rate_take(
+		worker->rates, &client->from, client->is_stream, &limit, worker->clock->now_us);
+	if (rate == CLIENT_RATE_WITHIN)
+		return true;
+	limit_hit(&worker->limits, LIMIT_RATE_PER_CLIENT, &client->from);
+	*ret_is_told = rate == CLIENT_RATE_SLIP || client->is_stream;
+	return false;
+}
+
+void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+		       size_t wire_len)
+{
+	const enum access_action action = access_judge(worker->plan->access, &client->from);
+	bool is_told = false;
+
+	if (worker->is_closed)
+		return;
+	if (action != ACCESS_ALLOW)
+		stats_add(&worker->stats, STAT_REFUSED, 1);
+	else
+		stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP,
+			  1);
+	if (action == ACCESS_DROP) {
+		client->ops->drop(client);
+	} else if (is_within_rate(worker, client, &is_told)) {
+		if (action == ACCESS_ALLOW)
+			take_query(worker, client, wire, wire_len);
+		else
+			refuse(worker, client, wire, wire_len);
+	} else if (is_told && action == ACCESS_ALLOW) {
+		slow_down(worker, client, wire, wire_len);
+	}
+}
+
+struct limits *worker_limits(struct worker *worker)
+{
+	return &worker->limits;
 }
 
 struct stats *worker_stats(struct worker *worker)

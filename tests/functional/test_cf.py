@@ -239,9 +239,9 @@ def test_CF_19_clients_that_are_gone(t):
     """Their ports are closed when the answers come: the listener hears of it, and nobody else."""
     up, other = t.upstream(), t.fresh()
     rule = up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), 0.5), times=None)
-    dev = t.device(up)
+    dev, sources = t.device(up), [t.address(), t.address()]
     for at in range(400):
-        with dev.udp() as udp:
+        with dev.udp(sources[at % 2]) as udp:
             udp.send(wire.query("gone%d.example." % at))
     for at in range(5):
         assert dev.ask("%d.%s" % (at, other)).answer

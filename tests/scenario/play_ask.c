@@ -114,17 +114,7 @@ static void hand_in(struct play *play, struct play_asked *asked, const struct pl
 	/* exactly as long as it is, so that a sanitizer sees what is read beyond */
 	uint8_t *wire = report_dup(asked->wire, asked->wire_len);
 
-	switch (worker_admit(play->worker, &who->addr)) {
-	case ACCESS_ALLOW:
-		worker_take_query(play->worker, &client, wire, asked->wire_len);
-		break;
-	case ACCESS_REFUSE:
-		worker_refuse_query(play->worker, &client, wire, asked->wire_len);
-		break;
-	case ACCESS_DROP:
-		client_drop(&client);
-		break;
-	}
+	worker_take_query(play->worker, &client, wire, asked->wire_len);
 	memset(wire, 0xee, asked->wire_len);
 	free(wire);
 }

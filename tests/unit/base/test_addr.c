@@ -238,6 +238,31 @@ static void prefix_has_a_text(void **state)
 	assert_string_equal(addr_prefix_to_text(&prefix, &into), "192.0.2.0/24");
 }
 
+static void assert_clients(const char *a_text, const char *b_text, const char *client)
+{
+	struct addr a, b;
+	struct addr_text text;
+
+	assert_int_equal(addr_parse(a_text, 1, &a), 0);
+	assert_int_equal(addr_parse(b_text, 2, &b), 0);
+	const struct addr_prefix of_a = addr_client(&a), of_b = addr_client(&b);
+	assert_string_equal(addr_client_to_text(&a, &text), client);
+	assert_int_equal(addr_equal(&of_a.net, &of_b.net),
+			 strcmp(addr_client_to_text(&b, &text), client) == 0);
+	assert_int_equal(of_a.net.port, 0);
+}
+
+static void client_is_an_address_or_a_network(void **state)
+{
+	(void)state;
+	assert_clients("192.0.2.1", "192.0.2.1@53", "192.0.2.1");
+	assert_clients("192.0.2.1", "192.0.2.0", "192.0.2.1");
+	assert_clients("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1");
+	assert_clients("2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8::/64");
+	assert_clients("2001:db8:0:1::1", "2001:db8::1", "2001:db8:0:1::/64");
+	assert_clients("fe80::1%lo", "fe80::2%lo", "fe80::1%lo");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(addresses_are_read_with_and_without_port),
 	cmocka_unit_test(port_zero_is_not_shown),
@@ -251,6 +276,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(prefix_covers_what_shares_its_bits),
 	cmocka_unit_test(prefix_that_is_none_is_refused),
 	cmocka_unit_test(prefix_has_a_text),
+	cmocka_unit_test(client_is_an_address_or_a_network),
 };
 
 UNIT_MAIN_PLAIN(tests)

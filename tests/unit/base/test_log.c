@@ -178,6 +178,27 @@ static void limit_starts_open_at_time_zero(void **state)
 	assert_false(log_limit_allows(&limit, 0, 1));
 }
 
+static void minute_allows_one_line_and_counts_the_rest(void **state)
+{
+	(void)state;
+	struct log_minute minute = { 0 };
+	uint64_t held_back = 77;
+
+	assert_true(log_minute_allows(&minute, 0, &held_back));
+	assert_int_equal(held_back, 0);
+	held_back = 77;
+	for (uint64_t at_us = 0; at_us < 60000000; at_us += 20000000)
+		assert_false(log_minute_allows(&minute, at_us, &held_back));
+	assert_false(log_minute_allows(&minute, 59999999, &held_back));
+	assert_int_equal(held_back, 77);
+	assert_true(log_minute_allows(&minute, 60000000, &held_back));
+	assert_int_equal(held_back, 4);
+	assert_false(log_minute_allows(&minute, 60000001, &held_back));
+	assert_true(log_minute_allows(&minute, 500000000, &held_back));
+	assert_int_equal(held_back, 1);
+	assert_string_equal(read_said(), "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
 
 static const struct CMUnitTest tests[] = {
@@ -191,6 +212,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(closed_stderr_is_nobody_elses_socket),
 	TEST(limit_holds_back_and_says_how_much),
 	TEST(limit_starts_open_at_time_zero),
+	TEST(minute_allows_one_line_and_counts_the_rest),
 };
 
 UNIT_MAIN_PLAIN(tests)

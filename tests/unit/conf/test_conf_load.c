@@ -38,9 +38,12 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	const struct conf *conf = load_default();
 
 	assert_int_equal(conf->inflight, 4096);
+	assert_int_equal(conf->inflight_per_client, 256);
 	assert_int_equal(conf->tcp_clients, 256);
 	assert_int_equal(conf->tcp_clients_per_address, 32);
 	assert_int_equal(conf->tcp_idle_ms, 10000);
+	assert_int_equal(conf->rate_per_client, 0);
+	assert_int_equal(conf->rate_burst, 0);
 	assert_int_equal(conf->cache_size, 16 << 20);
 	assert_int_equal(conf->ttl_max, 86400);
 	assert_int_equal(conf->ttl_min, 0);
@@ -86,7 +89,8 @@ static void every_scalar_goes_to_its_field(void **state)
 	(void)state;
 	const struct conf *conf =
 		load("limits = { inflight = 1; tcp_clients = 2; tcp_clients_per_address = 3;\n"
-		     "  tcp_idle = 0.25; };\n"
+		     "  tcp_idle = 0.25; inflight_per_client = 12; rate_per_client = 13;\n"
+		     "  rate_burst = 14; };\n"
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
 		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; };\n"
 		     "edns = { size = 4096; ecs = \"strip\"; };\n"
@@ -96,6 +100,9 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->tcp_clients, 2);
 	assert_int_equal(conf->tcp_clients_per_address, 3);
 	assert_int_equal(conf->tcp_idle_ms, 250);
+	assert_int_equal(conf->inflight_per_client, 12);
+	assert_int_equal(conf->rate_per_client, 13);
+	assert_int_equal(conf->rate_burst, 14);
 	assert_int_equal(conf->cache_size, 3 << 20);
 	assert_int_equal(conf->ttl_max, 4);
 	assert_int_equal(conf->ttl_min, 3);
@@ -311,9 +318,12 @@ static void print_shows_everything_and_loads_again(void **state)
 		");\n"
 		"limits = {\n"
 		"\tinflight = 4096;\n"
+		"\tinflight_per_client = 256;\n"
 		"\ttcp_clients = 256;\n"
 		"\ttcp_clients_per_address = 32;\n"
 		"\ttcp_idle = 1.25;\n"
+		"\trate_per_client = 0;\n"
+		"\trate_burst = 0;\n"
 		"};\n"
 		"cache = {\n"
 		"\tsize = \"65537\";\n"
@@ -408,7 +418,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 48);
+	assert_int_equal(count, 51);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
