@@ -15,9 +15,10 @@
  *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
  *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s]
- *                                  needs no script from now on: answers type A with its own address
+ *                                  needs no script from now on: answers A with its own address
  *                                  and others with nothing, is silent, or refuses
- *     sent SERVER LOW..HIGH [probes]   so much was sent to one that needs no script, since the last time
+ *     sent SERVER LOW..HIGH [probes]
+ *                                  so much was sent to one without a script, since the last time
  *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
  *                           ecs=NET opt=CODE:HEX class=CH id=N opcode=N]
  *     ask CLIENT raw HEX
@@ -32,8 +33,8 @@
  *     fin SERVER                   it closes the connection
  *     answer CLIENT [for NAME] as SERVER|any [aged N] [ttl=N ttl-min=N ttl-max=N tc ede N ["TEXT"]
  *                           opt=CODE:HEX noopts within=500ms]
- *                                  the server's bytes; TTLs all N, or bounded; "any": of those that
- *                                  need no script
+ *                                  the server's bytes; TTLs all N, or bounded; "any": of one
+ *                                  without a script
  *     answer CLIENT [for NAME] RCODE [aa ad tc bare ede N opt=], records, whose TTL and RDATA may
  *                           be *
  *     noanswer CLIENT              nothing yet
@@ -42,9 +43,9 @@
  *     stat NAME VALUE              since the start
  *     pass 181s|400ms              time moves so and in no other way
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]
- *                                  clients with a name of their own each ask servers that need no
+ *                                  clients with a name of their own each ask servers without a
  *                                  script; so many percent are answered, the others SERVFAIL
- *     once                         in the first line: long, so not replayed with failing allocations
+ *     once                         in the first line: not replayed with failing allocations
  *     each 1..9 VERB ..., each a,b,c VERB ..., each 1..9 and lines up to `end`: once for every {n}
  *
  * All that leaves for a server must be expected and all that comes to a client looked at before the
