@@ -36,7 +36,7 @@ enum cache_kind {
 /* What is kept beside the message. */
 struct cache_note {
 	uint8_t kind;	   /* enum cache_kind */
-	uint8_t verdict;   /* enum verdict, opaque here */
+	uint8_t verdict;   /* enum verdict, opaque here; below 16 */
 	bool knows_ad;	   /* asked with AD or DO, so its AD bit means something (RFC 6840 5.7) */
 	uint8_t opt_rcode; /* upper bits of the rcode */
 	uint32_t plan_id;  /* that last confirmed the route */
@@ -62,6 +62,8 @@ struct cache_hit {
 	bool is_stale;
 	bool is_failing; /* of an answer: a failure came after it and is fresh, so asking upstream
 			  * again, for something better than this, has to wait (D6) */
+	bool is_due;	 /* fresh, in the last tenth of a lifetime of ten seconds or more, and found
+			  * before: worth asking upstream for anew, ahead of time */
 	struct cache_note note;
 };
 

@@ -103,6 +103,7 @@ struct conf {
 	uint64_t cache_size;		      /* bytes; 0 is no cache */
 	uint32_t ttl_max, ttl_min, negative_ttl_max;
 	uint32_t stale_s, stale_ttl, stale_wait_ms; /* stale_s = 0: off */
+	bool prefetch;
 	struct conf_group *groups;
 	size_t group_count;
 	struct conf_zone *zones;

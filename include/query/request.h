@@ -23,6 +23,9 @@ void request_free(struct request *request);
  * takes what is left over, not what others need. That one is handed to `on_giving_way`, to be
  * ended. */
 MUST_CHECK bool request_wait(struct request *request, void (*on_giving_way)(void *request));
+/** Goes on without its client, who has been answered, among those that wait; false where there are
+ * too many. */
+bool request_prefetch(struct request *request);
 /** Has the client told a stale answer if none else has come within stale_wait. */
 void request_watch_stale(struct request *request);
 /** In line for its turn to ask: has `on_no_turn` called with it at its deadline. */

@@ -99,8 +99,10 @@ static bool has_fresh_failure(const struct cache *cache, const struct probe *pro
 static bool read_place(struct cache *cache, struct store_place place, uint8_t *buf, size_t buf_max,
 		       struct cache_hit *ret_hit)
 {
-	if (!entry_read(store_entry(&cache->store, place), cache->clock->now_us, buf, buf_max,
-			ret_hit))
+	struct entry *entry = store_entry(&cache->store, place);
+
+	entry_count_hit(entry);
+	if (!entry_read(entry, cache->clock->now_us, buf, buf_max, ret_hit))
 		return false;
 	store_mark(place);
 	return true;

@@ -12,6 +12,11 @@ enum {
 	ENTRY_HAS_EXTRAS = 0x40,
 	ENTRY_HAS_FAILURE = 0x80,
 };
+enum { ENTRY_VERDICT = 0x0f, ENTRY_HIT = 0x10, ENTRY_HITS = 0x30 };
+/* An answer is asked for ahead of time from this many hits on, if it lives for so long: the tenth
+ * of a life that is shorter than this is over before a new answer is there. */
+#define DUE_HITS 2u
+#define DUE_LIFETIME_S 10u
 
 #define EXTRAS_LEN (8u + 1 + 1 + 2)
 struct extras {
@@ -169,7 +174,7 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 	entry->flags = (uint8_t)(draft->probe->flags | item->note.kind << ENTRY_KIND_SHIFT |
 				 (item->note.knows_ad ? ENTRY_KNOWS_AD : 0) |
 				 (draft->has_extras ? ENTRY_HAS_EXTRAS : 0));
-	entry->verdict = item->note.verdict;
+	entry->verdict_hits = item->note.verdict & ENTRY_VERDICT;
 
 	memcpy(at, draft->ttl_at, 2 * draft->ttl_count);
 	at += 2 * draft->ttl_count;
@@ -229,6 +234,22 @@ static void age_ttls(const struct entry *entry, uint8_t *wire, uint32_t age_s)
 	}
 }
 
+void entry_count_hit(struct entry *entry)
+{
+	if ((entry->verdict_hits & ENTRY_HITS) != ENTRY_HITS)
+		entry->verdict_hits += ENTRY_HIT;
+}
+
+static bool is_due(const struct entry *entry, uint64_t now_us)
+{
+	const uint64_t tenth_us = entry->lifetime_s * (uint64_t)(USEC_PER_SEC / 10);
+
+	return entry->lifetime_s >= DUE_LIFETIME_S &&
+	       (entry->verdict_hits & ENTRY_HITS) / ENTRY_HIT >= DUE_HITS &&
+	       !entry_is_failure(entry) && entry_is_fresh(entry, now_us) &&
+	       entry_age_us(entry, now_us) >= 9 * tenth_us;
+}
+
 bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
 		struct cache_hit *ret_hit)
 {
@@ -250,9 +271,10 @@ bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t
 		.age_s = (uint32_t)age_s,
 		.remaining_s = is_fresh ? entry->lifetime_s - (uint32_t)age_s : 0,
 		.is_stale = !is_fresh,
+		.is_due = is_due(entry, now_us),
 		.note = {
 			.kind = (entry->flags >> ENTRY_KIND_SHIFT) & 3,
-			.verdict = entry->verdict,
+			.verdict = entry->verdict_hits & ENTRY_VERDICT,
 			.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0,
 			.opt_rcode = extras.opt_rcode,
 			.plan_id = entry->plan_id,

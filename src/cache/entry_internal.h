@@ -3,12 +3,14 @@
  *   0        8       16      20     24       28      32    34     36     38      39      40
  *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
  *   | stored | route | plan  | hash | life-  | stale | size| wire | TTLs | flags | ver-  |
- *   | at, us |       | id    |      | time s | s     | /8  | len  |      |       | dict  |
+ *   | at, us |       | id    |      | time s | s     | /8  | len  |      |       | dict* |
  *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
  *   | TTL offsets    | message: header, question in lower     | extras,      | slack     |
  *   | (2), ascending | case, records                          | where flagged| to 8      |
  *   +----------------+----------------------------------------+--------------+-----------+
  *   40               + 2 x TTLs                               + wire len
+ *
+ * * and, above its four bits, how often it was found.
  *
  * A key needs no bytes of its own where the message has that very question, which all but messages
  * of our own making do. What few entries have is in the extras: view (8), upper rcode bits (1),
@@ -36,7 +38,7 @@ struct entry {
 	uint16_t wire_len;
 	uint16_t ttl_count;
 	uint8_t flags;
-	uint8_t verdict;
+	uint8_t verdict_hits;
 };
 _Static_assert(sizeof(struct entry) == 40, "every byte here is paid for each name kept");
 
@@ -75,6 +77,8 @@ bool entry_has_failure(const struct entry *entry);
 void entry_set_has_failure(struct entry *entry);
 /** It was kept under this key; the hashes are the same already. */
 bool entry_matches(const struct entry *entry, const struct probe *probe);
+/** It is of use once more; counts to three. */
+void entry_count_hit(struct entry *entry);
 /** Fills all but is_failing, and copies message and options. False where they do not fit. */
 bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
 		struct cache_hit *ret_hit);

@@ -62,6 +62,8 @@ static const struct conf_option cache[] = {
 	{ "stale_wait", OPTION_MILLISECONDS, FIELD(stale_wait_ms),
 	  .min = 0, .max = 4500, .fallback = 400,
 	  .help = "seconds that upstream has before such an answer is used" },
+	{ "prefetch", OPTION_BOOL, FIELD(prefetch), .fallback = true,
+	  .help = "ask anew for what clients ask for, shortly before its time is over" },
 };
 static const struct conf_option edns[] = {
 	{ "size", OPTION_INTEGER, FIELD(edns_size), .min = 512, .max = 4096, .fallback = 1232,

@@ -60,6 +60,8 @@ bool answer_stale(struct request *request)
 			&hit) ||
 	    hit.note.route != request->decision.route || hit.note.kind == CACHE_FAILURE)
 		return false;
+	if (request->client.ops == NULL)
+		return true;
 	const enum ede ede = FLAGS_RCODE(message_flags(worker->found)) == RCODE_NXDOMAIN
 				     ? EDE_STALE_NXDOMAIN
 				     : EDE_STALE;

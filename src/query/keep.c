@@ -208,6 +208,17 @@ static void log_failure(struct request *request)
 						   : "the client is told so");
 }
 
+/* One that is within its time is not news to be forgotten, whatever a later question comes to. */
+static bool has_fresh_answer(const struct request *request)
+{
+	struct worker *worker = request->worker;
+	struct cache_hit hit;
+
+	return cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
+			  &hit) &&
+	       hit.note.kind != CACHE_FAILURE;
+}
+
 void keep_failure(struct request *request, struct reply_source *ret_source)
 {
 	struct worker *worker = request->worker;
@@ -222,7 +233,7 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		return;
 	const bool is_silence = result == NULL || result->outcome != EXCHANGE_REPLIED;
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
-	if (request->has_stale && !request->is_unsure && !keep_stale_may_stand_in(request))
+	if (request->has_stale && !keep_stale_may_stand_in(request) && !has_fresh_answer(request))
 		cache_drop(worker->cache, &request->key);
 	const struct cache_item item = {
 		.wire = ret_source->wire,

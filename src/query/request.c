@@ -11,6 +11,9 @@
 /* Where all that a client has waiting is waited for by others too, another client that has as many
  * is looked at; so often. */
 #define GIVE_WAY_TRIES 4u
+/* One in so many of those that may wait may be a question for no client, while no more than half of
+ * them do wait. */
+#define PREFETCH_SHARE 8u
 
 /* The packet is the listener's; what the request needs of it moves into its arena, and the view
  * with it. An opaque query travels whole, any other only needs its question and its options. */
@@ -122,11 +125,28 @@ bool request_wait(struct request *request, void (*on_giving_way)(void *request))
 	return true;
 }
 
+bool request_prefetch(struct request *request)
+{
+	struct worker *worker = request->worker;
+
+	answer_forget_client(request);
+	request->client.is_stream = false;
+	if (worker->prefetching >= worker->max_waiting / PREFETCH_SHARE ||
+	    worker->waiting >= worker->max_waiting / 2)
+		return false;
+	request->is_prefetch = true;
+	worker->prefetching++;
+	worker->waiting++;
+	list_add(&worker->waiters, &request->waiting); /* and in nobody's share */
+	return true;
+}
+
 static void stop_waiting(struct request *request)
 {
 	if (!list_has(&request->waiting))
 		return;
 	list_remove(&request->waiting);
+	request->worker->prefetching -= request->is_prefetch;
 	request->worker->waiting--;
 	client_share_give(request->worker->shares, &request->hold);
 }

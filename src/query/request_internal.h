@@ -43,6 +43,7 @@ struct worker {
 	struct client_shares *shares;
 	struct client_rates *rates;
 	struct limits limits;
+	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	struct stats stats;
 	struct log_limit failures_logged;
@@ -66,9 +67,10 @@ struct request {
 	bool is_cached; /* is_shared, and may be answered from the cache and kept there; of what is
 			 * only shared, failures are (RFC 9520 section 3.2) */
 	bool has_stale; /* the cache holds an answer that may be shown when upstream fails */
-	bool is_unsure; /* which is within its time, but does not know AD */
-	bool is_late;	/* stale_wait is over, and upstream has not answered yet */
-	struct list waiting;	       /* in worker->waiters, and counted there */
+	bool is_unsure; /* which is within its time, but does not know AD, or is due */
+	bool is_prefetch;    /* has no client: asks anew for what is due, and is counted so */
+	bool is_late;	     /* stale_wait is over, and upstream has not answered yet */
+	struct list waiting; /* in worker->waiters, and counted there */
 	struct client_share_hold hold; /* of its client's share of them */
 	bool asked_on_failure;
 	uint64_t deadline_us;

@@ -84,6 +84,26 @@ static enum step step_policy(struct request *request)
 	UNREACHABLE();
 }
 
+/* The client has its answer. The next ones shall find another before this one's time is over: ask
+ * for it, unless somebody does already or that would be in anybody's way. It knows AD if the old
+ * answer does. */
+static enum step prefetch(struct request *request, const struct cache_hit *hit)
+{
+	struct worker *worker = request->worker;
+
+	if (!hit->is_due || hit->is_failing || !request->plan->conf->prefetch ||
+	    !request_prefetch(request))
+		return STEP_DONE;
+	if (hit->note.knows_ad && !request->view.wants_dnssec)
+		request->view.flags |= FLAG_AD;
+	request->has_stale = request->is_unsure = true;
+	if (flight_join(worker->flight, request) != NULL ||
+	    gate_enter(worker->gate, request) != GATE_OPEN)
+		return STEP_DONE;
+	stats_add(&worker->stats, STAT_PREFETCHES, 1);
+	return STEP_ASK;
+}
+
 static enum step step_cache(struct request *request)
 {
 	struct stats *stats = &request->worker->stats;
@@ -95,7 +115,7 @@ static enum step step_cache(struct request *request)
 	case FOUND_FRESH:
 		stats_add(stats, STAT_CACHE_HITS, 1);
 		answer_found(request, &hit);
-		return STEP_DONE;
+		return prefetch(request, &hit);
 	case FOUND_FAILING: /* RFC 8767 section 5: upstream failed a moment ago, so don't ask */
 		if (answer_stale(request))
 			return STEP_DONE;

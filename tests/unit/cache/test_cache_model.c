@@ -128,7 +128,7 @@ static void make_item(struct fixture *f, struct kept *kept, uint8_t kind, uint64
 	kept->item.options_len = below(seed, 4) == 0 ? below(seed, UINT8_MAX + 1) : 0;
 	for (size_t i = 0; i < kept->item.options_len; i++)
 		kept->options[i] = (uint8_t)unit_random(seed);
-	kept->item.note.verdict = (uint8_t)unit_random(seed);
+	kept->item.note.verdict = (uint8_t)unit_random(seed) & 15;
 	kept->item.note.knows_ad = below(seed, 2) == 0;
 	kept->item.note.opt_rcode = below(seed, 8) == 0 ? (uint8_t)unit_random(seed) : 0;
 	kept->item.note.route = below(seed, 16) == 0 ? 2 : 1;

@@ -51,6 +51,7 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	assert_int_equal(conf->stale_s, 86400);
 	assert_int_equal(conf->stale_ttl, 30);
 	assert_int_equal(conf->stale_wait_ms, 400);
+	assert_true(conf->prefetch);
 	assert_int_equal(conf->edns_size, 1232);
 	assert_false(conf->strip_ecs);
 	assert_true(conf->special_names);
@@ -92,7 +93,7 @@ static void every_scalar_goes_to_its_field(void **state)
 		     "  tcp_idle = 0.25; inflight_per_client = 12; rate_per_client = 13;\n"
 		     "  rate_burst = 14; };\n"
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
-		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; };\n"
+		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; prefetch = false; };\n"
 		     "edns = { size = 4096; ecs = \"strip\"; };\n"
 		     "log = { level = \"debug\"; to = \"syslog\"; };\n");
 
@@ -110,6 +111,7 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->stale_s, 6);
 	assert_int_equal(conf->stale_ttl, 7);
 	assert_int_equal(conf->stale_wait_ms, 8);
+	assert_false(conf->prefetch);
 	assert_int_equal(conf->edns_size, 4096);
 	assert_true(conf->strip_ecs);
 	assert_int_equal(conf->log_level, LEVEL_DEBUG);
@@ -333,6 +335,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"\tstale = 86400;\n"
 		"\tstale_ttl = 30;\n"
 		"\tstale_wait = 0.4;\n"
+		"\tprefetch = true;\n"
 		"};\n"
 		"upstreams = {\n"
 		"\tdefault = {\n"
@@ -418,7 +421,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 51);
+	assert_int_equal(count, 52);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
