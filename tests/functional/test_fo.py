@@ -1,11 +1,13 @@
 """FO: several upstreams, and what becomes of the clients when some of them fail."""
 
 import socket
+import time
 
 from harness import crowd, shapes, wire
 from harness.device import SANITIZED
-from harness.mark import Skip, each, heavy
+from harness.mark import Skip, each, heavy, limit
 from harness.shapes import a1
+from harness.upstream import send
 
 @each([("nxdomain", ([], [shapes.soa()]), wire.NXDOMAIN), ("dangling", shapes.r1(), wire.NOERROR),
        ("nodata", ([], [shapes.soa()]), wire.NOERROR)], lambda case: case[0])
@@ -25,12 +27,24 @@ def test_FO_03_failure_rcode_asks_the_next(t, rcode):
     t.miss(reply, rule)
     t.within(reply.took, 0, 0.5)
 
-def test_FO_01_first_of_two_dead(t):
+def two_servers(t, order="listed", ignored=(), **how):
+    """Both answer everything, but for the names that the first one ignores."""
     one, two = t.upstream(), t.upstream()
-    one.silent(times=None)
-    two.rule(None, "A", shapes.digest_reply, times=None)
-    dev = t.device(one, two, order="listed")
+    for qname in ignored:
+        one.silent(qname)
+    for up in (one, two):
+        up.rule(None, "A", shapes.digest_reply, times=None)
+    dev = t.device(one, two, order=order, **how)
     dev.upstreams = []
+    return one, two, dev
+
+def news(dev):
+    """What the log says since it was ready."""
+    return dev.stderr().split("is ready\n", 1)[1].splitlines()
+
+def test_FO_01_first_of_two_dead(t):
+    one, _, dev = two_servers(t)
+    one.deaf = True
     for _ in range(3):
         reply = dev.ask(t.fresh())
         assert reply.answer, reply
@@ -46,6 +60,64 @@ def test_FO_01_first_of_two_closed(t):
         reply = dev.ask(t.fresh(), tcp=tcp)
         assert reply.answer, reply
         t.within(reply.took, 0, 0.5)
+
+@limit(40)
+def test_FO_08_all_dead_then_one_is_back(t):
+    """Ten questions a second. Everybody is told something in time, and the log is not flooded."""
+    one, two, dev = two_servers(t)
+    one.deaf = two.deaf = True
+    began = time.monotonic()
+
+    def between():
+        two.deaf = time.monotonic() < began + 4.0
+    outcome = crowd.ask(dev, [t.fresh() for _ in range(80)], rate=10, between=between)
+    assert not outcome.of("wrong") and not outcome.of("silent"), outcome
+    t.within(outcome.took(1), 0, 4.5)
+    assert len(outcome.of("failed")) >= 10, outcome
+    after = [one for one in outcome.told if one.asked_at > began + 6.0 + t.late]
+    assert all(one.kind == "right" for one in after) and (after or t.late > 1), outcome
+    t.within(max(one.took for one in after), 0, 1.0)
+    assert len(news(dev)) <= 10, news(dev)
+
+@limit(40)
+@each(["listed"])
+def test_FO_09_first_of_two_comes_and_goes(t, order):
+    one, _, dev = two_servers(t, order)
+    began = time.monotonic()
+
+    def between():
+        one.deaf = (time.monotonic() - began) % 3.0 > 1.5
+    outcome = crowd.ask(dev, [t.fresh() for _ in range(1000)], rate=100, between=between)
+    assert len(outcome.of("right")) >= 999, outcome
+    t.within(outcome.took(0.999), 0, 1.5)
+
+def test_one_silent_name_does_not_condemn_a_server(t):
+    """UF-03: it ignores some names; it is asked for all others, first, as ever."""
+    ignored = ["ignored%d.example." % at for at in range(20)]
+    one, _, dev = two_servers(t, ignored=ignored)
+    rule, took = one.rules[-1], []
+    with dev.udp() as udp:
+        for at, qname in enumerate(ignored):
+            udp.send(wire.query(qname, ident=at))
+        for _ in range(60):
+            reply = dev.ask(t.fresh())
+            assert reply.answer, reply
+            took.append(reply.took)
+            time.sleep(0.02)
+        for _ in ignored:
+            reply = wire.Message(udp.recv(2.0))
+            assert reply.answer, reply
+    t.within(sorted(took)[56], 0, 0.05)
+    assert len(rule.asked) >= 56, "%d of 60" % len(rule.asked)
+
+def test_late_answer_of_the_first_counts(t):
+    """The second was asked too, and is silent."""
+    one, two, qname = t.upstream(), t.upstream(), t.fresh()
+    rule = one.answers(qname, "A", [a1(qname)], delay=0.7, times=(1, 2))
+    two.silent(times=(1, 2))
+    reply = t.device(one, two, order="listed").ask(qname)
+    t.miss(reply, rule)
+    t.prompt(reply, 0.7)
 
 def test_FO_16_each_family_leaves_by_its_own_socket(t):
     """An IPv4 and an IPv6 server, in two groups: the questions of one never reach the other."""
