@@ -319,31 +319,3 @@ def test_UF_40_UF_41_truncated_and_tcp_no_better(t, kind):
     reply = t.device(up).ask(qname, "TXT", edns=1232)
     assert reply.rcode == wire.SERVFAIL or reply.flags & wire.TC, reply
     t.within(reply.took, 0, 1.0 if kind == "refused" else DEADLINE)
-
-# --- SP: what others could guess -----------------------------------------------------------
-
-def test_SP_01_SP_02_ports_and_ids_are_many(t):
-    up = t.upstream()
-    number = 150 if SANITIZED else 600
-    rule = up.rule(None, "A", shapes.digest_reply, times=number)
-    dev = t.device(up)
-    own = []
-    for _ in range(number):
-        own.append(dev.ask(t.fresh()).id)
-    ports = [asked.source[1] for asked in rule.asked]
-    idents = [asked.id for asked in rule.asked]
-    assert len(set(ports)) >= number * 0.95, "%d ports" % len(set(ports))
-    assert len(set(idents)) >= number * 0.97, "%d ids" % len(set(idents))
-    assert sum(a == b for a, b in zip(own, idents)) <= 2, "the client's own ID goes upstream"
-    rising = sum(b > a for a, b in zip(ports, ports[1:]))
-    assert number * 0.4 < rising < number * 0.6, "ports go up %d times of %d" % (rising, number)
-
-def test_SP_13_the_first_answer_counts(t):
-    up, qname = t.upstream(), t.fresh()
-    up.rule(qname, "A", lambda asked: [asked.reply([a1(qname)]),
-                                       send(asked.reply([a1(qname, "6.6.6.6")]), 0.02)])
-    dev = t.device(up)
-    assert dev.ask(qname).a() == ["192.0.2.1"]
-    time.sleep(0.1)
-    assert dev.ask(qname).a() == ["192.0.2.1"]
-

@@ -1,7 +1,6 @@
 """Zone rules, access, and names with a meaning of their own: written into the file, seen obeyed."""
 
 import socket
-import struct
 import time
 
 from harness import shapes, wire
@@ -262,19 +261,3 @@ def test_AM_02_AM_03_access_by_longest_prefix_over_udp_and_tcp(t):
         except OSError:
             pass
     up.saw(1)
-
-
-def test_AM_11_nothing_listens_where_it_was_not_told(t):
-    up, address = t.upstream(), t.address()
-    t.device(up, listen='listen = ( { address = "%s"; port = 5300; protocols = [ "udp" ]; } );\n' %
-             address, address=address, start=False)
-    dev = t.devices[-1]
-    dev.has_tcp = False
-    dev.start()
-    with socket.socket() as probe:
-        assert probe.connect_ex((address, 5300)) != 0, "TCP is open"
-    inodes = set()
-    with open("/proc/%d/net/udp" % dev.pid, encoding="ascii") as table:
-        want = "%08X:%04X" % (struct.unpack("=I", socket.inet_aton(address))[0], 5300)
-        inodes = {line.split()[1] for line in table if line.split()[1] == want}
-    assert inodes == {want}

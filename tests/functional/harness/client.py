@@ -38,11 +38,12 @@ def family_of(address):
 
 
 class Udp:
-    """One UDP socket, connected: what comes from elsewhere than the address asked is not seen."""
+    """One UDP socket, connected: what comes from elsewhere than the address asked is not seen. It is
+    made by `make`, that of another network for instance."""
 
-    def __init__(self, address, port, source=None, connect=True):
+    def __init__(self, address, port, source=None, connect=True, make=socket.socket):
         self.to = (address, port)
-        self.sock = socket.socket(family_of(address), socket.SOCK_DGRAM)
+        self.sock = make(family_of(address), socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         if source is not None:
@@ -93,8 +94,9 @@ class Udp:
 class Tcp:
     """One TCP connection."""
 
-    def __init__(self, address, port, source=None, timeout=5.0, small_window=False):
-        self.sock = socket.socket(family_of(address), socket.SOCK_STREAM)
+    def __init__(self, address, port, source=None, timeout=5.0, small_window=False,
+                 make=socket.socket):
+        self.sock = make(family_of(address), socket.SOCK_STREAM)
         if small_window:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         if source is not None:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -32,14 +33,18 @@ def servers(upstreams):
 
 
 class Device:
-    """A running daemon. `address` and `port` are where it is asked by default."""
+    """A running daemon. `address` and `port` are where it is asked by default. With a `network`
+    (harness/netns.py) it runs in there, and is asked from in there."""
 
     def __init__(self, directory, config, address, port=PORT, args=None, env=None, prefix=(),
-                 rlimit_files=None):
+                 rlimit_files=None, network=None):
         self.directory, self.address, self.port = directory, address, port
         self.path = os.path.join(directory, "courierdns.conf")
         self.stderr_path = os.path.join(directory, "stderr")
         self.args, self.env, self.prefix = args, env, list(prefix)
+        self.make_socket = socket.socket
+        if network is not None:
+            self.prefix, self.make_socket = network.prefix + self.prefix, network.socket
         self.rlimit_files = rlimit_files
         self.process, self.exit_expected, self.stopped = None, 0, False
         self.has_tcp = True
@@ -70,7 +75,7 @@ class Device:
     def wait_ready(self, seconds=10.0):
         """Until it answers what it answers by itself."""
         end = time.monotonic() + seconds * SLOWER
-        with client.Udp(self.address, self.port) as udp:
+        with self.udp() as udp:
             while time.monotonic() < end:
                 if self.process.poll() is not None:
                     raise AssertionError("exit status %s at start\n%s" % (
@@ -97,10 +102,10 @@ class Device:
     # --- asking ---
 
     def udp(self, source=None):
-        return client.Udp(self.address, self.port, source)
+        return client.Udp(self.address, self.port, source, make=self.make_socket)
 
     def tcp(self, source=None, **how):
-        return client.Tcp(self.address, self.port, source, **how)
+        return client.Tcp(self.address, self.port, source, make=self.make_socket, **how)
 
     def ask(self, qname, qtype="A", tcp=False, timeout=None, source=None, **how):
         """One query over a socket of its own. Without a reply it is a failure after `timeout`
@@ -157,6 +162,18 @@ class Device:
         if config is not None:
             self.write(config)
         self.signal(signal.SIGHUP)
+
+    def statistics(self):
+        """The counters by name, as SIGUSR1 has them logged."""
+        last, before = "tcp_clients ", self.stderr().count("tcp_clients ")
+        self.signal(signal.SIGUSR1)
+        end = time.monotonic() + 3.0 * SLOWER
+        while self.stderr().count(last) == before:
+            if time.monotonic() > end:
+                raise AssertionError("no statistics")
+            time.sleep(0.01)
+        return {name: int(count) for name, count in re.findall(
+            r"^notice: (\w+) (\d+)$", self.stderr(), re.M)}
 
     # --- the end ---
 

@@ -53,14 +53,15 @@ class Stage:
         return text + conf + "\n"
 
     def device(self, *upstreams, start=True, address=None, args=None, env=None, prefix=(),
-               rlimit_files=None, text=None, port=PORT, **how):
+               rlimit_files=None, text=None, port=PORT, network=None, **how):
         """A daemon in front of these upstreams."""
         address = address or ("%s.%d" % (self.net, len(self.devices) + 1))
         if text is None:
             text = self.config(upstreams, address=address, **how)
         directory = os.path.join(self.directory, "device%d" % len(self.devices))
         os.mkdir(directory)
-        device = Device(directory, text, address, port, args, env, prefix, rlimit_files)
+        device = Device(directory, text, address, port, args, env, prefix, rlimit_files,
+                        network)
         device.upstreams = list(upstreams)
         self.devices.append(device)
         return device.start() if start else device

@@ -256,8 +256,10 @@ class Upstream:
     there must be a rule. A server that is `deaf`, or whose only rules are silent() about everything,
     ignores them too. A rule that names the root and NS takes what looks like a probe."""
 
-    def __init__(self, loop, address, port=PORT, udp=True, tcp=True, probes="answer"):
+    def __init__(self, loop, address, port=PORT, udp=True, tcp=True, probes="answer",
+                 network=None):
         self.loop, self.address, self.port = loop, address, port
+        self.make_socket = socket.socket if network is None else network.socket
         self.probes, self.probed = probes, []
         self.deaf, self.unheard = False, []     # whether all that comes is lost; what was
         self.rules, self.log, self.unforeseen = [], [], []
@@ -279,7 +281,7 @@ class Upstream:
 
     def bound(self, kind):
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        sock = socket.socket(family, kind)
+        sock = self.make_socket(family, kind)
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
