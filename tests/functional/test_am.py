@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 
-from harness import client, shapes, wire
+from harness import client, wire
 from harness.mark import each
 from harness.netns import Network
 from harness.shapes import a1
@@ -43,7 +43,7 @@ def test_AM_01_strangers_are_not_served(t):
     home, away = two_networks(t)
     up = t.upstream(address="127.0.0.53", port=5399, network=home)
     rule = up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
-    dev = t.device(up, network=home, address="127.0.0.1", listen="""
+    t.device(up, network=home, address="127.0.0.1", listen="""
         listen = ( { address = "0.0.0.0"; port = 5300; }, { address = "::"; port = 5300; } );""")
     for tcp in (False, True):
         for source, to in (("203.0.113.5", "203.0.113.1"), ("203.0.113.5", "192.168.1.1"),
