@@ -1,5 +1,5 @@
 /* app/settings.h: where the configuration comes from: a file, the built-in default, the command
- * line, /etc/resolv.conf. */
+ * line, and the files that name servers. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 
 #include "conf/complaint.h"
 #include "conf/conf.h"
+#include "conf/resolv_conf.h"
 
 #define SETTINGS_MAX 16
 
@@ -29,8 +30,12 @@ bool settings_listens_by_default(const struct settings *settings);
 MUST_CHECK int settings_load(const struct settings *settings, struct complaints *complaints,
 			     struct conf **ret_conf);
 
-/** Gives a default group without servers those of /etc/resolv.conf that are not our own addresses;
- * their number in `ret_count`. -errno when the file cannot be read; -ENOMEM. */
-MUST_CHECK int settings_use_resolv_conf(struct conf *conf, size_t *ret_count);
-/** Gives the default group the servers that it has in `from`. -ENOMEM. */
-MUST_CHECK int settings_keep_servers(struct conf *conf, const struct conf *from);
+/** What the file names: its servers but for those that are ourselves, which would be a loop. -errno
+ * when it cannot be read; -ENOMEM. */
+MUST_CHECK int settings_read_servers(const struct conf *conf, const char *path,
+				     struct addr ret_servers[RESOLV_CONF_MAX], size_t *ret_count);
+/** Gives the group these servers in place of its own. -ENOMEM. */
+MUST_CHECK int settings_set_servers(struct conf_group *group, const struct addr *servers,
+				    size_t count);
+/** Logs what is no mistake but may be one: sources and interfaces that are not here, or not yet. */
+void settings_warn(const struct conf *conf);

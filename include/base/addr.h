@@ -33,7 +33,8 @@ const char *addr_to_text(const struct addr *addr, struct addr_text *into);
 bool addr_equal(const struct addr *a, const struct addr *b);
 /** The same address, whatever the port. */
 bool addr_same_host(const struct addr *a, const struct addr *b);
-bool addr_is_wildcard(const struct addr *addr); /* 0.0.0.0 or :: */
+bool addr_is_wildcard(const struct addr *addr);	  /* 0.0.0.0 or :: */
+bool addr_is_link_local(const struct addr *addr); /* fe80::/10: needs a scope */
 
 /** Fills `ret_sockaddr` and returns its length. */
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *ret_sockaddr);

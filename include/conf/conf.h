@@ -44,9 +44,11 @@ bool conf_server_equal(const struct conf_server *a, const struct conf_server *b)
 enum group_order { ORDER_LISTED };
 struct conf_group {
 	char *name; /* "default" is always there, at index 0 */
-	struct conf_server
-		*servers; /* empty for the default group only: those of /etc/resolv.conf */
+	/* Those written; or empty, and resolv_conf the path of the file that names them, to be
+	 * filled in from there. */
+	struct conf_server *servers;
 	size_t server_count;
+	char *resolv_conf;
 	enum group_order order;
 	uint32_t timeout_ms; /* for a whole question */
 	struct conf_place place;

@@ -3,8 +3,7 @@
 
 #include "conf/conf_option.h"
 
-const struct conf_section *conf_group_section(void);	    /* of one group */
-const struct conf_section *conf_group_server_section(void); /* of a server written as a group */
+const struct conf_section *conf_group_section(void); /* of one group */
 
 /** Puts the default group where it belongs. -ENOMEM. */
 MUST_CHECK int conf_group_defaults(struct conf *conf);

@@ -8,10 +8,10 @@
 
 #include "app/exit_code.h"
 #include "app/listeners.h"
+#include "app/sources.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conf/resolv_conf.h"
 #include "query/worker.h"
 
 /* At the end, what is in flight may still be answered for so long. */
@@ -22,6 +22,7 @@ struct daemon {
 	const struct settings *settings;
 	struct hash_key route_key;    /* the same for every plan, so that routes can be compared */
 	struct server_table *servers; /* all plans' */
+	struct sources *sources;
 	struct loop *loop;
 	struct worker *worker;
 	struct listeners *listeners;
@@ -30,33 +31,18 @@ struct daemon {
 	bool is_finishing;
 };
 
-/* At a reload, a file that names nobody is no reason to leave servers that work: the network may
- * just be down, and whoever brings it up writes the file anew. */
-static bool keeps_servers(const struct daemon *daemon, struct conf *conf)
+/* Takes over `conf`. */
+static int fill_plan(struct daemon *daemon, struct conf *conf, struct complaints *complaints,
+		     struct plan **ret_plan)
 {
-	const struct conf *now = daemon->worker == NULL ? NULL : worker_plan(daemon->worker)->conf;
+	bool has_changed;
+	int err = sources_read(daemon->sources, conf, &has_changed);
 
-	return now != NULL && now->groups[0].server_count > 0 &&
-	       settings_keep_servers(conf, now) == 0;
-}
-
-static void use_resolv_conf(const struct daemon *daemon, struct conf *conf)
-{
-	size_t count = 0;
-	int err = settings_use_resolv_conf(conf, &count);
-
-	if ((err != 0 || count == 0) && keeps_servers(daemon, conf)) {
-		LOG(LEVEL_WARNING, "%s: %s; the servers in use stay", RESOLV_CONF_PATH,
-		    err != 0 ? err_text(err) : "no name server in it that is not this one");
-		return;
+	if (err != 0) {
+		conf_free(conf);
+		return err;
 	}
-	if (err != 0)
-		LOG(LEVEL_WARNING, "%s: %s; only local zones are answered", RESOLV_CONF_PATH,
-		    err_text(err));
-	else if (count == 0)
-		LOG(LEVEL_WARNING,
-		    "%s: no name server in it that is not this one; only local zones are answered",
-		    RESOLV_CONF_PATH);
+	return plan_new(conf, &daemon->route_key, daemon->servers, complaints, ret_plan);
 }
 
 static int load_plan(struct daemon *daemon, struct plan **ret_plan)
@@ -70,8 +56,7 @@ static int load_plan(struct daemon *daemon, struct plan **ret_plan)
 	if (err == 0) {
 		if (daemon->settings->is_verbose)
 			conf->log_level = LEVEL_DEBUG;
-		use_resolv_conf(daemon, conf);
-		err = plan_new(conf, &daemon->route_key, daemon->servers, complaints, ret_plan);
+		err = fill_plan(daemon, conf, complaints, ret_plan);
 	}
 	for (size_t i = 0; i < complaint_kept(complaints); i++)
 		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
@@ -141,6 +126,7 @@ static void on_reload(void *ctx, int signal_number)
 				   "effect at the next start");
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
 	worker_set_plan(daemon->worker, plan);
+	settings_warn(plan->conf);
 	plan_unref(plan);
 	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
 }
@@ -229,6 +215,7 @@ static void daemon_done(struct daemon *daemon)
 		timer_stop(loop_timers(daemon->loop), &daemon->finish);
 	loop_free(daemon->loop);
 	server_table_free(daemon->servers);
+	sources_free(daemon->sources);
 }
 
 static int start(struct daemon *daemon)
@@ -236,7 +223,8 @@ static int start(struct daemon *daemon)
 	struct plan *plan = NULL;
 
 	daemon->servers = server_table_new();
-	if (daemon->servers == NULL)
+	daemon->sources = sources_new();
+	if (daemon->servers == NULL || daemon->sources == NULL)
 		return -ENOMEM;
 	int err = load_plan(daemon, &plan);
 	if (err != 0)
@@ -252,8 +240,10 @@ static int start(struct daemon *daemon)
 		err = listeners_open(daemon->loop, daemon->worker,
 				     settings_listens_by_default(daemon->settings),
 				     &daemon->listeners);
-	if (err == 0)
+	if (err == 0) {
+		settings_warn(plan->conf);
 		log_ready(plan->conf);
+	}
 	plan_unref(plan);
 	return err;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "app/exit_code.h"
-#include "conf/resolv_conf.h"
 #include "query/plan.h"
 #include "wire/cursor.h"
 
@@ -83,28 +82,41 @@ static void print_rule(const struct decision *decision)
 	UNREACHABLE();
 }
 
-static void print_group(const char *label, const struct conf_group *group, const char *origin)
+/* "192.0.2.1@53 (from 10.0.0.5, by wan)" */
+static void print_server(const struct conf_server *server)
 {
+	const bool has_source = server->source.family != ADDR_NONE;
+	const bool has_interface = server->interface[0] != '\0';
 	struct addr_text addr;
+
+	printf(" %s", addr_to_text(&server->addr, &addr));
+	if (has_source)
+		printf(" (from %s%s", addr_to_text(&server->source, &addr),
+		       has_interface ? ", " : ")");
+	if (has_interface)
+		printf("%sby %s)", has_source ? "" : " (", server->interface);
+}
+
+static void print_group(const char *label, const struct conf_group *group)
+{
 
 	printf("%-12s%s:", label, group->name);
 	for (size_t i = 0; i < group->server_count; i++)
-		printf(" %s", addr_to_text(&group->servers[i].addr, &addr));
-	printf("%s, %.1f s for a question\n",
-	       group->server_count == 0 ? " no server known" : origin,
-	       (double)group->timeout_ms / 1000);
+		print_server(&group->servers[i]);
+	if (group->server_count == 0)
+		printf(" no server known");
+	if (group->resolv_conf != NULL)
+		printf(" (of %s)", group->resolv_conf);
+	printf(", %.1f s for a question\n", (double)group->timeout_ms / 1000);
 }
 
-static void print_forward(const struct conf *conf, const struct decision *decision,
-			  bool is_from_resolv_conf)
+static void print_forward(const struct conf *conf, const struct decision *decision)
 {
-	print_group("upstream:", &conf->groups[decision->group],
-		    decision->group == 0 && is_from_resolv_conf ? " (of " RESOLV_CONF_PATH ")"
-								: "");
+	print_group("upstream:", &conf->groups[decision->group]);
 	if (decision->on_failure == CONF_GROUP_NONE)
 		printf("on failure: SERVFAIL\n");
 	else
-		print_group("on failure:", &conf->groups[decision->on_failure], "");
+		print_group("on failure:", &conf->groups[decision->on_failure]);
 	if (decision->no_cache || conf->cache_size == 0)
 		printf("cache:      not kept\n");
 	else
@@ -114,7 +126,7 @@ static void print_forward(const struct conf *conf, const struct decision *decisi
 }
 
 static int print_decision(const struct plan *plan, const struct explain_question *question,
-			  const char *file, bool is_from_resolv_conf)
+			  const char *file)
 {
 	uint8_t name[NAME_MAX_LEN], query[NAME_MAX_LEN + 64];
 	size_t name_bytes = 0;
@@ -148,8 +160,27 @@ static int print_decision(const struct plan *plan, const struct explain_question
 	print_rule(&decision);
 	printf("action:     %s\n", action_text(decision.action));
 	if (decision.action == ZONE_FORWARD)
-		print_forward(plan->conf, &decision, is_from_resolv_conf);
+		print_forward(plan->conf, &decision);
 	return EXIT_CODE_OK;
+}
+
+/* As the daemon would, were it started now. */
+static int fill_groups(struct conf *conf)
+{
+	for (size_t i = 0; i < conf->group_count; i++) {
+		struct conf_group *group = &conf->groups[i];
+		struct addr servers[RESOLV_CONF_MAX];
+		size_t count = 0;
+
+		if (group->resolv_conf == NULL)
+			continue;
+		int err = settings_read_servers(conf, group->resolv_conf, servers, &count);
+		if (err != 0)
+			fprintf(stderr, "explain: %s: %s\n", group->resolv_conf, err_text(err));
+		if (settings_set_servers(group, servers, err == 0 ? count : 0) != 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int explain_run(const struct settings *settings, const struct explain_question *question)
@@ -158,17 +189,17 @@ int explain_run(const struct settings *settings, const struct explain_question *
 	struct hash_key key = { 0, 0 };
 	struct conf *conf = NULL;
 	struct plan *plan = NULL;
-	size_t servers = 0;
 	int code = EXIT_CODE_CONF;
 
 	if (complaints == NULL || settings_load(settings, complaints, &conf) != 0)
 		goto out;
-	const bool is_from_resolv_conf = conf->groups[0].server_count == 0;
-	if (settings_use_resolv_conf(conf, &servers) != 0)
-		fprintf(stderr, "explain: %s cannot be read\n", RESOLV_CONF_PATH);
+	if (fill_groups(conf) != 0) {
+		conf_free(conf);
+		goto out;
+	}
 	if (plan_new(conf, &key, NULL, complaints, &plan) != 0)
 		goto out;
-	code = print_decision(plan, question, settings_file(settings), is_from_resolv_conf);
+	code = print_decision(plan, question, settings_file(settings));
 out:
 	for (size_t i = 0; complaints != NULL && i < complaint_kept(complaints); i++)
 		fprintf(stderr, "%s\n", complaint_text(complaints, i));

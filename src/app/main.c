@@ -49,6 +49,11 @@ static int read_addr(const char *text, struct addr *list, size_t *count)
 			text);
 		return EXIT_CODE_USAGE;
 	}
+	if (addr_is_link_local(&list[*count]) && list[*count].scope == 0) {
+		fprintf(stderr, "courierdns: \"%s\" wants its interface behind it: fe80::1%%eth0\n",
+			text);
+		return EXIT_CODE_USAGE;
+	}
 	(*count)++;
 	return EXIT_CODE_OK;
 }
@@ -126,6 +131,8 @@ static int command_check(int argc, char **argv)
 
 	if (code == EXIT_CODE_OK)
 		code = load(&settings, &plan);
+	if (code == EXIT_CODE_OK)
+		settings_warn(plan->conf);
 	if (code == EXIT_CODE_OK)
 		printf("%s is good: %zu zones, %zu upstream groups\n", file_name(&settings),
 		       plan->conf->zone_count, plan->conf->group_count);

@@ -1,11 +1,14 @@
 #include "app/settings.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf_load.h"
-#include "conf/resolv_conf.h"
 #include "policy/policy.h"
 
 const char *settings_file(const struct settings *settings)
@@ -38,17 +41,28 @@ static int replace_listen(struct conf *conf, const struct settings *settings)
 	return 0;
 }
 
-static int replace_default_servers(struct conf *conf, const struct addr *servers, size_t count)
+int settings_set_servers(struct conf_group *group, const struct addr *servers, size_t count)
 {
-	struct conf_server *copy = mem_zalloc(count * sizeof(*copy));
+	struct conf_server *copy = mem_zalloc((count + 1) * sizeof(*copy));
 
 	if (copy == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		copy[i].addr = servers[i];
-	mem_free(conf->groups[0].servers);
-	conf->groups[0].servers = copy;
-	conf->groups[0].server_count = count;
+	mem_free(group->servers);
+	group->servers = copy;
+	group->server_count = count;
+	return 0;
+}
+
+static int replace_default_servers(struct conf_group *group, const struct settings *settings)
+{
+	int err = settings_set_servers(group, settings->servers, settings->server_count);
+
+	if (err != 0)
+		return err;
+	mem_free(group->resolv_conf);
+	group->resolv_conf = NULL;
 	return 0;
 }
 
@@ -73,7 +87,7 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 	if (err == 0 && settings->listen_count > 0)
 		err = replace_listen(conf, settings);
 	if (err == 0 && settings->server_count > 0)
-		err = replace_default_servers(conf, settings->servers, settings->server_count);
+		err = replace_default_servers(&conf->groups[0], settings);
 	if (err != 0) {
 		conf_free(conf);
 		return err;
@@ -82,37 +96,118 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 	return 0;
 }
 
-int settings_use_resolv_conf(struct conf *conf, size_t *ret_count)
-{
-	struct addr found[RESOLV_CONF_MAX];
-	size_t count = 0;
+/* --- servers out of files ------------------------------------------------------------------ */
 
-	*ret_count = conf->groups[0].server_count;
-	if (conf->groups[0].server_count > 0)
-		return 0;
-	struct addr *own = mem_alloc((conf->listen_count + 1) * sizeof(*own));
-	if (own == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < conf->listen_count; i++)
-		own[i] = conf->listen[i].addr;
-	int err = resolv_conf_read(RESOLV_CONF_PATH, own, conf->listen_count, found, &count);
-	mem_free(own);
-	if (err == 0 && count > 0)
-		err = replace_default_servers(conf, found, count);
-	if (err == 0)
-		*ret_count = count;
+/* Addresses that we answer on. */
+struct own {
+	struct addr *addrs;
+	size_t count, room;
+};
+
+static int add_own(struct own *own, const struct addr *addr)
+{
+	if (own->count == own->room) {
+		const size_t room = own->room * 2 + 16;
+		struct addr *grown = mem_realloc(own->addrs, room * sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		own->addrs = grown;
+		own->room = room;
+	}
+	own->addrs[own->count++] = *addr;
+	return 0;
+}
+
+/* A listener on a wildcard answers on every address of the machine. */
+static int add_interfaces(struct own *own, const struct addr *wildcard)
+{
+	struct ifaddrs *all = NULL;
+	int err = 0;
+
+	if (getifaddrs(&all) != 0)
+		return -errno;
+	for (const struct ifaddrs *at = all; at != NULL && err == 0; at = at->ifa_next) {
+		struct addr addr;
+
+		if (at->ifa_addr == NULL || addr_from_sockaddr(at->ifa_addr, &addr) != 0 ||
+		    addr.family != wildcard->family)
+			continue;
+		addr.port = wildcard->port;
+		err = add_own(own, &addr);
+	}
+	freeifaddrs(all);
 	return err;
 }
 
-int settings_keep_servers(struct conf *conf, const struct conf *from)
+static int find_own(const struct conf *conf, struct own *own)
 {
-	const struct conf_group *group = &from->groups[0];
-	struct conf_server *copy = mem_dup(group->servers, group->server_count * sizeof(*copy));
+	int err = 0;
 
-	if (copy == NULL)
-		return -ENOMEM;
-	mem_free(conf->groups[0].servers);
-	conf->groups[0].servers = copy;
-	conf->groups[0].server_count = group->server_count;
-	return 0;
+	for (size_t i = 0; i < conf->listen_count && err == 0; i++) {
+		const struct addr *addr = &conf->listen[i].addr;
+
+		err = add_own(own, addr);
+		if (err == 0 && addr_is_wildcard(addr))
+			err = add_interfaces(own, addr);
+	}
+	return err;
+}
+
+int settings_read_servers(const struct conf *conf, const char *path,
+			  struct addr ret_servers[RESOLV_CONF_MAX], size_t *ret_count)
+{
+	struct own own = { NULL };
+	int err = find_own(conf, &own);
+
+	if (err == 0)
+		err = resolv_conf_read(path, own.addrs, own.count, ret_servers, ret_count);
+	mem_free(own.addrs);
+	return err;
+}
+
+/* --- what may come yet --------------------------------------------------------------------- */
+
+static bool is_here(const struct ifaddrs *all, const struct addr *source)
+{
+	for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
+		struct addr addr;
+
+		if (at->ifa_addr != NULL && addr_from_sockaddr(at->ifa_addr, &addr) == 0 &&
+		    memcmp(addr.bytes, source->bytes, sizeof(addr.bytes)) == 0)
+			return true;
+	}
+	/* all of 127.0.0.0/8 is, whatever is written on the interface */
+	return source->family == ADDR_IPV4 && source->bytes[0] == 127;
+}
+
+static void warn_of(const struct conf_group *group, const struct conf_server *server,
+		    const struct ifaddrs *all)
+{
+	struct addr_text addr, source;
+
+	if (server->interface[0] != '\0' && if_nametoindex(server->interface) == 0)
+		LOG(LEVEL_WARNING,
+		    "group %s: server %s: there is no interface %s here yet; until it comes the "
+		    "server cannot be asked",
+		    group->name, addr_to_text(&server->addr, &addr), server->interface);
+	if (server->source.family != ADDR_NONE && !is_here(all, &server->source))
+		LOG(LEVEL_WARNING,
+		    "group %s: server %s: no interface here has the source %s yet; until one has "
+		    "it the server cannot be asked",
+		    group->name, addr_to_text(&server->addr, &addr),
+		    addr_to_text(&server->source, &source));
+}
+
+void settings_warn(const struct conf *conf)
+{
+	struct ifaddrs *all = NULL;
+
+	if (getifaddrs(&all) != 0)
+		return;
+	for (size_t i = 0; i < conf->group_count; i++) {
+		for (size_t j = 0; j < conf->groups[i].server_count; j++)
+			warn_of(&conf->groups[i], &conf->groups[i].servers[j], all);
+	}
+	freeifaddrs(all);
 }

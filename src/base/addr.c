@@ -165,6 +165,11 @@ bool addr_is_wildcard(const struct addr *addr)
 	return addr->family != ADDR_NONE && memcmp(addr->bytes, zero, sizeof(zero)) == 0;
 }
 
+bool addr_is_link_local(const struct addr *addr)
+{
+	return addr->family == ADDR_IPV6 && is_link_local(addr->bytes);
+}
+
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *ret_sockaddr)
 {
 	memset(ret_sockaddr, 0, sizeof(*ret_sockaddr));

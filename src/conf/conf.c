@@ -34,6 +34,7 @@ void conf_free(struct conf *conf)
 	for (size_t i = 0; i < conf->group_count; i++) {
 		mem_free(conf->groups[i].name);
 		mem_free(conf->groups[i].servers);
+		mem_free(conf->groups[i].resolv_conf);
 	}
 	mem_free(conf->groups);
 	free_zones(conf->zones, conf->zone_count);

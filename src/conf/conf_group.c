@@ -1,12 +1,13 @@
 #include "conf/conf_group.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "conf/conf_print.h"
-#include "conf/conf_value.h"
+#include "conf/conf_server.h"
+#include "conf/resolv_conf.h"
 
-#define DNS_PORT 53
 #define SERVERS_MAX 64u
 #define GROUPS_MAX 256u
 #define DEFAULT_GROUP "default"
@@ -15,7 +16,8 @@
 
 static void read_servers(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_servers(struct conf_printer *printer, const void *base);
-static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void read_file(struct conf_reader *reader, const struct conf_node *node, void *base);
+static void print_file(struct conf_printer *printer, const void *base);
 
 static const char *const orders[] = { "listed", NULL };
 
@@ -23,6 +25,8 @@ static const char *const orders[] = { "listed", NULL };
 static const struct conf_option options[] = {
 	{ "servers", OPTION_OTHER, .read = read_servers, .print = print_servers,
 	  .help = "addresses to ask, with @PORT where it is not 53" },
+	{ "resolv_conf", OPTION_OTHER, .read = read_file, .print = print_file,
+	  .help = "file that names the servers, in place of them: resolv.conf(5)" },
 	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
 	  .help = "which server is asked first: listed, the first one" },
 	{ "timeout", OPTION_MILLISECONDS, CONF_OPTION_FIELD(conf_group, timeout_ms),
@@ -32,23 +36,11 @@ static const struct conf_option options[] = {
 static const struct conf_section section = {
 	"upstreams.NAME", options, sizeof(options) / sizeof(options[0])
 };
-static const struct conf_option server_options[] = {
-	{ "address", OPTION_OTHER, .read = read_address,
-	  .help = "of the server, with @PORT where it is not 53" },
-};
-static const struct conf_section server_section = {
-	"upstreams.NAME.servers", server_options, sizeof(server_options) / sizeof(server_options[0])
-};
 /* clang-format on */
 
 const struct conf_section *conf_group_section(void)
 {
 	return &section;
-}
-
-const struct conf_section *conf_group_server_section(void)
-{
-	return &server_section;
 }
 
 static int init_group(struct conf_group *group, const char *name)
@@ -58,53 +50,35 @@ static int init_group(struct conf_group *group, const char *name)
 	return group->name != NULL ? 0 : -ENOMEM;
 }
 
+static int name_file(struct conf_group *group, const char *path)
+{
+	char *copy = mem_strdup(path);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	mem_free(group->resolv_conf);
+	group->resolv_conf = copy;
+	return 0;
+}
+
 int conf_group_defaults(struct conf *conf)
 {
 	conf->groups = mem_zalloc(sizeof(*conf->groups));
 	if (conf->groups == NULL)
 		return -ENOMEM;
 	conf->group_count = 1;
-	return init_group(&conf->groups[0], DEFAULT_GROUP);
+	int err = init_group(&conf->groups[0], DEFAULT_GROUP);
+	return err == 0 ? name_file(&conf->groups[0], RESOLV_CONF_PATH) : err;
 }
 
 /* --- servers ------------------------------------------------------------------------------- */
-
-static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf_server *ret_server = base;
-	struct addr addr;
-
-	if (!conf_value_addr(reader, node, DNS_PORT, &addr))
-		return;
-	if (addr_is_wildcard(&addr))
-		conf_option_refuse(reader, node, "the address of a server");
-	else
-		ret_server->addr = addr;
-}
-
-/* "ADDRESS@PORT" or { address = "ADDRESS@PORT"; } */
-static bool read_server(struct conf_reader *reader, const struct conf_node *node,
-			struct conf_server *ret_server)
-{
-	*ret_server = (struct conf_server){ .addr.family = ADDR_NONE };
-	if (node->kind != NODE_GROUP) {
-		read_address(reader, node, ret_server);
-		return ret_server->addr.family != ADDR_NONE;
-	}
-	conf_option_read(reader, node, &server_section, ret_server);
-	if (node->count > 0 && conf_node_find(node, "address") == NULL)
-		conf_option_complain(reader, node,
-				     "has no address; expected one, such as address = "
-				     "\"192.0.2.1\"");
-	return ret_server->addr.family != ADDR_NONE;
-}
 
 static bool is_there(struct conf_reader *reader, const struct conf_node *node,
 		     const struct conf_group *group, const struct conf_server *server)
 {
 	for (size_t i = 0; i < group->server_count; i++) {
 		struct addr_text text;
-		if (!addr_equal(&group->servers[i].addr, &server->addr))
+		if (!conf_server_equal(&group->servers[i], server))
 			continue;
 		conf_option_complain(reader, node,
 				     "is a duplicate: %s is there already; expected it once",
@@ -131,7 +105,7 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 		return;
 	for (uint32_t i = 0; i < node->count; i++) {
 		struct conf_server server;
-		if (read_server(reader, &node->children[i], &server) &&
+		if (conf_server_read(reader, &node->children[i], &server) &&
 		    !is_there(reader, &node->children[i], group, &server))
 			group->servers[group->server_count++] = server;
 	}
@@ -140,18 +114,35 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 static void print_servers(struct conf_printer *printer, const void *base)
 {
 	const struct conf_group *group = base;
-	struct addr_text text;
 
-	if (group->server_count == 0) {
-		conf_print_indent(printer);
-		fputs("// servers: those of /etc/resolv.conf\n", printer->out);
+	if (group->resolv_conf == NULL)
+		conf_server_print_list(printer, "servers", group->servers, group->server_count);
+}
+
+/* --- a file that names them ---------------------------------------------------------------- */
+
+static void read_file(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf_group *group = base;
+
+	if (node->kind != NODE_TEXT || node->text[0] != '/' || strlen(node->text) >= PATH_MAX) {
+		conf_option_refuse(reader, node,
+				   "the path of a file from / on, such as \"" RESOLV_CONF_PATH
+				   "\"");
 		return;
 	}
-	conf_print_begin(printer, "servers");
-	for (size_t i = 0; i < group->server_count; i++)
-		fprintf(printer->out, "%s\"%s\"", i == 0 ? "[ " : ", ",
-			addr_to_text(&group->servers[i].addr, &text));
-	fputs(" ]", printer->out);
+	if (name_file(group, node->text) != 0)
+		reader->err = -ENOMEM;
+}
+
+static void print_file(struct conf_printer *printer, const void *base)
+{
+	const struct conf_group *group = base;
+
+	if (group->resolv_conf == NULL)
+		return;
+	conf_print_begin(printer, "resolv_conf");
+	conf_print_text(printer, group->resolv_conf);
 	conf_print_end(printer);
 }
 
@@ -174,6 +165,26 @@ static struct conf_group *take_group(struct conf_reader *reader, const char *nam
 	return group;
 }
 
+/* Servers come from one place. Those of the default group do without being written. */
+static void check_origin(struct conf_reader *reader, const struct conf_node *node,
+			 struct conf_group *group)
+{
+	const bool has_servers = conf_node_find(node, "servers") != NULL;
+	const bool has_file = conf_node_find(node, "resolv_conf") != NULL;
+
+	if (has_servers && has_file) {
+		conf_option_complain(reader, node,
+				     "has both servers and resolv_conf; expected one of them");
+	} else if (has_servers) {
+		mem_free(group->resolv_conf);
+		group->resolv_conf = NULL;
+	} else if (!has_file && group != &reader->conf->groups[0]) {
+		conf_option_complain(reader, node,
+				     "has no servers; expected some, such as servers = [ "
+				     "\"192.0.2.1\" ], or a resolv_conf");
+	}
+}
+
 static void read_group(struct conf_reader *reader, const struct conf_node *node)
 {
 	if (strcmp(node->name, RESERVED_NAME) == 0) {
@@ -187,11 +198,8 @@ static void read_group(struct conf_reader *reader, const struct conf_node *node)
 		return;
 	group->place = conf_option_place(reader, node);
 	conf_option_read(reader, node, &section, group);
-	if (node->kind == NODE_GROUP && node->count > 0 && group != &reader->conf->groups[0] &&
-	    conf_node_find(node, "servers") == NULL)
-		conf_option_complain(reader, node,
-				     "has no servers; expected some, such as servers = [ "
-				     "\"192.0.2.1\" ]");
+	if (node->kind == NODE_GROUP && node->count > 0)
+		check_origin(reader, node, group);
 }
 
 void conf_group_read(struct conf_reader *reader, const struct conf_node *node, void *base)

@@ -12,6 +12,7 @@
 #include "conf/conf_option.h"
 #include "conf/conf_print.h"
 #include "conf/conf_scan.h"
+#include "conf/conf_server.h"
 #include "conf/conf_text.h"
 #include "conf/conf_zone.h"
 
@@ -113,15 +114,9 @@ static const struct conf_section root_section = SECTION_OF("", root);
 static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX + 1])
 {
 	const struct conf_section *const all[SECTIONS_MAX + 1] = {
-		&root_section,
-		conf_listen_section(),
-		conf_listen_access_section(),
-		&limits_section,
-		&cache_section,
-		conf_group_section(),
-		conf_group_server_section(),
-		conf_zone_section(),
-		&edns_section,
+		&root_section,	       conf_listen_section(), conf_listen_access_section(),
+		&limits_section,       &cache_section,	      conf_group_section(),
+		conf_server_section(), conf_zone_section(),   &edns_section,
 		&log_section,
 	};
 	memcpy(ret_sections, all, sizeof(all));

@@ -27,7 +27,7 @@ static bool is_served_by(const struct addr *server, const struct addr *own)
 static bool is_wanted(const struct addr *server, const struct addr *own, size_t own_count,
 		      const struct addr *known, size_t known_count)
 {
-	if (addr_is_wildcard(server))
+	if (addr_is_wildcard(server) || (addr_is_link_local(server) && server->scope == 0))
 		return false;
 	for (size_t i = 0; i < own_count; i++)
 		if (is_served_by(server, &own[i]))

@@ -26,11 +26,14 @@ static int bind_source(int fd, const struct addr *source)
 	return bind(fd, (struct sockaddr *)&sockaddr, len);
 }
 
-int outgoing_bind(int fd, const struct conf_server *to)
+int outgoing_connect(int fd, const struct conf_server *to)
 {
+	struct sockaddr_storage sockaddr;
+	const socklen_t len = addr_to_sockaddr(&to->addr, &sockaddr);
+
 	if (to->interface[0] != '\0' && bind_interface(fd, to->interface) != 0)
 		return -errno;
 	if (to->source.family != ADDR_NONE && bind_source(fd, &to->source) != 0)
 		return -errno;
-	return 0;
+	return connect(fd, (struct sockaddr *)&sockaddr, len) == 0 ? 0 : -errno;
 }

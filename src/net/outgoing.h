@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
-/** Ties a fresh socket to the source address and the interface that the configuration names for the
- * server, if any. The port stays the system's choice. -EADDRNOTAVAIL: no such address here;
- * -ENODEV: no such interface; -EPERM: a Linux older than 5.7 wants CAP_NET_RAW for interfaces. */
-MUST_CHECK int outgoing_bind(int fd, const struct conf_server *to);
+/** Connects a fresh socket from the source address and by the interface that the configuration
+ * names for the server, where it does. The port is the system's choice, which is random over
+ * net.ipv4.ip_local_port_range. -EINPROGRESS: a stream's goes on. -EADDRNOTAVAIL: no such address
+ * here; -ENODEV: no such interface; -EPERM: a Linux older than 5.7 wants CAP_NET_RAW for those. */
+MUST_CHECK int outgoing_connect(int fd, const struct conf_server *to);

@@ -415,11 +415,10 @@ int stream_adopt(struct loop *loop, int fd, const struct addr *peer, struct stre
 int stream_connect(struct loop *loop, const struct conf_server *to,
 		   const struct stream_events *events, void *ctx, struct stream **ret_stream)
 {
-	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(&to->addr, &sockaddr);
 	struct stream *stream = NULL;
 
-	const int fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int fd = socket(to->addr.family == ADDR_IPV4 ? AF_INET : AF_INET6,
+			      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	int err = stream_adopt(loop, fd, &to->addr, &stream);
@@ -429,10 +428,8 @@ int stream_connect(struct loop *loop, const struct conf_server *to,
 	stream->state = STREAM_CONNECTING;
 	stream->events = events;
 	stream->ctx = ctx;
-	err = outgoing_bind(fd, to);
-	if (err == 0 && connect(fd, (struct sockaddr *)&sockaddr, len) != 0 && errno != EINPROGRESS)
-		err = -errno;
-	if (err != 0) {
+	err = outgoing_connect(fd, to);
+	if (err != 0 && err != -EINPROGRESS) {
 		break_later(stream, err);
 	} else if (event_add(&stream->writable, NULL) != 0) {
 		stream_free(stream);

@@ -97,12 +97,6 @@ static int watch(struct loop *loop, struct event *event, int fd, event_callback_
 
 /* --- the server: replies ------------------------------------------------------------------- */
 
-static bool is_link_local(const struct addr *addr)
-{
-	return addr->family == ADDR_IPV6 && addr->bytes[0] == 0xfe &&
-	       (addr->bytes[1] & 0xc0) == 0x80;
-}
-
 static bool is_multicast(const struct addr *addr)
 {
 	return addr->family == ADDR_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 0xe;
@@ -136,7 +130,7 @@ static void put_source(struct msghdr *message, union control *control, const str
 					      .cmsg_type = IPV6_PKTINFO,
 					      .cmsg_len = CMSG_LEN(sizeof(info)) };
 		memcpy(&info.ipi6_addr, peer->local.bytes, sizeof(info.ipi6_addr));
-		if (is_link_local(&peer->local) || is_link_local(&peer->from))
+		if (addr_is_link_local(&peer->local) || addr_is_link_local(&peer->from))
 			info.ipi6_ifindex = peer->interface;
 		put_control(message, control, &head, &info);
 	}
@@ -243,7 +237,7 @@ static void read_control(struct cmsghdr *control, struct udp_peer *peer)
 		peer->local = (struct addr){ .family = ADDR_IPV6 };
 		memcpy(peer->local.bytes, &info.ipi6_addr, sizeof(info.ipi6_addr));
 		peer->interface = info.ipi6_ifindex;
-		if (is_link_local(&peer->local))
+		if (addr_is_link_local(&peer->local))
 			peer->local.scope = info.ipi6_ifindex;
 	}
 }
@@ -411,18 +405,6 @@ static void on_client_readable(evutil_socket_t fd, short what, void *ctx)
 	client->is_freed = NULL;
 }
 
-/* The source port is the system's choice, which is random over net.ipv4.ip_local_port_range. */
-static int client_connect(const struct udp_client *client, const struct conf_server *to)
-{
-	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(&to->addr, &sockaddr);
-
-	int err = outgoing_bind(client->fd, to);
-	if (err != 0)
-		return err;
-	return connect(client->fd, (struct sockaddr *)&sockaddr, len) == 0 ? 0 : -errno;
-}
-
 int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn, void *ctx,
 		   struct udp_client **ret_client)
 {
@@ -436,7 +418,7 @@ int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_f
 		goto out;
 	if ((err = client->fd = open_socket(to->addr.family)) < 0)
 		goto out;
-	if ((err = client_connect(client, to)) != 0)
+	if ((err = outgoing_connect(client->fd, to)) != 0)
 		goto out;
 	err = watch(loop, &client->readable, client->fd, on_client_readable, client);
 	if (err != 0)

@@ -64,12 +64,30 @@ static uint64_t digest_addr(const struct hash_key *key, uint64_t before, const s
 	return digest_of(key, words, 5);
 }
 
+static uint64_t digest_text(const struct hash_key *key, uint64_t before, const char *text)
+{
+	const uint64_t words[2] = { before, hash_bytes(key, text, strlen(text)) };
+
+	return digest_of(key, words, 2);
+}
+
+/* Of a file that names the servers its path alone: a WAN that comes up with other servers leads to
+ * the same Internet, and what was learned by the old ones is wanted most when that happens. */
 static uint64_t digest_group(const struct hash_key *key, const struct conf_group *group)
 {
 	uint64_t digest = (uint64_t)group->order;
 
-	for (size_t i = 0; i < group->server_count; i++)
-		digest = digest_addr(key, digest, &group->servers[i].addr, 0);
+	if (group->resolv_conf != NULL)
+		return digest_text(key, digest, group->resolv_conf);
+	for (size_t i = 0; i < group->server_count; i++) {
+		const struct conf_server *server = &group->servers[i];
+
+		digest = digest_addr(key, digest, &server->addr, 0);
+		if (server->source.family != ADDR_NONE)
+			digest = digest_addr(key, digest, &server->source, 1);
+		if (server->interface[0] != '\0')
+			digest = digest_text(key, digest, server->interface);
+	}
 	return digest;
 }
 

@@ -4,6 +4,13 @@
 
 #include "base/mem.h"
 
+struct plan_rules {
+	unsigned holders;
+	struct conf *conf;
+	struct access *access;
+	struct policy *policy;
+};
+
 static int make_pools(struct plan *plan, struct server_table *servers)
 {
 	const struct conf *conf = plan->conf;
@@ -19,32 +26,78 @@ static int make_pools(struct plan *plan, struct server_table *servers)
 	return 0;
 }
 
-int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_table *servers,
-	     struct complaints *complaints, struct plan **ret_plan)
+static void rules_unref(struct plan_rules *rules)
 {
-	static uint32_t last_id;
-	int err = -ENOMEM;
-	struct plan *plan = mem_zalloc(sizeof(*plan));
+	if (rules == NULL || --rules->holders > 0)
+		return;
+	policy_free(rules->policy);
+	access_free(rules->access);
+	conf_free(rules->conf);
+	mem_free(rules);
+}
 
-	if (plan == NULL) {
+/* Takes over `conf`, also on failure. */
+static int rules_new(struct conf *conf, const struct hash_key *route_key,
+		     struct complaints *complaints, struct plan_rules **ret_rules)
+{
+	int err = -ENOMEM;
+	struct plan_rules *rules = mem_zalloc(sizeof(*rules));
+
+	if (rules == NULL) {
 		conf_free(conf);
 		return -ENOMEM;
 	}
-	plan->holders = 1;
-	plan->id = ++last_id;
-	plan->conf = conf;
-	plan->access = access_new(conf);
-	if (plan->access == NULL)
-		goto out;
-	if ((err = policy_compile(conf, route_key, complaints, &plan->policy)) != 0)
-		goto out;
-	if ((err = make_pools(plan, servers)) != 0)
-		goto out;
+	rules->holders = 1;
+	rules->conf = conf;
+	rules->access = access_new(conf);
+	if (rules->access != NULL)
+		err = policy_compile(conf, route_key, complaints, &rules->policy);
+	if (err != 0) {
+		rules_unref(rules);
+		return err;
+	}
+	*ret_rules = rules;
+	return 0;
+}
+
+/* Takes over the reference of `rules`, also on failure. */
+static int plan_of(struct plan_rules *rules, struct server_table *servers, struct plan **ret_plan)
+{
+	static uint32_t last_id;
+	struct plan *plan = mem_zalloc(sizeof(*plan));
+
+	if (plan == NULL) {
+		rules_unref(rules);
+		return -ENOMEM;
+	}
+	*plan = (struct plan){ .holders = 1,
+			       .id = ++last_id,
+			       .rules = rules,
+			       .conf = rules->conf,
+			       .access = rules->access,
+			       .policy = rules->policy };
+	int err = make_pools(plan, servers);
+	if (err != 0) {
+		plan_unref(plan);
+		return err;
+	}
 	*ret_plan = plan;
-	plan = NULL;
-out:
-	plan_unref(plan);
-	return err;
+	return 0;
+}
+
+int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_table *servers,
+	     struct complaints *complaints, struct plan **ret_plan)
+{
+	struct plan_rules *rules;
+	int err = rules_new(conf, route_key, complaints, &rules);
+
+	return err == 0 ? plan_of(rules, servers, ret_plan) : err;
+}
+
+int plan_renew(const struct plan *plan, struct server_table *servers, struct plan **ret_plan)
+{
+	plan->rules->holders++;
+	return plan_of(plan->rules, servers, ret_plan);
 }
 
 struct plan *plan_ref(struct plan *plan)
@@ -62,8 +115,6 @@ void plan_unref(struct plan *plan)
 			pool_unref(plan->pools[i]);
 	}
 	mem_free(plan->pools);
-	policy_free(plan->policy);
-	access_free(plan->access);
-	conf_free(plan->conf);
+	rules_unref(plan->rules);
 	mem_free(plan);
 }

@@ -56,24 +56,22 @@ static void a_named_file_is_the_file(void **state)
 	assert_false(settings_listens_by_default(&settings));
 }
 
-static void resolv_conf_leaves_given_servers_alone(void **state)
+static void given_servers_stand_in_for_resolv_conf(void **state)
 {
 	struct settings settings = { 0 };
-	size_t count = 0;
 
 	(void)state;
 	give(settings.servers, &settings.server_count, "192.0.2.1");
-	struct conf *conf = load(&settings);
-	assert_int_equal(settings_use_resolv_conf(conf, &count), 0);
-	assert_int_equal(count, 1);
-	assert_true(addr_equal(&conf->groups[0].servers[0].addr, &settings.servers[0]));
+	const struct conf *conf = load(&settings);
+	assert_null(conf->groups[0].resolv_conf);
+	assert_int_equal(conf->groups[0].server_count, 1);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(addresses_alone_need_no_file),
 	cmocka_unit_test(servers_alone_leave_the_default_listeners),
 	cmocka_unit_test(a_named_file_is_the_file),
-	cmocka_unit_test(resolv_conf_leaves_given_servers_alone),
+	cmocka_unit_test(given_servers_stand_in_for_resolv_conf),
 };
 
 UNIT_MAIN(tests)

@@ -67,6 +67,7 @@ static void default_group_is_there_without_servers(void **state)
 	assert_int_equal(conf->group_count, 1);
 	assert_string_equal(conf->groups[0].name, "default");
 	assert_int_equal(conf->groups[0].server_count, 0);
+	assert_string_equal(conf->groups[0].resolv_conf, "/etc/resolv.conf");
 	assert_int_equal(conf->groups[0].timeout_ms, 2000);
 	assert_int_equal(conf_find_group(conf, "default"), 0);
 	assert_int_equal(conf_find_group(conf, "other"), CONF_GROUP_NONE);
@@ -206,6 +207,39 @@ static void servers_are_strings_or_groups(void **state)
 	assert_int_equal(conf->groups[1].timeout_ms, 100);
 }
 
+static void a_server_says_how_it_is_reached(void **state)
+{
+	(void)state;
+	const struct conf *conf = load(
+		"upstreams = { default = { servers = ( \"192.0.2.1\",\n"
+		"  { address = \"192.0.2.1\"; source = \"10.0.0.5\"; interface = \"wan0.123456789\"; },\n"
+		"  { address = \"fe80::1@54\"; interface = \"wan\"; }, { address = \"fe80::1%lo\"; } ); };\n"
+		"  isp = { resolv_conf = \"/tmp/a b\"; }; };");
+	static const char printed[] =
+		"servers = ( { address = \"192.0.2.1@53\"; }, "
+		"{ address = \"192.0.2.1@53\"; source = \"10.0.0.5\"; interface = "
+		"\"wan0.123456789\"; }, "
+		"{ address = \"fe80::1@54\"; interface = \"wan\"; }, "
+		"{ address = \"fe80::1%lo@53\"; } );\n";
+	const struct conf_server *servers = conf->groups[0].servers;
+	struct addr_text text;
+
+	assert_int_equal(conf->groups[0].server_count, 4);
+	assert_int_equal(servers[0].source.family, ADDR_NONE);
+	assert_string_equal(servers[0].interface, "");
+	assert_string_equal(addr_to_text(&servers[1].source, &text), "10.0.0.5");
+	assert_string_equal(servers[1].interface, "wan0.123456789");
+	assert_int_equal(servers[2].addr.scope, 0);
+	assert_true(servers[3].addr.scope != 0);
+	assert_null(conf->groups[0].resolv_conf);
+	assert_string_equal(conf->groups[1].resolv_conf, "/tmp/a b");
+	assert_int_equal(conf->groups[1].server_count, 0);
+	const char *whole = print(conf);
+	assert_non_null(strstr(whole, printed));
+	assert_non_null(strstr(whole, "resolv_conf = \"/tmp/a b\";\n"));
+	assert_string_equal(print(load(whole)), whole);
+}
+
 /* --- zones --------------------------------------------------------------------------------- */
 
 static void zone_has_defaults(void **state)
@@ -339,7 +373,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"};\n"
 		"upstreams = {\n"
 		"\tdefault = {\n"
-		"\t\t// servers: those of /etc/resolv.conf\n"
+		"\t\tresolv_conf = \"/etc/resolv.conf\";\n"
 		"\t\torder = \"listed\";\n"
 		"\t\ttimeout = 2.0;\n"
 		"\t};\n"
@@ -421,7 +455,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 52);
+	assert_int_equal(count, 55);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
@@ -596,6 +630,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(listen_entry_has_port_53_and_both_protocols_where_not_written),
 	cmocka_unit_test(written_access_replaces_the_default),
 	cmocka_unit_test(servers_are_strings_or_groups),
+	cmocka_unit_test(a_server_says_how_it_is_reached),
 	cmocka_unit_test(zone_has_defaults),
 	cmocka_unit_test(zone_keeps_all_that_is_written),
 	cmocka_unit_test(every_action_has_its_word),

@@ -48,8 +48,9 @@ static void examples_load_when_uncommented(void **state)
 	assert_true(examples > 30);
 	const struct conf *conf = load(text);
 	assert_true(conf->zone_count >= 10);
-	assert_int_equal(conf->group_count, 3);
-	assert_int_equal(conf->groups[0].server_count, 3);
+	assert_int_equal(conf->group_count, 4);
+	assert_string_equal(conf->groups[2].resolv_conf, "/tmp/resolv.conf.d/resolv.conf.auto");
+	assert_int_equal(conf->groups[3].server_count, 2);
 	/* each action is shown */
 	bool shown[ZONE_DROP + 1] = { false };
 	for (size_t i = 0; i < conf->zone_count; i++)

@@ -1,4 +1,5 @@
 /* Views and routes: which answers policy lets be shared, and for how long. */
+#include "base/mem.h"
 #include "fixture.h"
 
 /* --- views --------------------------------------------------------------------------------- */
@@ -104,6 +105,19 @@ static void route_stays_the_same_wherever_the_rule_stands(void **state)
 	assert_true(route(text) == first);
 }
 
+static void assert_routes_differ(const char *const texts[], size_t count)
+{
+	uint64_t routes[32];
+
+	for (size_t i = 0; i < count; i++) {
+		routes[i] = route(texts[i]);
+		for (size_t k = 0; k < i; k++) {
+			if (routes[k] == routes[i])
+				fail_msg("%s and %s have one route", texts[k], texts[i]);
+		}
+	}
+}
+
 static void route_changes_with_whatever_could_change_the_answer(void **state)
 {
 	(void)state;
@@ -135,15 +149,43 @@ static void route_changes_with_whatever_could_change_the_answer(void **state)
 		"zones = ( { name = \"a.example\"; upstream = \"b\"; on_failure = \"default\"; } "
 		");",
 	};
-	uint64_t routes[sizeof(texts) / sizeof(texts[0])];
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		routes[i] = route(texts[i]);
-		for (size_t k = 0; k < i; k++) {
-			if (routes[k] == routes[i])
-				fail_msg("%s and %s have one route", texts[k], texts[i]);
-		}
-	}
+	assert_routes_differ(texts, sizeof(texts) / sizeof(texts[0]));
+}
+
+static void route_changes_with_the_way_to_a_server(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"upstreams = { default = { servers = [ \"192.0.2.1\" ]; }; };",
+		"upstreams = { default = { resolv_conf = \"/a\"; }; };",
+		"upstreams = { default = { resolv_conf = \"/b\"; }; };",
+		"upstreams = { default = { servers = ( { address = \"192.0.2.1\"; source = "
+		"\"10.0.0.1\"; } ); }; };",
+		"upstreams = { default = { servers = ( { address = \"192.0.2.1\"; source = "
+		"\"10.0.0.2\"; } ); }; };",
+		"upstreams = { default = { servers = ( { address = \"192.0.2.1\"; interface = "
+		"\"a\"; } ); }; };",
+		"upstreams = { default = { servers = ( { address = \"192.0.2.1\"; interface = "
+		"\"b\"; } ); }; };",
+	};
+
+	assert_routes_differ(texts, sizeof(texts) / sizeof(texts[0]));
+}
+
+static void route_survives_what_a_file_names(void **state)
+{
+	static struct conf_server server = {
+		.addr = { .bytes = { 192, 0, 2, 1 }, .port = 53, .family = ADDR_IPV4 }
+	};
+	const struct conf *conf = conf_of("upstreams = { default = { resolv_conf = \"/a\"; }; };");
+	const uint64_t before = judge(policy_of_conf(conf), "a.example")->route;
+	(void)state;
+
+	conf->groups[0].servers = mem_dup(&server, sizeof(server));
+	assert_non_null(conf->groups[0].servers);
+	conf->groups[0].server_count = 1;
+	assert_true(judge(policy_of_conf(conf), "a.example")->route == before);
 }
 
 static void rule_that_changes_nothing_has_the_default_route(void **state)
@@ -175,6 +217,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(views_stay_the_same_after_a_reload),
 	cmocka_unit_test(route_stays_the_same_wherever_the_rule_stands),
 	cmocka_unit_test(route_changes_with_whatever_could_change_the_answer),
+	cmocka_unit_test(route_changes_with_the_way_to_a_server),
+	cmocka_unit_test(route_survives_what_a_file_names),
 	cmocka_unit_test(rule_that_changes_nothing_has_the_default_route),
 	cmocka_unit_test(route_depends_on_the_key),
 };
