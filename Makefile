@@ -43,8 +43,8 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench coverage install clean ci needs-build needs-check \
-	needs-tools
+	analyze fuzz format format-check size bench faults coverage install clean ci needs-build \
+	needs-check needs-tools needs-faults
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -96,6 +96,9 @@ needs-check:
 
 needs-tools:	## installs what fuzz, format, tidy, cppcheck and analyze need
 	$(Q)$(NEEDS) build check tools
+
+needs-faults:
+	$(Q)$(NEEDS) build $(if $(CUT),check,faults)
 
 # --- tests ---------------------------------------------------------------------------------
 check: needs-check	## everything a commit must pass
@@ -194,6 +197,19 @@ $(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o $(FLOORS:%=$(R
 
 bench: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
+
+# Both build/release/faults/load and .../upstream; what they share stands in every one of them.
+FAULTS := load upstream
+FAULTS_PARTS := $(filter-out $(FAULTS:%=tests/faults/%.c),$(wildcard tests/faults/*.c))
+$(FAULTS:%=$(RELEASE)/faults/%): $(RELEASE)/faults/%: $(RELEASE)/tests/faults/%.o \
+		$(FAULTS_PARTS:%.c=$(RELEASE)/%.o)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^
+
+# CUT=1: smaller numbers and without the other servers; ONLY=L1,L5 picks figures, PEERS="unbound" others.
+faults: needs-faults	## figures under load and faults, demanded, ours and those of others (CUT=1: short)
+	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
+	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
 
 coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs, by apt and saying so first, the Debian packages that building, testing or reading the
-# code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools]. Does
-# nothing where nothing is missing.
+# code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools] [faults].
+# Does nothing where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
 check="libcmocka-dev python3 python3-dnspython bind9-dnsutils knot-dnsutils ldnsutils nsd knot
 	unbound dnsmasq-base procps iproute2 faketime pmccabe shellcheck"
+faults="python3 util-linux procps dnsmasq-base unbound bind9"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
-services="nsd knot unbound"
+services="nsd knot unbound bind9:named" # package, or package:service
 
 [ $# -gt 0 ] || set -- usage
 wanted=
@@ -18,7 +19,8 @@ for list in "$@"; do
 	build) wanted="$wanted $build" ;;
 	check) wanted="$wanted $check" ;;
 	tools) wanted="$wanted $tools" ;;
-	*) echo "usage: needs.sh [build] [check] [tools]" >&2; exit 64 ;;
+	faults) wanted="$wanted $faults" ;;
+	*) echo "usage: needs.sh [build] [check] [tools] [faults]" >&2; exit 64 ;;
 	esac
 done
 
@@ -70,7 +72,7 @@ trap cleanup EXIT
 }
 for service in $services; do
 	case " $missing " in
-	*" $service "*) $as_root update-rc.d "$service" disable >/dev/null 2>&1 || true ;;
+	*" ${service%:*} "*) $as_root update-rc.d "${service#*:}" disable >/dev/null 2>&1 || true ;;
 	esac
 done
 echo "Installed."
