@@ -35,24 +35,26 @@ def test_UF_04_many_dead_names_do_not_stop_the_healthy(t):
     up.rule(None, None, lambda asked: None, times=(400, 1200))
     dev = t.device(up)
     dev.ask(warm)
-    with dev.udp() as udp:
-        for at in range(400):
-            udp.send(wire.query("dead%d.example." % at, ident=at))
-        time.sleep(0.2)
-        took = []
-        for qname in healthy:
-            for one in (qname, warm):
-                reply = dev.ask(one)
-                assert reply.a() == ["192.0.2.1"], reply
-                took.append(reply.took)
-        t.within(max(took), 0, 0.1)
-        left = set(range(400))
+    socks = [dev.udp(source=t.address()) for _ in range(2)]     # each within its share
+    for at in range(400):
+        socks[at % 2].send(wire.query("dead%d.example." % at, ident=at))
+    time.sleep(0.2)
+    took = []
+    for qname in healthy:
+        for one in (qname, warm):
+            reply = dev.ask(one)
+            assert reply.a() == ["192.0.2.1"], reply
+            took.append(reply.took)
+    t.within(max(took), 0, 0.1)
+    for number, udp in enumerate(socks):
+        left = set(range(number, 400, 2))
         while left:
             data = udp.recv(5.0)
             assert data, "%d dead names got no answer" % len(left)
             said = wire.Message(data)
             assert said.rcode == wire.SERVFAIL
             left.discard(said.id)
+        udp.close()
 
 def test_UF_05_late_answer_to_the_first_send_counts(t):
     up, qname = t.upstream(), t.fresh()
@@ -111,9 +113,10 @@ def test_UF_09_deaf_for_a_second_again_and_again(t):
     assert not outcome.of("wrong") and not outcome.of("silent"), outcome
     assert len(outcome.of("right")) >= 1499, outcome
     t.within(outcome.took(1), 0, DEADLINE)
-    ends = began + 2.0 + 0.2 + t.late   # what is asked after the gap does not wait
-    after = [one for one in outcome.told if (one.asked_at - ends) % 3.0 < 1.5]
-    t.within(max(one.took for one in after), 0, 0.1, "after the gap it took")
+    margin = 0.2 + t.late   # what is asked well outside the gap does not wait
+    t.within(max([one.took for one in outcome.told
+                  if not 1.0 - margin < (one.asked_at - began) % 3.0 < 2.0 + margin] or [0.0]),
+             0, 0.1, "outside the gap it took")
 
 # --- near misses: a wrong packet first, the right one 50 ms later (or at once over TCP) -----
 
