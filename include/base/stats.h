@@ -22,6 +22,7 @@
 	X(UPSTREAM_TIMEOUTS, "upstream_timeouts", "questions a server did not answer in time")     \
 	X(UPSTREAM_FAILURES, "upstream_failures", "failure rcodes and socket errors from servers") \
 	X(UPSTREAM_MISMATCHED, "upstream_mismatched", "packets that were not the answer awaited")  \
+	X(UPSTREAM_PROBES, "upstream_probes", "probes sent to servers that seem dead")             \
 	X(SERVFAILS, "servfails", "questions that ended in SERVFAIL of our own making")            \
 	X(VERDICT_ANSWERED, "verdict_answered", "replies with data of the asked type")             \
 	X(VERDICT_NODATA, "verdict_nodata", "replies: name exists, type does not")                 \

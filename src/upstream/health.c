@@ -1,12 +1,248 @@
 #include "upstream/health.h"
 
+#include <errno.h>
+
 #include "base/mem.h"
+#include "server_internal.h"
+#include "upstream/health_log.h"
+#include "upstream/probe.h"
+
+/* A suspected server is asked at once, twice more over UDP and TCP, and has then so long from the
+ * first on: more where it is known to be slow. */
+#define SUSPECTED_PROBES 3u
+#define SUSPECTED_STEP_US (500u * USEC_PER_MSEC)
+#define VERDICT_US (2u * USEC_PER_SEC)
+#define VERDICT_MOST_US (8u * USEC_PER_SEC)
+/* One that is down is asked so often: while clients ask its group, and when nobody does. */
+#define DOWN_ASKED_US (1u * USEC_PER_SEC)
+#define DOWN_IDLE_US (12u * USEC_PER_SEC)
+/* A probe's socket is good for so long: late replies count, forgers have no standing target. */
+#define SOCKET_US (8u * USEC_PER_SEC)
 
 struct health {
 	struct loop *loop;
 	struct stats *stats;
 	struct transport_stream *streams;
+	struct health_log *log;
+	struct list patients;
 };
+
+/* A server that is looked after. While it is up there is neither a timer nor a socket. */
+struct patient {
+	struct server_watch watch; /* first: the server's */
+	struct health *health;
+	struct list link;      /* in health->patients */
+	struct server *server; /* not held: it tells when it goes */
+	struct probe probe;
+	struct timer timer;
+	struct health_log_entry log;
+	uint64_t began_us;	 /* when it came to be suspected */
+	uint64_t opened_us;	 /* the probe's socket */
+	uint64_t sent_us;	 /* the last probe */
+	unsigned probes;	 /* since then, without a reply */
+	bool knows_stream_alone; /* it has answered over TCP, but not over UDP */
+};
+
+static uint64_t now_us(const struct patient *patient)
+{
+	return loop_clock(patient->health->loop)->now_us;
+}
+
+static void wake_in(struct patient *patient, uint64_t us)
+{
+	timer_start(loop_timers(patient->health->loop), &patient->timer, us);
+}
+
+static void wake_at(struct patient *patient, uint64_t at_us)
+{
+	const uint64_t now = now_us(patient);
+
+	wake_in(patient, at_us > now ? at_us - now : 0);
+}
+
+static void stop_asking(struct patient *patient)
+{
+	probe_close(&patient->probe);
+	timer_stop(loop_timers(patient->health->loop), &patient->timer);
+}
+
+/* --- probes -------------------------------------------------------------------------------- */
+
+static bool is_our_lack(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS ||
+	       err == -EAGAIN || err == ERR_LIMIT;
+}
+
+static void set_aside(struct patient *patient)
+{
+	server_set_aside(patient->server);
+	health_log_down(patient->health->log, &patient->log, patient->probes);
+	wake_at(patient, patient->sent_us + DOWN_IDLE_US);
+}
+
+static void take_error(struct patient *patient, int err)
+{
+	if (is_our_lack(err))
+		return;
+	patient->server->err = err;
+	if (server_state(patient->server) == SERVER_SUSPECTED)
+		set_aside(patient);
+}
+
+static void ask(struct patient *patient, bool by_stream)
+{
+	const uint64_t now = now_us(patient);
+
+	if (!by_stream && now - patient->opened_us >= SOCKET_US) {
+		probe_close(&patient->probe);
+		patient->opened_us = now;
+	}
+	patient->sent_us = now;
+	patient->probes++;
+	stats_add(patient->health->stats, STAT_UPSTREAM_PROBES, 1);
+	const int err = probe_send(&patient->probe, by_stream);
+	if (err != 0 && !by_stream)
+		take_error(patient, err);
+}
+
+/* How long it has from the first probe on. */
+static uint64_t verdict_us(const struct patient *patient)
+{
+	const uint64_t us = 2 * server_latency_us(patient->server, now_us(patient));
+
+	return us < VERDICT_US ? VERDICT_US : us > VERDICT_MOST_US ? VERDICT_MOST_US : us;
+}
+
+static void look_at_suspect(struct patient *patient)
+{
+	if (patient->probes >= SUSPECTED_PROBES) {
+		set_aside(patient);
+		return;
+	}
+	/* the first has shown that there is a way, or the server would be down now */
+	const bool is_last = patient->probes + 1 == SUSPECTED_PROBES;
+	wake_in(patient, SUSPECTED_STEP_US);
+	ask(patient, is_last);
+	if (is_last)
+		wake_at(patient, patient->began_us + verdict_us(patient));
+}
+
+/* Its kin are asked over UDP; one that is known to answer over TCP alone by turns. */
+static void look_at_down(struct patient *patient)
+{
+	wake_in(patient, DOWN_IDLE_US);
+	ask(patient, patient->knows_stream_alone && patient->probes % 2 == 0);
+}
+
+static void on_timer(void *ctx)
+{
+	struct patient *patient = ctx;
+
+	switch (server_state(patient->server)) {
+	case SERVER_UP:
+		return;
+	case SERVER_SUSPECTED:
+		look_at_suspect(patient);
+		return;
+	case SERVER_DOWN:
+		look_at_down(patient);
+		return;
+	}
+}
+
+static void on_probe(struct probe *probe, int err, bool by_stream)
+{
+	struct patient *patient = LIST_ITEM(probe, struct patient, probe);
+	const uint64_t now = now_us(patient);
+
+	if (err != 0) {
+		take_error(patient, err);
+		return;
+	}
+	patient->knows_stream_alone = by_stream;
+	if (patient->probes == 1)
+		latency_add(&patient->server->latency, now, now - patient->sent_us,
+			    now - patient->sent_us, 1);
+	server_hear(patient->server, now);
+}
+
+/* --- what servers tell --------------------------------------------------------------------- */
+
+static void on_change(struct server_watch *watch)
+{
+	struct patient *patient = (struct patient *)(void *)watch;
+
+	switch (server_state(patient->server)) {
+	case SERVER_UP:
+		stop_asking(patient);
+		health_log_up(patient->health->log, &patient->log);
+		return;
+	case SERVER_SUSPECTED:
+		patient->began_us = now_us(patient);
+		patient->opened_us = patient->sent_us = 0;
+		patient->probes = 0;
+		wake_in(patient, 0);
+		return;
+	case SERVER_DOWN: /* so it was found */
+		wake_in(patient, 0);
+		return;
+	}
+}
+
+static void let_go(struct patient *patient)
+{
+	stop_asking(patient);
+	health_log_leave(patient->health->log, &patient->log);
+	patient->server->watch = NULL;
+	list_remove(&patient->link);
+	mem_free(patient);
+}
+
+static void on_gone(struct server_watch *watch)
+{
+	let_go((struct patient *)(void *)watch);
+}
+
+static void look_after(struct health *health, struct server *server)
+{
+	struct patient *patient = mem_zalloc(sizeof(*patient));
+
+	if (patient == NULL)
+		return; /* another question, another try */
+	patient->watch = (struct server_watch){ .on_change = on_change, .on_gone = on_gone };
+	patient->health = health;
+	patient->server = server;
+	probe_init(&patient->probe, health->loop, health->streams, server, on_probe);
+	timer_init(&patient->timer, on_timer, patient);
+	list_add(&health->patients, &patient->link);
+	health_log_enter(health->log, &patient->log, server);
+	server->watch = &patient->watch;
+	if (server_state(server) != SERVER_UP)
+		on_change(&patient->watch);
+}
+
+void health_note_asked(struct health *health, struct server *server)
+{
+	if (server->watch == NULL)
+		look_after(health, server);
+	if (server->watch == NULL || server_state(server) != SERVER_DOWN)
+		return;
+	struct patient *patient = (struct patient *)(void *)server->watch;
+	if (patient->health == health && patient->timer.due_us > patient->sent_us + DOWN_ASKED_US)
+		wake_at(patient, patient->sent_us + DOWN_ASKED_US);
+}
+
+void health_network_changed(struct health *health)
+{
+	for (struct list *link = list_first(&health->patients); link != NULL;
+	     link = list_next(&health->patients, link)) {
+		struct patient *patient = LIST_ITEM(link, struct patient, link);
+
+		stop_asking(patient);
+		server_forget(patient->server);
+	}
+}
 
 struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams)
 {
@@ -17,21 +253,21 @@ struct health *health_new(struct loop *loop, struct stats *stats, struct transpo
 	health->loop = loop;
 	health->stats = stats;
 	health->streams = streams;
+	list_init(&health->patients);
+	health->log = health_log_new(loop);
+	if (health->log == NULL) {
+		health_free(health);
+		return NULL;
+	}
 	return health;
 }
 
 void health_free(struct health *health)
 {
+	if (health == NULL)
+		return;
+	for (struct list *link; (link = list_first(&health->patients)) != NULL;)
+		let_go(LIST_ITEM(link, struct patient, link));
+	health_log_free(health->log);
 	mem_free(health);
-}
-
-void health_note_asked(struct health *health, struct server *server)
-{
-	(void)health;
-	(void)server;
-}
-
-void health_network_changed(struct health *health)
-{
-	(void)health;
 }

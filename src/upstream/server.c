@@ -13,6 +13,7 @@
  * come in bursts. */
 #define SILENCES_SUSPECT 3u
 #define SILENT_US (500u * USEC_PER_MSEC)
+#define CLEARED_FOR_US (1u * USEC_PER_SEC)
 
 #define HEDGE_LEAST_US (20u * USEC_PER_MSEC)
 #define HEDGE_MOST_US (400u * USEC_PER_MSEC)
@@ -93,13 +94,18 @@ static void set_state(struct server *server, enum server_state state)
 
 void server_hear(struct server *server, uint64_t now_us)
 {
-	const bool was_up = server->state == SERVER_UP;
+	if (server->state != SERVER_UP)
+		server->cleared_us = now_us;
+	const bool is_news = server->state != SERVER_UP || server->is_unproven;
 
+	if (server->state == SERVER_DOWN) /* made worse by silence: to be learned anew */
+		server->latency.smoothed_us = 0;
+	server->is_unproven = false;
 	server->heard_us = now_us;
 	server->unheard_us = 0;
 	server->silences = 0;
 	server->err = 0;
-	if (!was_up)
+	if (is_news)
 		set_state(server, SERVER_UP);
 }
 
@@ -112,8 +118,9 @@ void server_forget(struct server *server)
 {
 	server->latency = (struct latency){ 0 };
 	server->state = SERVER_UP;
+	server->is_unproven = true;
 	server->silences = 0;
-	server->heard_us = server->unheard_us = 0;
+	server->heard_us = server->unheard_us = server->cleared_us = 0;
 	server->err = 0;
 }
 
@@ -140,29 +147,36 @@ static void count_took(struct server_counts *counts, uint64_t us)
 void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
 		       uint64_t since_last_us, unsigned sends)
 {
-	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
 	count_took(&server->counts, since_first_us);
 	server_hear(server, now_us);
+	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
+}
+
+/* One that has just cleared itself is not suspected again at once: it may refuse TCP alone. */
+static void suspect(struct server *server, uint64_t now_us)
+{
+	const bool is_cleared =
+		server->cleared_us != 0 && now_us - server->cleared_us < CLEARED_FOR_US;
+
+	if (server->state == SERVER_UP && !is_cleared)
+		set_state(server, SERVER_SUSPECTED);
 }
 
 void server_note_silence(struct server *server, uint64_t now_us)
 {
 	server_count_failure(server, SERVER_FAILED_TIMEOUT);
-	latency_add_silence(&server->latency, now_us);
-	server->silences++;
+	if (server->silences++ > 0) /* one alone is the name's, more likely */
+		latency_add_silence(&server->latency, now_us);
 	const uint64_t since_us = server->heard_us != 0 ? server->heard_us : server->unheard_us;
-	if (server->state == SERVER_UP && server->silences >= SILENCES_SUSPECT &&
-	    now_us - since_us >= SILENT_US)
-		set_state(server, SERVER_SUSPECTED);
+	if (server->silences >= SILENCES_SUSPECT && now_us - since_us >= SILENT_US)
+		suspect(server, now_us);
 }
 
 void server_note_error(struct server *server, uint64_t now_us, int err)
 {
-	(void)now_us;
 	server_count_failure(server, SERVER_FAILED_UNREACHABLE);
 	server->err = err;
-	if (server->state == SERVER_UP)
-		set_state(server, SERVER_SUSPECTED);
+	suspect(server, now_us);
 }
 
 /* --- how long it takes --------------------------------------------------------------------- */

@@ -36,10 +36,13 @@ struct server {
 	unsigned silences;   /* since it last said something */
 	uint64_t heard_us;   /* when that was; 0: never */
 	uint64_t unheard_us; /* the first send since then; 0: none */
+	uint64_t cleared_us; /* when it last came up again */
+	bool is_unproven;    /* up on trust alone since server_forget() */
 	int err;	     /* what the system said since then, 0: nothing */
 };
 
-/** It is there: up, whatever was noted against it. */
+/** It is there: up, whatever was noted against it. Tells the watch where it was not, or where that
+ * was not sure. */
 void server_hear(struct server *server, uint64_t now_us);
 /** Suspected before, it is down now. */
 void server_set_aside(struct server *server);
