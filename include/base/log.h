@@ -18,6 +18,10 @@ void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/** Tests only: lines that are on, without level, go to `fn` instead; NULL for back to normal. */
+typedef void (*log_tap_fn)(void *ctx, enum log_level level, const char *text);
+void log_tap(log_tap_fn fn, void *ctx);
+
 /* State of one rate-limited place in the code; zero is its start. */
 struct log_limit {
 	uint64_t window_us; /* start of the present second-long window */

@@ -9,12 +9,13 @@
 #include <stdint.h>
 
 /* Four steps to the octave from 64 us to 8 s. */
-#define LATENCY_STEPS 72u
+#define LATENCY_STEPS 64u
 
 /* Zeroed is: nothing known. */
 struct latency {
 	uint64_t measured_us; /* when last */
-	uint32_t smoothed_us; /* 0: unknown */
+	uint32_t smoothed_us; /* of answers; 0: unknown */
+	uint32_t silent_us;   /* what silence has added to that since the last one */
 	uint32_t lost;	      /* the share of questions whose first packet was lost, in 1/65536 */
 	uint32_t total;	      /* of all steps */
 	uint16_t steps[LATENCY_STEPS];
@@ -25,9 +26,11 @@ struct latency {
  * longer than this server takes, answers the last: the first was lost. */
 void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
 		 uint64_t since_last_us, unsigned sends);
-/** Nothing came: whoever is compared with it should look better. */
+/** Nothing came: until something does it looks slower than it was. */
 void latency_add_silence(struct latency *latency, uint64_t now_us);
 
+/** Of answers alone, however old; 0 while there is none. */
+uint64_t latency_measured_us(const struct latency *latency);
 /** 0 while unknown, else at least 1. Halves for every minute without an answer, so that one that
  * was slow is worth another try. */
 uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us);

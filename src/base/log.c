@@ -18,6 +18,8 @@ static struct {
 	enum log_level level;
 	enum log_target target;
 	bool for_journal;
+	log_tap_fn tap;
+	void *tap_ctx;
 } present = { .level = LEVEL_INFO };
 
 static const struct {
@@ -117,6 +119,10 @@ void log_write(enum log_level level, const char *format, ...)
 	va_end(args);
 	if (text_len < 0)
 		goto out;
+	if (present.tap != NULL) {
+		present.tap(present.tap_ctx, level, text);
+		goto out;
+	}
 	if (present.target == LOG_TO_STDERR)
 		len = put_escaped(line, 0,
 				  present.for_journal ? levels[level].journal : levels[level].word);
@@ -129,6 +135,12 @@ void log_write(enum log_level level, const char *format, ...)
 	}
 out:
 	errno = err_before;
+}
+
+void log_tap(log_tap_fn fn, void *ctx)
+{
+	present.tap = fn;
+	present.tap_ctx = ctx;
 }
 
 bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second)

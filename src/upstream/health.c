@@ -83,8 +83,6 @@ static void set_aside(struct patient *patient)
 
 static void take_error(struct patient *patient, int err)
 {
-	if (is_our_lack(err))
-		return;
 	patient->server->err = err;
 	if (server_state(patient->server) == SERVER_SUSPECTED)
 		set_aside(patient);
@@ -99,9 +97,11 @@ static void ask(struct patient *patient, bool by_stream)
 		patient->opened_us = now;
 	}
 	patient->sent_us = now;
-	patient->probes++;
-	stats_add(patient->health->stats, STAT_UPSTREAM_PROBES, 1);
 	const int err = probe_send(&patient->probe, by_stream);
+	if (is_our_lack(err) && !by_stream)
+		return; /* says nothing of the server */
+	patient->probes++;
+	stats_add(patient->health->stats, STAT_UPSTREAM_PROBES, err == 0);
 	if (err != 0 && !by_stream)
 		take_error(patient, err);
 }
@@ -109,7 +109,7 @@ static void ask(struct patient *patient, bool by_stream)
 /* How long it has from the first probe on. */
 static uint64_t verdict_us(const struct patient *patient)
 {
-	const uint64_t us = 2 * server_latency_us(patient->server, now_us(patient));
+	const uint64_t us = 2 * latency_measured_us(&patient->server->latency);
 
 	return us < VERDICT_US ? VERDICT_US : us > VERDICT_MOST_US ? VERDICT_MOST_US : us;
 }
@@ -156,6 +156,8 @@ static void on_probe(struct probe *probe, int err, bool by_stream)
 	struct patient *patient = LIST_ITEM(probe, struct patient, probe);
 	const uint64_t now = now_us(patient);
 
+	if (is_our_lack(err))
+		return;
 	if (err != 0) {
 		take_error(patient, err);
 		return;

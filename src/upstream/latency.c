@@ -13,8 +13,10 @@
 /* A reply is soon after a send up to this, however quick the server is otherwise. */
 #define SOON_US (20u * USEC_PER_MSEC)
 #define LONGEST_US (8u * USEC_PER_SEC)
-/* What silence counts for where nothing is known, and the most that it makes of what is. */
+/* What silence counts for where nothing is known; what it adds at least and at most where there
+ * is. */
 #define SILENT_US (1u * USEC_PER_SEC)
+#define SILENT_LEAST_US (5u * USEC_PER_MSEC)
 #define SILENT_MAX_US (2u * USEC_PER_SEC)
 
 #define LOST_ONE 65536u
@@ -63,13 +65,14 @@ static void count(struct latency *latency, uint64_t us)
 
 static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
 {
-	const uint32_t sample = us > LONGEST_US ? LONGEST_US : us > 0 ? (uint32_t)us : 1;
+	const uint32_t sample = us > 0 ? (uint32_t)us : 1;
 	const bool is_old = now_us - latency->measured_us >= FADE_US;
 
 	if (latency->smoothed_us == 0 || is_old)
 		latency->smoothed_us = sample;
 	else
 		latency->smoothed_us = (latency->smoothed_us * 7u + sample + 7u) / 8u;
+	latency->silent_us = 0;
 	latency->measured_us = now_us;
 }
 
@@ -103,7 +106,8 @@ void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_
 {
 	forget_old(latency, now_us);
 	const bool was_lost = sends > 1 && answers_a_resend(latency, since_first_us, since_last_us);
-	const uint64_t took_us = was_lost ? since_last_us : since_first_us;
+	const uint64_t so_long_us = was_lost ? since_last_us : since_first_us;
+	const uint64_t took_us = so_long_us < LONGEST_US ? so_long_us : LONGEST_US;
 
 	note_loss(latency, was_lost);
 	smooth(latency, now_us, took_us);
@@ -116,22 +120,28 @@ void latency_add_silence(struct latency *latency, uint64_t now_us)
 {
 	forget_old(latency, now_us);
 	if (latency->smoothed_us == 0)
-		latency->smoothed_us = SILENT_US;
-	else if (latency->smoothed_us < SILENT_MAX_US)
-		latency->smoothed_us += latency->smoothed_us / 4;
+		latency->silent_us = SILENT_US;
+	else if (latency->silent_us < SILENT_MAX_US)
+		latency->silent_us += latency->smoothed_us / 4 + SILENT_LEAST_US;
 	latency->measured_us = now_us;
+}
+
+uint64_t latency_measured_us(const struct latency *latency)
+{
+	return latency->smoothed_us;
 }
 
 uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us)
 {
+	const uint64_t known_us = (uint64_t)latency->smoothed_us + latency->silent_us;
 	const uint64_t idle_us = now_us - latency->measured_us;
 	const uint64_t halvings = idle_us / FADE_US;
 
-	if (latency->smoothed_us == 0)
+	if (known_us == 0)
 		return 0;
 	if (halvings >= 31)
 		return 1;
-	const uint64_t whole = latency->smoothed_us >> halvings;
+	const uint64_t whole = known_us >> halvings;
 	const uint64_t faded = whole - whole / 2 * (idle_us % FADE_US) / FADE_US;
 	return faded > 0 ? faded : 1;
 }

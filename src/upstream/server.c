@@ -98,8 +98,6 @@ void server_hear(struct server *server, uint64_t now_us)
 		server->cleared_us = now_us;
 	const bool is_news = server->state != SERVER_UP || server->is_unproven;
 
-	if (server->state == SERVER_DOWN) /* made worse by silence: to be learned anew */
-		server->latency.smoothed_us = 0;
 	server->is_unproven = false;
 	server->heard_us = now_us;
 	server->unheard_us = 0;

@@ -153,6 +153,24 @@ static void closed_stderr_is_nobody_elses_socket(void **state)
 	assert_true(fcntl(STDERR_FILENO, F_GETFD) >= 0);
 }
 
+static void keep_line(void *ctx, enum log_level level, const char *text)
+{
+	snprintf(ctx, 64, "%d %s", (int)level, text);
+}
+
+static void lines_can_be_listened_to(void **state)
+{
+	(void)state;
+	char line[64] = "";
+	log_tap(keep_line, line);
+	LOG(LEVEL_NOTICE, "%s changed", "it");
+	log_tap(NULL, NULL);
+	assert_string_equal(line, "2 it changed");
+	assert_string_equal(read_said(), "");
+	LOG(LEVEL_NOTICE, "again");
+	assert_string_equal(read_said(), "notice: again\n");
+}
+
 static void limit_holds_back_and_says_how_much(void **state)
 {
 	(void)state;
@@ -210,6 +228,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(reader_that_stopped_does_not_stop_us),
 	TEST(reader_that_has_gone_does_not_kill_us),
 	TEST(closed_stderr_is_nobody_elses_socket),
+	TEST(lines_can_be_listened_to),
 	TEST(limit_holds_back_and_says_how_much),
 	TEST(limit_starts_open_at_time_zero),
 	TEST(minute_allows_one_line_and_counts_the_rest),
