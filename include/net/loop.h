@@ -19,5 +19,15 @@ struct timers *loop_timers(struct loop *loop);
 MUST_CHECK int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* Descriptors of sockets are taken up to these numbers, so that some are left for files, and of
+ * those towards servers some for clients. */
+struct loop_sockets {
+	int max_outgoing, max_incoming; /* 0: as many as the system gives */
+	/* A socket towards a server could not be made. Called from inside whatever wanted it. */
+	void (*on_none)(void *ctx);
+	void *ctx;
+};
+void loop_limit_sockets(struct loop *loop, const struct loop_sockets *sockets);
+
 typedef void (*loop_signal_fn)(void *ctx, int signal_number);
 MUST_CHECK int loop_on_signal(struct loop *loop, int signal_number, loop_signal_fn fn, void *ctx);

@@ -53,7 +53,8 @@ struct addr stream_peer(const struct stream *stream);
 struct addr stream_local(const struct stream *stream);
 
 struct stream_listener;
-/** `stream` is the callee's; stream_attach() gives it events. */
+/** `stream` is the callee's; stream_attach() gives it events. NULL: one could not be taken for want
+ * of descriptors or memory; accepting pauses. */
 typedef void (*stream_accept_fn)(void *ctx, struct stream *stream);
 /** At the descriptor limit accepting pauses for 100 ms instead of spinning. */
 MUST_CHECK int stream_listener_new(struct loop *loop, const struct addr *bind_to,

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "app/descriptors.h"
 #include "app/exit_code.h"
 #include "app/listeners.h"
 #include "app/sources.h"
@@ -36,8 +36,11 @@ static int fill_plan(struct daemon *daemon, struct conf *conf, struct complaints
 		     struct plan **ret_plan)
 {
 	bool has_changed;
+	const struct conf *now = daemon->worker == NULL ? NULL : worker_plan(daemon->worker)->conf;
 	int err = sources_read(daemon->sources, conf, &has_changed);
 
+	if (err == 0)
+		err = descriptors_fit(conf, now);
 	if (err != 0) {
 		conf_free(conf);
 		return err;
@@ -78,20 +81,19 @@ static void log_ready(const struct conf *conf)
 	LOG(LEVEL_NOTICE, "courierdns %s is ready", COURIERDNS_VERSION);
 }
 
-/* Each question in flight has a socket or two of its own, each TCP client one. */
-static void raise_descriptor_limit(const struct conf *conf)
+/* A question that finds no descriptor is put once more a little later. */
+static void on_no_descriptor(void *ctx)
 {
-	const rlim_t wanted = (rlim_t)conf->inflight * 2 + conf->tcp_clients + 64;
-	struct rlimit limit;
+	struct daemon *daemon = ctx;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
-		LOG(LEVEL_WARNING,
-		    "the system allows %llu open files; limits.inflight and limits.tcp_clients "
-		    "would want %llu, so some questions may be told SERVFAIL before they are reached",
-		    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+	if (daemon->worker != NULL)
+		limit_hit(worker_limits(daemon->worker), LIMIT_DESCRIPTORS, NULL);
+}
+
+static void share_descriptors(struct daemon *daemon)
+{
+	descriptors_share(daemon->loop, worker_plan(daemon->worker)->conf,
+			  (struct loop_sockets){ .on_none = on_no_descriptor, .ctx = daemon });
 }
 
 /* --- signals --- */
@@ -128,6 +130,7 @@ static void on_reload(void *ctx, int signal_number)
 	worker_set_plan(daemon->worker, plan);
 	settings_warn(plan->conf);
 	plan_unref(plan);
+	share_descriptors(daemon);
 	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
 }
 
@@ -230,10 +233,11 @@ static int start(struct daemon *daemon)
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
-	raise_descriptor_limit(plan->conf);
 	err = loop_new(&daemon->loop);
 	if (err == 0)
 		err = worker_new(daemon->loop, plan, &daemon->worker);
+	if (err == 0)
+		share_descriptors(daemon);
 	if (err == 0)
 		err = watch_signals(daemon);
 	if (err == 0)

@@ -328,9 +328,14 @@ static void on_accept(void *ctx, struct stream *stream)
 {
 	struct listener_stream *listener = ctx;
 	struct listener_stream_table *table = listener->table;
-	const struct addr from = stream_peer(stream);
 	struct connection *connection = NULL;
 
+	if (stream == NULL) {
+		if (!make_room(table, LIMIT_DESCRIPTORS))
+			limit_hit(worker_limits(table->worker), LIMIT_DESCRIPTORS, NULL);
+		return;
+	}
+	const struct addr from = stream_peer(stream);
 	if (has_room(table, &from))
 		connection = mem_zalloc(sizeof(*connection));
 	if (connection == NULL) {

@@ -26,6 +26,7 @@ struct loop {
 	uint64_t wake_at_us; /* UINT64_MAX: it is not set */
 	struct list tasks, orphans;
 	struct loop_signal *signals;
+	struct loop_sockets sockets;
 	void *scratch[LOOP_SCRATCH_COUNT];
 };
 
@@ -34,6 +35,11 @@ struct loop {
 struct event_base *loop_base(struct loop *loop)
 {
 	return loop->base;
+}
+
+const struct loop_sockets *loop_sockets(const struct loop *loop)
+{
+	return &loop->sockets;
 }
 
 void loop_tick(struct loop *loop)
@@ -151,6 +157,11 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->is_stopping = true;
+}
+
+void loop_limit_sockets(struct loop *loop, const struct loop_sockets *sockets)
+{
+	loop->sockets = *sockets;
 }
 
 const struct clock *loop_clock(const struct loop *loop)

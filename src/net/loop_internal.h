@@ -12,6 +12,7 @@
 #include "net/loop.h"
 
 struct event_base *loop_base(struct loop *loop);
+const struct loop_sockets *loop_sockets(const struct loop *loop);
 /** Brings the clock up to date, the first time in a turn. */
 void loop_tick(struct loop *loop);
 

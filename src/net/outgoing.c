@@ -4,6 +4,9 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop_internal.h"
 
 /* Not IP_UNICAST_IF, which would send by the interface and still take packets that come in by any
  * other. */
@@ -24,6 +27,19 @@ static int bind_source(int fd, const struct addr *source)
 	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0)
 		return -1;
 	return bind(fd, (struct sockaddr *)&sockaddr, len);
+}
+
+int outgoing_keep(const struct loop *loop, int fd)
+{
+	const struct loop_sockets *sockets = loop_sockets(loop);
+
+	if (fd >= 0 && sockets->max_outgoing > 0 && fd >= sockets->max_outgoing) {
+		close(fd);
+		fd = -EMFILE;
+	}
+	if ((fd == -EMFILE || fd == -ENFILE) && sockets->on_none != NULL)
+		sockets->on_none(sockets->ctx);
+	return fd;
 }
 
 int outgoing_connect(int fd, const struct conf_server *to)

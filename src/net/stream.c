@@ -417,10 +417,11 @@ int stream_connect(struct loop *loop, const struct conf_server *to,
 {
 	struct stream *stream = NULL;
 
-	const int fd = socket(to->addr.family == ADDR_IPV4 ? AF_INET : AF_INET6,
-			      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(to->addr.family == ADDR_IPV4 ? AF_INET : AF_INET6,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = outgoing_keep(loop, fd < 0 ? -errno : fd);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	int err = stream_adopt(loop, fd, &to->addr, &stream);
 	if (err != 0)
 		return err;

@@ -18,6 +18,7 @@ struct stream_listener {
 	struct event acceptable;
 	struct timer pause;
 	int fd;
+	bool is_short;	/* of descriptors or memory, which `fn` is to be told */
 	bool *is_freed; /* set while `fn` is called, to be told there */
 	stream_accept_fn fn;
 	void *ctx;
@@ -27,6 +28,7 @@ static void pause_accepting(struct stream_listener *listener)
 {
 	event_del(&listener->acceptable);
 	timer_start(loop_timers(listener->loop), &listener->pause, PAUSE_US);
+	listener->is_short = true;
 }
 
 static void on_pause_over(void *ctx)
@@ -35,6 +37,14 @@ static void on_pause_over(void *ctx)
 
 	if (event_add(&listener->acceptable, NULL) != 0)
 		timer_start(loop_timers(listener->loop), &listener->pause, PAUSE_US);
+}
+
+/* One of those that are left for files. */
+static bool is_reserved(const struct stream_listener *listener, int fd)
+{
+	const int max = loop_sockets(listener->loop)->max_incoming;
+
+	return max > 0 && fd >= max;
 }
 
 /* False: it is over for this turn. */
@@ -47,6 +57,11 @@ static bool accept_one(struct stream_listener *listener, struct stream **ret_str
 	*ret_stream = NULL;
 	const int fd =
 		accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0 && is_reserved(listener, fd)) {
+		close(fd);
+		pause_accepting(listener);
+		return false;
+	}
 	if (fd >= 0) {
 		if (addr_from_sockaddr((struct sockaddr *)&from, &peer) != 0)
 			close(fd);
@@ -85,6 +100,10 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 			return;
 	}
 	listener->is_freed = NULL;
+	if (!listener->is_short)
+		return;
+	listener->is_short = false;
+	listener->fn(listener->ctx, NULL); /* the last, as it may free the listener */
 }
 
 /* SO_REUSEADDR lets us listen again at once while old connections are still in TIME-WAIT; a port

@@ -416,7 +416,7 @@ int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_f
 	client->buffer = loop_scratch(loop, LOOP_SCRATCH_READ, LOOP_READ_MAX);
 	if (client->buffer == NULL)
 		goto out;
-	if ((err = client->fd = open_socket(to->addr.family)) < 0)
+	if ((err = client->fd = outgoing_keep(loop, open_socket(to->addr.family))) < 0)
 		goto out;
 	if ((err = outgoing_connect(client->fd, to)) != 0)
 		goto out;

@@ -25,7 +25,8 @@ static const struct {
 			     "its connection was too slow for the room that is left, and is "
 			     "closed" },
 	[LIMIT_DESCRIPTORS] = { STAT_LIMIT_DESCRIPTORS, "open files (ulimit -n)",
-				"there are too few for another socket" },
+				"there are too few for another socket, so an idle TCP "
+				"client is closed, or a question waits for one" },
 };
 
 struct more_text {

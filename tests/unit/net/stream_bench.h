@@ -16,7 +16,7 @@ struct stream_bench {
 	struct stream_listener *listener;
 	struct stream *stream;
 	int fd;
-	unsigned accepted, messages, ends, drains, connects, breaks;
+	unsigned accepted, refused, messages, ends, drains, connects, breaks;
 	unsigned stop_at; /* messages, 0: never */
 	int err;
 	struct {
@@ -115,6 +115,10 @@ static inline void on_accept(void *ctx, struct stream *stream)
 {
 	struct stream_bench *seen = ctx;
 
+	if (stream == NULL) {
+		seen->refused++;
+		return;
+	}
 	seen->accepted++;
 	stream_free(seen->stream);
 	seen->stream = stream;

@@ -99,8 +99,31 @@ static void at_the_descriptor_limit_accepting_waits_and_goes_on(void **state)
 	const uint64_t start_us = cpu_us();
 	loop_bench_pass(&seen->bench, 60000);
 	assert_int_equal(seen->accepted, 0);
+	assert_int_equal(seen->refused, 1);
 	assert_true(cpu_us() - start_us < 30000);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, limit), 0);
+	seen->stops_on_accept = true;
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->accepted, 1);
+}
+
+static void RX_16_some_descriptors_are_left_for_files(void **state)
+{
+	struct stream_bench *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	struct loop_sockets sockets = { .max_incoming = 1 };
+	(void)state;
+
+	loop_limit_sockets(seen->bench.loop, &sockets);
+	seen->fd = loop_bench_socket(SOCK_STREAM, "127.0.0.1");
+	loop_bench_connect(seen->fd, &server);
+	loop_bench_pass(&seen->bench, 20000);
+	assert_int_equal(seen->accepted, 0);
+	assert_int_equal(seen->refused, 1);
+	sockets.max_incoming = 100000;
+	loop_limit_sockets(seen->bench.loop, &sockets);
+	const int second = loop_bench_socket(SOCK_STREAM, "127.0.0.1");
+	loop_bench_connect(second, &server);
 	seen->stops_on_accept = true;
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->accepted, 1);
@@ -195,6 +218,31 @@ static void FO_15_a_way_that_is_not_here_is_told_and_not_at_once(void **state)
 	assert_int_equal(seen->err, -ENODEV);
 }
 
+static void count_none(void *ctx)
+{
+	unsigned *count = ctx;
+
+	++*count;
+}
+
+static void RX_16_some_descriptors_are_left_for_clients(void **state)
+{
+	struct stream_bench *seen = new_seen();
+	const struct conf_server nobody = { .addr = loop_bench_addr("127.0.0.1", 1) };
+	unsigned *none = unit_zalloc(sizeof(*none));
+	const struct loop_sockets sockets = { .max_outgoing = 1,
+					      .on_none = count_none,
+					      .ctx = none };
+	(void)state;
+
+	loop_limit_sockets(seen->bench.loop, &sockets);
+	assert_int_equal(stream_connect(seen->bench.loop, &nobody, &stream_bench_events, seen,
+					&seen->stream),
+			 -EMFILE);
+	assert_int_equal(*none, 1);
+	assert_null(seen->stream);
+}
+
 static void freed_while_it_connects(void **state)
 {
 	struct stream_bench *seen = new_seen();
@@ -216,6 +264,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(listeners_of_both_families_share_a_port),
 	cmocka_unit_test(the_accept_callback_may_free_the_stream_and_the_listener),
 	cmocka_unit_test(at_the_descriptor_limit_accepting_waits_and_goes_on),
+	cmocka_unit_test(RX_16_some_descriptors_are_left_for_files),
+	cmocka_unit_test(RX_16_some_descriptors_are_left_for_clients),
 	cmocka_unit_test(connects_sends_what_was_queued_and_hears),
 	cmocka_unit_test(a_refused_connection_is_told_and_not_at_once),
 	cmocka_unit_test(connects_from_the_source_address_and_by_the_interface),

@@ -521,6 +521,33 @@ static void FO_15_a_way_that_is_not_here_is_refused(void **state)
 			 -ENODEV);
 }
 
+static void count_none(void *ctx)
+{
+	unsigned *count = ctx;
+
+	++*count;
+}
+
+static void RX_16_no_descriptor_is_told(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct conf_server nobody = { .addr = loop_bench_addr("127.0.0.1", 1) };
+	unsigned *none = unit_zalloc(sizeof(*none));
+	struct loop_sockets sockets = { .max_outgoing = 1, .on_none = count_none, .ctx = none };
+	(void)state;
+
+	loop_limit_sockets(seen->bench.loop, &sockets);
+	const int err = udp_client_new(seen->bench.loop, &nobody, on_reply, seen, &seen->client);
+	assert_true(err == -EMFILE || unit_is_starved());
+	assert_null(seen->client);
+	assert_int_equal(*none, 1);
+	sockets.max_outgoing = 100000;
+	loop_limit_sockets(seen->bench.loop, &sockets);
+	assert_int_equal(udp_client_new(seen->bench.loop, &nobody, on_reply, seen, &seen->client),
+			 0);
+	assert_int_equal(*none, 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_taken_port_is_refused),
 	cmocka_unit_test(an_address_of_nobody_here_is_refused),
@@ -541,5 +568,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(SP_01_source_ports_cannot_be_foreseen),
 	cmocka_unit_test(a_server_is_asked_from_the_source_address_and_by_the_interface),
 	cmocka_unit_test(FO_15_a_way_that_is_not_here_is_refused),
+	cmocka_unit_test(RX_16_no_descriptor_is_told),
 };
 UNIT_MAIN(tests)

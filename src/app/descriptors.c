@@ -1,0 +1,88 @@
+#include "app/descriptors.h"
+
+#include <limits.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+
+/* Those that are always open: the three standard ones, the loop's own, what watches the network and
+ * the control socket. */
+#define ALWAYS 12u
+/* For the configuration and what it includes, /etc/resolv.conf, the system log. */
+#define FOR_FILES 8u
+/* With fewer than these for questions and TCP clients there is no point in starting. */
+#define LEAST_FOR_SOCKETS 12u
+#define LEAST_TCP_CLIENTS 4u
+
+static unsigned listening(const struct conf *conf)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < conf->listen_count; i++)
+		count += (unsigned)conf->listen[i].udp + (unsigned)conf->listen[i].tcp;
+	return count;
+}
+
+static rlim_t wanted(const struct conf *conf)
+{
+	return ALWAYS + FOR_FILES + listening(conf) + conf->tcp_clients +
+	       2 * (rlim_t)conf->inflight;
+}
+
+/* What is allowed, after as much as is wanted has been asked for. */
+static rlim_t raise_limit(rlim_t want)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return want; /* nothing is known of it, so nothing is cut */
+	if (limit.rlim_cur >= want)
+		return limit.rlim_cur;
+	const rlim_t before = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+int descriptors_fit(struct conf *conf, const struct conf *now)
+{
+	const rlim_t want = wanted(conf), allowed = raise_limit(want);
+	const rlim_t least = ALWAYS + FOR_FILES + listening(conf) + LEAST_FOR_SOCKETS;
+	const uint32_t inflight = conf->inflight, tcp_clients = conf->tcp_clients;
+
+	if (allowed >= want)
+		return 0;
+	if (allowed < least) {
+		log_write(LEVEL_ERROR,
+			  "the system allows %llu open files (ulimit -n), and at least %llu are "
+			  "needed",
+			  (unsigned long long)allowed, (unsigned long long)least);
+		return ERR_LIMIT;
+	}
+	const uint32_t room = (uint32_t)(allowed - least + LEAST_FOR_SOCKETS);
+	const uint32_t for_tcp = room / 4 > LEAST_TCP_CLIENTS ? room / 4 : LEAST_TCP_CLIENTS;
+	if (conf->tcp_clients > for_tcp)
+		conf->tcp_clients = for_tcp;
+	if (conf->inflight > (room - conf->tcp_clients) / 2)
+		conf->inflight = (room - conf->tcp_clients) / 2;
+	if (now != NULL && now->inflight == conf->inflight && now->tcp_clients == conf->tcp_clients)
+		return 0;
+	LOG(LEVEL_WARNING,
+	    "the system allows %llu open files (ulimit -n), and the configuration wants %llu: "
+	    "limits.inflight is %u instead of %u, limits.tcp_clients %u instead of %u",
+	    (unsigned long long)allowed, (unsigned long long)want, conf->inflight, inflight,
+	    conf->tcp_clients, tcp_clients);
+	return 0;
+}
+
+void descriptors_share(struct loop *loop, const struct conf *conf, struct loop_sockets sockets)
+{
+	struct rlimit limit;
+
+	sockets.max_incoming = sockets.max_outgoing = 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= INT_MAX &&
+	    limit.rlim_cur > FOR_FILES + conf->tcp_clients) {
+		sockets.max_incoming = (int)(limit.rlim_cur - FOR_FILES);
+		sockets.max_outgoing = sockets.max_incoming - (int)conf->tcp_clients;
+	}
+	loop_limit_sockets(loop, &sockets);
+}
