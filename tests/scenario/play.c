@@ -277,12 +277,23 @@ static void end_play(struct play *play, const struct scn *scn)
 	(void)scn;
 }
 
+static bool expects_probes(const struct scn *scn)
+{
+	for (size_t i = 0; i < scn->count; i++) {
+		if (strcmp(scn->steps[i].verb, "expect") == 0 &&
+		    strstr(scn->steps[i].head.text, " . NS") != NULL)
+			return true;
+	}
+	return false;
+}
+
 bool play_scenario(const struct scn *scn, const struct play_mode *mode)
 {
 	struct play play = { .mode = *mode, .conf_text = report_alloc(1) };
 
 	play.asked_end = &play.asked;
 	hash_key_draw(&play.route_key);
+	play.has_probes = expects_probes(scn);
 	mem_fail_nth(mode->fails_from_asks ? 0 : mode->fail_at);
 	if (loop_new(&play.loop) == 0) {
 		for (size_t i = 0; i < scn->count; i++) {

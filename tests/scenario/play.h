@@ -71,6 +71,7 @@ struct play {
 	struct play_auto *autos;
 	struct play_late *late;
 	struct fake_sent *met;
+	bool has_probes; /* the script expects them; else they are answered without it */
 	uint64_t dice;
 };
 

@@ -145,7 +145,7 @@ static void make_answer(struct wire_build *build, const struct play_auto *server
 	wire_build_start(build, question->id,
 			 (uint16_t)(FLAG_QR | FLAG_RA | (question->flags & (FLAG_RD | FLAG_CD))));
 	wire_build_question(build, question->qname, question->qtype, question->qclass);
-	if (question->qtype == TYPE_A) {
+	if (question->qtype == TYPE_A && server != NULL) {
 		const uint8_t *at = server->addr.bytes;
 		snprintf(text, sizeof(text), "@ 300 A %u.%u.%u.%u", at[0], at[1], at[2], at[3]);
 		wire_build_read_record(text, question->qname, &record);
@@ -198,6 +198,25 @@ static void meet(struct play *play, struct play_auto *server, struct fake_sent *
 	wire_see_done(&question);
 }
 
+/* A server that is played by the script is well, unless the script says so itself. */
+static bool meet_probe(struct play *play, struct fake_sent *sent)
+{
+	struct wire_seen question;
+	struct wire_build *build = report_alloc(sizeof(*build));
+
+	const bool is_met = !play->has_probes && wire_see(sent->wire, sent->wire_len, &question) &&
+			    question.question_len > 0 && is_probe(&question);
+	if (is_met) {
+		sent->is_expected = sent->is_replied = true;
+		make_answer(build, NULL, &question);
+		add_late(play, sent, 0, build);
+	}
+	if (!play->has_probes)
+		wire_see_done(&question);
+	free(build);
+	return is_met;
+}
+
 /* True where something was on its way and has come. */
 static bool deliver_due(struct play *play)
 {
@@ -227,10 +246,9 @@ static bool meet_new(struct play *play)
 			return is_any;
 		play->met = next;
 		struct play_auto *server = find_auto(play, &next->to);
-		if (server == NULL)
-			continue;
-		is_any = true;
-		meet(play, server, next);
+		if (server != NULL)
+			meet(play, server, next);
+		is_any = (server != NULL || meet_probe(play, next)) || is_any;
 	}
 }
 

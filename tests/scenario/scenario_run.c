@@ -24,7 +24,8 @@
  *     ask CLIENT raw HEX
  *     expect SERVER NAME TYPE [tcp noedns signed case do cd ad rd=0 class= edns= ecs= opt=]
  *                                  was asked exactly so; "case": letter for letter
- *     silence                      nobody else was asked
+ *     silence                      nobody else was asked; probes (. NS) are answered and passed
+ *                                  over unless the file expects one
  *     reply SERVER [for NAME] [first|again] RCODE [aa tc ad cd ra=0 rd=0 qr=0 z noedns edns=SIZE
  *                           version=N ede=N ecs= opt= bare noquestion wrong-id qname= qtype=
  *                           qclass= nocompress lower trailing=HEX], records
