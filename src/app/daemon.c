@@ -134,6 +134,12 @@ static void on_reload(void *ctx, int signal_number)
 	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
 }
 
+static void log_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_write(LEVEL_NOTICE, "%s", text);
+}
+
 static void on_statistics(void *ctx, int signal_number)
 {
 	struct daemon *daemon = ctx;
@@ -148,6 +154,7 @@ static void on_statistics(void *ctx, int signal_number)
 	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
 	log_write(LEVEL_NOTICE, "inflight %" PRIu32, worker_waiting(daemon->worker));
 	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
+	server_table_report(daemon->servers, log_line, NULL);
 }
 
 /* After a rotation: syslog's connection is made anew; stderr is whoever started us's business. */

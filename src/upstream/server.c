@@ -13,7 +13,8 @@
  * come in bursts. */
 #define SILENCES_SUSPECT 3u
 #define SILENT_US (500u * USEC_PER_MSEC)
-#define CLEARED_FOR_US (1u * USEC_PER_SEC)
+#define CLEARED_FOR_US (1ull * USEC_PER_SEC)
+#define CLEARED_DOUBLINGS 4u
 
 #define HEDGE_LEAST_US (20u * USEC_PER_MSEC)
 #define HEDGE_MOST_US (400u * USEC_PER_MSEC)
@@ -94,8 +95,11 @@ static void set_state(struct server *server, enum server_state state)
 
 void server_hear(struct server *server, uint64_t now_us)
 {
-	if (server->state != SERVER_UP)
+	if (server->state != SERVER_UP) {
 		server->cleared_us = now_us;
+		if (server->clearings < CLEARED_DOUBLINGS)
+			server->clearings++;
+	}
 	const bool is_news = server->state != SERVER_UP || server->is_unproven;
 
 	server->is_unproven = false;
@@ -117,6 +121,7 @@ void server_forget(struct server *server)
 	server->latency = (struct latency){ 0 };
 	server->state = SERVER_UP;
 	server->is_unproven = true;
+	server->clearings = 0;
 	server->silences = 0;
 	server->heard_us = server->unheard_us = server->cleared_us = 0;
 	server->err = 0;
@@ -147,14 +152,15 @@ void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_fi
 {
 	count_took(&server->counts, since_first_us);
 	server_hear(server, now_us);
+	server->clearings = 0;
 	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
 }
 
-/* One that has just cleared itself is not suspected again at once: it may refuse TCP alone. */
-static void suspect(struct server *server, uint64_t now_us)
+/* One that has cleared itself of late is not suspected again at once. */
+static void suspect(struct server *server, uint64_t now_us, uint64_t cleared_for_us)
 {
 	const bool is_cleared =
-		server->cleared_us != 0 && now_us - server->cleared_us < CLEARED_FOR_US;
+		server->cleared_us != 0 && now_us - server->cleared_us < cleared_for_us;
 
 	if (server->state == SERVER_UP && !is_cleared)
 		set_state(server, SERVER_SUSPECTED);
@@ -167,14 +173,14 @@ void server_note_silence(struct server *server, uint64_t now_us)
 		latency_add_silence(&server->latency, now_us);
 	const uint64_t since_us = server->heard_us != 0 ? server->heard_us : server->unheard_us;
 	if (server->silences >= SILENCES_SUSPECT && now_us - since_us >= SILENT_US)
-		suspect(server, now_us);
+		suspect(server, now_us, CLEARED_FOR_US << server->clearings);
 }
 
 void server_note_error(struct server *server, uint64_t now_us, int err)
 {
 	server_count_failure(server, SERVER_FAILED_UNREACHABLE);
 	server->err = err;
-	suspect(server, now_us);
+	suspect(server, now_us, CLEARED_FOR_US);
 }
 
 /* --- how long it takes --------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct server {
 	uint64_t heard_us;   /* when that was; 0: never */
 	uint64_t unheard_us; /* the first send since then; 0: none */
 	uint64_t cleared_us; /* when it last came up again */
+	uint8_t clearings;   /* by probes, since it last answered a question */
 	bool is_unproven;    /* up on trust alone since server_forget() */
 	int err;	     /* what the system said since then, 0: nothing */
 };

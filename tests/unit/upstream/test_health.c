@@ -173,7 +173,7 @@ static void UF_03_server_that_ignores_every_name_but_answers_the_probe_stays_up(
 		reply_to_last(ward);
 		assert_int_equal(server_state(ward->servers[0]), SERVER_UP);
 		assert_int_equal(fake_open_count(ward->loop), 0);
-		fake_pass(ward->loop, 5 * SEC);
+		fake_pass(ward->loop, 15 * SEC);
 	}
 	assert_int_equal(ward->loop->sent, 10);
 	assert_int_equal(ward->lines, 0);
@@ -208,6 +208,28 @@ static void silence_of_a_moment_is_no_suspicion(void **state)
 	for (unsigned i = 0; i < 50; i++)
 		server_note_silence(ward->servers[0], now_us(ward));
 	assert_int_equal(server_state(ward->servers[0]), SERVER_UP);
+}
+
+/* Slower than others are patient with: it answers probes, and no question in time. */
+static void server_that_is_always_too_late_is_probed_ever_more_rarely(void **state)
+{
+	struct ward *ward = ward_new(2);
+	(void)state;
+
+	for (unsigned i = 0; i < 240; i++) {
+		ask_in_vain(ward, 0, 1);
+		if (server_state(ward->servers[0]) == SERVER_UP)
+			continue;
+		fake_pass(ward->loop, 300 * MSEC);
+		reply_to_last(ward);
+	}
+	assert_in_range(ward->loop->sent, 5, 15);
+	assert_int_equal(ward->lines, 0);
+	/* one that has answered again is an ordinary one */
+	note_reply(ward, 0);
+	const unsigned before = ward->loop->sent;
+	ask_in_vain(ward, 0, 3);
+	assert_int_equal(ward->loop->sent, before + 1);
 }
 
 /* --- what a probe is --- */
@@ -337,7 +359,7 @@ static void UF_05_server_that_takes_a_second_and_a_half_is_not_set_aside(void **
 		assert_int_equal(server_state(ward->servers[0]), SERVER_SUSPECTED);
 		reply_to(ward, first);
 		assert_int_equal(server_state(ward->servers[0]), SERVER_UP);
-		fake_pass(ward->loop, 2 * SEC);
+		fake_pass(ward->loop, 15 * SEC);
 	}
 	assert_int_equal(ward->lines, 0);
 }
@@ -669,6 +691,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(UF_03_server_that_ignores_every_name_but_answers_the_probe_stays_up),
 	cmocka_unit_test(UF_04_burst_of_silent_names_is_one_suspicion),
 	cmocka_unit_test(silence_of_a_moment_is_no_suspicion),
+	cmocka_unit_test(server_that_is_always_too_late_is_probed_ever_more_rarely),
 	cmocka_unit_test(probe_asks_for_the_root),
 	cmocka_unit_test(probe_does_without_edns_where_the_server_does),
 	cmocka_unit_test(UF_10_packet_that_does_not_match_is_no_sign_of_life),

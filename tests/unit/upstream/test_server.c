@@ -1,5 +1,7 @@
 #include "upstream/server.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -88,10 +90,153 @@ static void what_was_learned_outlives_a_pool_if_the_next_one_lists_the_server(vo
 	assert_false(server_lacks_edns(take(table, "corp", &how), 2));
 }
 
+/* --- what is learned --- */
+
+#define MSEC ((uint64_t)USEC_PER_MSEC)
+#define SEC ((uint64_t)USEC_PER_SEC)
+
+static struct server *new_server(void)
+{
+	struct server *server = unit_own(server_new("corp", &how), server_unref);
+
+	assert_non_null(server);
+	return server;
+}
+
+static void note_answers(struct server *server, unsigned count, uint64_t took_us)
+{
+	for (unsigned i = 0; i < count; i++)
+		server_note_reply(server, SEC, took_us, took_us, 1);
+}
+
+static void it_takes_three_silent_questions_in_a_row(void **state)
+{
+	struct server *server = new_server();
+	(void)state;
+
+	server_note_sent(server, SEC, false);
+	for (unsigned i = 0; i < 10; i++) {
+		server_note_silence(server, 10 * SEC);
+		server_note_silence(server, 10 * SEC);
+		assert_int_equal(server_state(server), SERVER_UP);
+		server_note_reply(server, 2 * SEC, MSEC, MSEC, 1);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		server_note_silence(server, 10 * SEC);
+	assert_int_equal(server_state(server), SERVER_SUSPECTED);
+	server_note_reply(server, 10 * SEC, MSEC, MSEC, 1);
+	assert_int_equal(server_state(server), SERVER_UP);
+}
+
+static void one_error_is_enough(void **state)
+{
+	struct server *server = new_server();
+	(void)state;
+
+	server_note_error(server, SEC, -ENETUNREACH);
+	assert_int_equal(server_state(server), SERVER_SUSPECTED);
+}
+
+static void nobody_is_asked_beside_before_20_ms_or_after_400(void **state)
+{
+	struct server *server = new_server();
+	(void)state;
+
+	assert_int_equal(server_hedge_us(server), 400 * MSEC);
+	note_answers(server, 100, MSEC);
+	assert_int_equal(server_hedge_us(server), 20 * MSEC);
+	note_answers(server, 100, 100 * MSEC);
+	assert_in_range(server_hedge_us(server), 100 * MSEC, 125 * MSEC);
+	note_answers(server, 100, 900 * MSEC);
+	assert_int_equal(server_hedge_us(server), 400 * MSEC);
+}
+
+static void SP_04_answer_after_a_second_and_a_half_sees_two_sends(void **state)
+{
+	struct server *server = new_server();
+	uint64_t sent_us = 0;
+	unsigned sends = 1;
+	(void)state;
+
+	while ((sent_us += server_resend_us(server, sends)) < 1500 * MSEC)
+		sends++;
+	assert_int_equal(sends, 2);
+	assert_int_equal(server_resend_us(server, 1), 400 * MSEC);
+	assert_int_equal(server_resend_us(server, 2), 1200 * MSEC);
+	assert_int_equal(server_resend_us(server, 3), 200 * MSEC);
+}
+
+static void resends_come_sooner_where_packets_are_lost(void **state)
+{
+	static const struct {
+		uint64_t took_us, first_us;
+	} cases[] = { { MSEC, 100 * MSEC },
+		      { 100 * MSEC, 220 * MSEC },
+		      { 300 * MSEC, 400 * MSEC } };
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct server *server = new_server();
+		const uint64_t took_us = cases[i].took_us;
+
+		note_answers(server, 10, took_us);
+		for (unsigned j = 0; j < 3; j++)
+			server_note_reply(server, SEC, 800 * MSEC + took_us, took_us, 2);
+		assert_true(server_is_lossy(server));
+		const uint64_t first_us = server_resend_us(server, 1);
+		assert_in_range(first_us, cases[i].first_us - cases[i].first_us / 8,
+				cases[i].first_us + cases[i].first_us / 8);
+		assert_int_equal(server_resend_us(server, 2), 2 * first_us);
+		assert_int_equal(server_resend_us(server, 3), 4 * first_us);
+	}
+}
+
+/* --- what is counted --- */
+
+static void add_line(void *ctx, const char *text)
+{
+	char *all = ctx;
+	const size_t len = strlen(all);
+
+	snprintf(all + len, 4096 - len, "%s\n", text);
+}
+
+#define OF "{group=\"corp\",server=\"192.0.2.1@53\""
+#define WHAT(what) "courierdns_upstream_" what OF
+
+static void report_has_the_names_of_the_metrics(void **state)
+{
+	struct server_table *table = new_table();
+	struct server *server = take(table, "corp", &how);
+	char *all = unit_zalloc(4096);
+	(void)state;
+
+	server_note_sent(server, SEC, false);
+	server_note_sent(server, SEC, false);
+	server_note_sent(server, SEC, true);
+	server_note_silence(server, SEC);
+	server_note_error(server, SEC, -ECONNREFUSED);
+	server_count_failure(server, SERVER_FAILED_SERVFAIL);
+	server_note_reply(server, SEC, 500, 500, 1);
+	server_note_reply(server, SEC, 1500 * MSEC, 1500 * MSEC, 1);
+	server_note_reply(server, SEC, 9 * SEC, 9 * SEC, 1);
+	server_table_report(table, add_line, all);
+	assert_string_equal(
+		all,
+		WHAT("up") "} 1\n" WHAT("queries_total") ",proto=\"udp\"} 2\n" WHAT("queries_total") ",proto=\"tcp\"} 1\n" WHAT("failures_total") ",reason=\"timeout\"} 1\n" WHAT("failures_total") ",reason=\"unreachable\"} 1\n" WHAT("failures_total") ",reason=\"servfail\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.001\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.004\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.016\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.064\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.256\"} 1\n" WHAT(
+			"duration_seconds_bucket") ",le=\"1.024\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"4.096\"} 2\n" WHAT("duration_seconds_bucket") ",le=\"+Inf\"} 3\n" WHAT("duration_seconds_sum") "} 10.500500\n" WHAT("duration_seconds_count") "} 3\n");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ED_22_that_a_server_lacks_edns_is_forgotten_after_an_hour),
 	cmocka_unit_test(a_table_knows_each_server_once),
 	cmocka_unit_test(group_port_source_and_interface_tell_servers_apart),
 	cmocka_unit_test(what_was_learned_outlives_a_pool_if_the_next_one_lists_the_server),
+	cmocka_unit_test(it_takes_three_silent_questions_in_a_row),
+	cmocka_unit_test(one_error_is_enough),
+	cmocka_unit_test(nobody_is_asked_beside_before_20_ms_or_after_400),
+	cmocka_unit_test(SP_04_answer_after_a_second_and_a_half_sees_two_sends),
+	cmocka_unit_test(resends_come_sooner_where_packets_are_lost),
+	cmocka_unit_test(report_has_the_names_of_the_metrics),
 };
 UNIT_MAIN(tests)
