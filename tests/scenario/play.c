@@ -200,6 +200,7 @@ static const struct verb {
 	{ "stat", play_stat, LOOKED_NOT_NEEDED, false },
 	{ "pass", play_pass, LOOKED_AT_ALL, false },
 	{ "sent", play_sent, LOOKED_NOT_NEEDED, false },
+	{ "log", play_log, LOOKED_NOT_NEEDED, false },
 	{ "crowd", play_crowd, LOOKED_AT_ALL, false },
 	{ "network", play_network, LOOKED_AT_ALL, false },
 };
@@ -293,6 +294,7 @@ bool play_scenario(const struct scn *scn, const struct play_mode *mode)
 
 	play.asked_end = &play.asked;
 	hash_key_draw(&play.route_key);
+	play_log_start(&play);
 	play.has_probes = expects_probes(scn);
 	mem_fail_nth(mode->fails_from_asks ? 0 : mode->fail_at);
 	if (loop_new(&play.loop) == 0) {
@@ -306,6 +308,7 @@ bool play_scenario(const struct scn *scn, const struct play_mode *mode)
 	mem_fail_nth(0);
 	play_client_free(&play);
 	play_auto_free(&play);
+	play_log_end(&play);
 	play_server_free(&play);
 	loop_free(play.loop);
 	free(play.conf_text);

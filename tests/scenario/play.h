@@ -73,6 +73,7 @@ struct play {
 	struct fake_sent *met;
 	bool has_probes; /* the script expects them; else they are answered without it */
 	uint64_t dice;
+	struct play_line *lines; /* of the log */
 };
 
 /** Plays it; fails with report_fail(). With fail_at, returns whether that many allocations were
@@ -121,6 +122,11 @@ void play_turn(struct play *play);
 void play_pass_us(struct play *play, uint64_t us);
 /** 181s or 400ms */
 uint64_t play_read_us(const char *text);
+
+/* play_log.c: what the log says */
+void play_log_start(struct play *play);
+void play_log_end(struct play *play);
+void play_log(struct play *play, const struct scn_step *step);
 
 /* play_crowd.c: many clients of such servers */
 void play_crowd(struct play *play, const struct scn_step *step);

@@ -41,6 +41,7 @@
  *     noanswer CLIENT              nothing yet
  *     dropped CLIENT               met with silence
  *     ignored CLIENT               what it sent will never lead to anything
+ *     log LOW..HIGH TEXT           so many lines since the start have that in them
  *     stat NAME VALUE              since the start
  *     pass 181s|400ms              time moves so and in no other way
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]
