@@ -31,7 +31,7 @@ def test_ED_02_opt_asked_opt_given_always(t):
     up.answers(names["refused"], "A", rcode=wire.REFUSED, edns=False, times=(1, 3))
     up.answers(names["large"], "A", [a1(names["large"], "192.0.2.%d" % at) for at in range(99)],
                edns=False, times=(1, 2))
-    up.silent(names["silent"], times=(1, 3))
+    up.silent(names["silent"], times=(1, 4))
     zones = ", ".join('{ name = "%s.local.example"; action = "%s"; %s }' % (
         action, action, 'records = [ "@ 300 IN A 10.1.2.3" ];' if action == "answer" else "")
         for action in ("answer", "nxdomain", "nodata", "refuse"))
