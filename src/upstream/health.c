@@ -7,12 +7,12 @@
 #include "upstream/health_log.h"
 #include "upstream/probe.h"
 
-/* A suspected server is asked at once, twice more over UDP and TCP, and has then so long from the
- * first on: more where it is known to be slow. */
+/* A suspected server is asked at once, a step later, and again by TCP; after four steps it is set
+ * aside. A step is longer than it is known to take. */
 #define SUSPECTED_PROBES 3u
-#define SUSPECTED_STEP_US (500u * USEC_PER_MSEC)
-#define VERDICT_US (2u * USEC_PER_SEC)
-#define VERDICT_MOST_US (8u * USEC_PER_SEC)
+#define VERDICT_STEPS 4u
+#define STEP_LEAST_US (500u * USEC_PER_MSEC)
+#define STEP_MOST_US (2u * USEC_PER_SEC)
 /* One that is down is asked so often: while clients ask its group, and when nobody does. */
 #define DOWN_ASKED_US (1u * USEC_PER_SEC)
 #define DOWN_IDLE_US (12u * USEC_PER_SEC)
@@ -106,29 +106,29 @@ static void ask(struct patient *patient, bool by_stream)
 		take_error(patient, err);
 }
 
-/* How long it has from the first probe on. */
-static uint64_t verdict_us(const struct patient *patient)
+static uint64_t step_us(const struct patient *patient)
 {
-	const uint64_t us = 2 * latency_measured_us(&patient->server->latency);
+	const uint64_t known_us = latency_measured_us(&patient->server->latency);
+	const uint64_t us = known_us + known_us / 4;
 
-	return us < VERDICT_US ? VERDICT_US : us > VERDICT_MOST_US ? VERDICT_MOST_US : us;
+	return us < STEP_LEAST_US ? STEP_LEAST_US : us > STEP_MOST_US ? STEP_MOST_US : us;
 }
 
 static void look_at_suspect(struct patient *patient)
 {
+	const bool is_last = patient->probes + 1 == SUSPECTED_PROBES;
+
 	if (patient->probes >= SUSPECTED_PROBES) {
 		set_aside(patient);
 		return;
 	}
-	/* the first has shown that there is a way, or the server would be down now */
-	const bool is_last = patient->probes + 1 == SUSPECTED_PROBES;
-	wake_in(patient, SUSPECTED_STEP_US);
+	/* before it is asked, for that may end in another time */
+	wake_in(patient, is_last ? (VERDICT_STEPS - SUSPECTED_PROBES + 1) * step_us(patient)
+				 : step_us(patient));
 	ask(patient, is_last);
-	if (is_last)
-		wake_at(patient, patient->began_us + verdict_us(patient));
 }
 
-/* Its kin are asked over UDP; one that is known to answer over TCP alone by turns. */
+/* One that is known to answer over TCP alone is asked by both ways in turn. */
 static void look_at_down(struct patient *patient)
 {
 	wake_in(patient, DOWN_IDLE_US);
@@ -163,9 +163,11 @@ static void on_probe(struct probe *probe, int err, bool by_stream)
 		return;
 	}
 	patient->knows_stream_alone = by_stream;
-	if (patient->probes == 1)
-		latency_add(&patient->server->latency, now, now - patient->sent_us,
-			    now - patient->sent_us, 1);
+	/* once it is down, nobody knows which probe it was that it answers */
+	if (server_state(patient->server) == SERVER_SUSPECTED)
+		latency_add(&patient->server->latency, now,
+			    now - (by_stream ? patient->sent_us : patient->began_us),
+			    now - patient->sent_us, by_stream ? 1 : patient->probes);
 	server_hear(patient->server, now);
 }
 

@@ -18,6 +18,7 @@ struct play_auto {
 	uint64_t flap_us;      /* answers for as long, is deaf for as long, and so on; 0 for not */
 	uint64_t flip_us;      /* when it changes next */
 	unsigned sent, probes; /* since the script last asked */
+	char ignores[16];      /* names that begin so; "": none */
 };
 
 /* What is on its way back. */
@@ -80,6 +81,8 @@ static void read_auto_word(const char *word, struct play *play, struct play_auto
 	} else if ((value = play_value(word, "flaps")) != NULL) {
 		server->flap_us = play_read_us(value);
 		server->flip_us = now_us(play) + server->flap_us;
+	} else if ((value = play_value(word, "ignores")) != NULL) {
+		snprintf(server->ignores, sizeof(server->ignores), "%s", value);
 	} else {
 		report_fail("server: \"%s\" is not understood", word);
 	}
@@ -175,6 +178,14 @@ static void add_late(struct play *play, const struct fake_sent *to, uint64_t del
 	*link = late;
 }
 
+static bool is_ignored(const struct play_auto *server, const struct wire_seen *question)
+{
+	const size_t len = strlen(server->ignores);
+
+	return len > 0 && question->qname[0] >= len &&
+	       memcmp(question->qname + 1, server->ignores, len) == 0;
+}
+
 static void meet(struct play *play, struct play_auto *server, struct fake_sent *sent)
 {
 	struct wire_seen question;
@@ -187,7 +198,8 @@ static void meet(struct play *play, struct play_auto *server, struct fake_sent *
 	const unsigned loss = sent->via_stream ? 0 : server->loss_percent;
 	if (server->kind == AUTO_CLOSED && !sent->via_stream) {
 		fake_net_break(play->loop, sent, -ECONNREFUSED);
-	} else if (server->kind == AUTO_ANSWERS && !is_lost(play, loss)) {
+	} else if (server->kind == AUTO_ANSWERS && !is_ignored(server, &question) &&
+		   !is_lost(play, loss)) {
 		struct wire_build *build = report_alloc(sizeof(*build));
 
 		make_answer(build, server, &question);

@@ -14,9 +14,10 @@
  *     reload TEXT                  another one, whole, in its place
  *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
- *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s]
+ *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s ignores=TEXT]
  *                                  needs no script from now on: answers A with its own address
- *                                  and others with nothing, is silent, or refuses
+ *                                  and others with nothing, is silent, or refuses; names that begin with
+ *                                  TEXT are met with silence
  *     sent SERVER LOW..HIGH [probes]
  *                                  so much was sent to one without a script, since the last time
  *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
