@@ -16,8 +16,8 @@
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
  *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s ignores=TEXT]
  *                                  needs no script from now on: answers A with its own address
- *                                  and others with nothing, is silent, or refuses; names that begin with
- *                                  TEXT are met with silence
+ *                                  and others with nothing, is silent, or refuses; is silent about
+ *                                  names that begin with TEXT
  *     sent SERVER LOW..HIGH [probes]
  *                                  so much was sent to one without a script, since the last time
  *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
