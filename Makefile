@@ -114,7 +114,7 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/unit.o \
 		$(patsubst %,$(BUILD)/lib%.a,$(call floors_from,$(firstword $(subst /, ,$(1))),$(FLOORS)))
 	$$(call say,TEST,$(1))
 	@mkdir -p $$(dir $$@)
-	$$(Q)$$(link_test) -lcmocka $$(LIBS) -ldl
+	$$(Q)$$(link_test) -lcmocka $$(LIBS) -ldl -lm
 endef
 $(foreach test,$(UNIT),$(eval $(call unit_test,$(test))))
 

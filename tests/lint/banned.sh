@@ -13,6 +13,10 @@ BEGIN {
 	    "^(tests/|src/rr/|src/base/mem\\.c)", "belongs in base/mem.c: use mem_*")
 	ban("time gettimeofday clock_gettime", "^(tests/|src/base/(clock|log)\\.c)",
 	    "asks the system for the time, which is handed in")
+	ban("getrandom getentropy", "^(tests/|src/base/random\\.c)", "belongs in base/random.c: use random_*")
+	ban("random srandom srand rand_r drand48 erand48 lrand48 nrand48 mrand48 jrand48 srand48" \
+	    " initstate arc4random ldns_get_random evutil_secure_rng_get_bytes evutil_weakrand", "^$",
+	    "can be foreseen: use random_*")
 	ban("exit _exit", "^(tests/|src/app/)", "ends the program, which only app/ may")
 }
 {

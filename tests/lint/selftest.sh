@@ -85,7 +85,7 @@ printf '#include "net/udp.h"\n#include "base/err.h"\n#include <stdlib.h>\n' >src
 fails headers '<stdlib.h> is out of order'
 
 for call in strcpy strcat sprintf vsprintf gets strtok atoi atol alloca rand localtime inet_ntoa \
-	gethostbyname signal malloc free time exit; do
+	gethostbyname signal malloc free time exit random srand rand_r drand48 getrandom; do
 	printf 'int x = y; /* a */ x = %s (y);\n' $call >>src/net/udp.c
 	fails banned "src/net/udp.c:4: $call()"
 done
