@@ -13,7 +13,9 @@ struct flight *flight_new(uint32_t max_requests);
 void flight_free(struct flight *flight); /* NULL is fine; must be empty */
 
 /** The leader that asks the same question by the same route, or NULL: then `request` leads from now
- * on. With a leader, `request` has been put behind it. */
+ * on. With a leader, `request` has been put behind it. What is not shared is the same only with the
+ * same options, or where it is opaque with the same bytes, and two of those lead before one
+ * follows. */
 struct request *flight_join(struct flight *flight, struct request *request);
 /** Takes a leader out of the table or a follower from its leader; fine for neither. A leader's
  * followers stay with it. */

@@ -5,6 +5,11 @@
 
 #include "request_internal.h"
 
+/* Of questions that are the same but private so many go upstream at once. Not one alone, lest two
+ * clients wait for each other; and not all, for what servers send round in a circle is always one
+ * more of them. */
+#define PRIVATE_AT_ONCE 2u
+
 /* Chained buckets over links in the requests themselves. A bucket is all zero until it is first
  * used, so that an idle table costs no memory. Always true: a request's link is in at most one of a
  * bucket and a follower list, and `leader` tells which. */
@@ -39,14 +44,41 @@ static uint16_t asked_bits(const struct request *request)
 	return request->view.flags & FLAG_AD;
 }
 
+/* What makes a question private, and travels upstream with it: an opaque one is all private. */
+static const uint8_t *private_part(const struct request *request, size_t *ret_len)
+{
+	const struct query_view *view = &request->view;
+	const size_t id_len = sizeof(view->id);
+
+	if (request->is_shared) {
+		*ret_len = 0;
+		return NULL;
+	}
+	*ret_len = view->is_opaque ? view->wire_len - id_len : view->options_len;
+	return view->is_opaque ? view->wire + id_len : view->options;
+}
+
+static bool is_as_private(const struct request *a, const struct request *b)
+{
+	size_t a_len = 0, b_len = 0;
+	const uint8_t *a_part = private_part(a, &a_len), *b_part = private_part(b, &b_len);
+
+	return a->is_shared == b->is_shared && a_len == b_len &&
+	       (a_len == 0 || memcmp(a_part, b_part, a_len) == 0);
+}
+
 static uint64_t hash_of(const struct flight *flight, const struct request *request)
 {
 	const struct cache_key *key = &request->key;
-	uint64_t parts[4] = {
+	size_t private_len = 0;
+	const uint8_t *private_bytes = private_part(request, &private_len);
+	uint64_t parts[5] = {
 		hash_bytes(&flight->key, key->name, key->name_len),
 		(uint64_t)key->type << 32 | (uint64_t)key->class << 16 | key->flags,
 		key->view ^ asked_bits(request),
 		request->decision.route,
+		private_len == 0 ? request->is_shared
+				 : hash_bytes(&flight->key, private_bytes, private_len),
 	};
 	return hash_bytes(&flight->key, parts, sizeof(parts));
 }
@@ -57,7 +89,7 @@ static bool asks_the_same(const struct request *a, const struct request *b)
 	       a->key.class == b->key.class && a->key.flags == b->key.flags &&
 	       a->key.view == b->key.view && a->decision.route == b->decision.route &&
 	       asked_bits(a) == asked_bits(b) && a->key.name_len == b->key.name_len &&
-	       memcmp(a->key.name, b->key.name, a->key.name_len) == 0;
+	       memcmp(a->key.name, b->key.name, a->key.name_len) == 0 && is_as_private(a, b);
 }
 
 struct request *flight_join(struct flight *flight, struct request *request)
@@ -65,10 +97,12 @@ struct request *flight_join(struct flight *flight, struct request *request)
 	assert(!list_has(&request->flight));
 	request->flight_hash = hash_of(flight, request);
 	struct list *bucket = &flight->buckets[request->flight_hash & flight->mask];
+	unsigned leaders = 0;
 	for (struct list *link = list_first(bucket); link != NULL; link = list_next(bucket, link)) {
 		struct request *leader = LIST_ITEM(link, struct request, flight);
 
-		if (!asks_the_same(leader, request))
+		if (!asks_the_same(leader, request) ||
+		    (!request->is_shared && ++leaders < PRIVATE_AT_ONCE))
 			continue;
 		request->leader = leader;
 		list_add(&leader->followers, &request->flight);

@@ -1,11 +1,18 @@
 /* The path of a query: policy, cache, forward, ask, classify, respond.
  *
  *   policy    what the rules say of this name: forward it, answer it here, refuse it, drop it
+ *
  *   cache     the answer is known: send it. Known but past its time: remember that it is there
+ *
  *   forward   somebody asks the same already: follow them. Too many ask something like it: wait in
- * line ask       the servers of the rule's group classify  is it an answer, and of what shape? A
- * failure: ask the on_failure group, once respond   keep it, and give it to whoever waits; of a
- * failure, the last good answer where there is one, else what the servers said, else SERVFAIL
+ *             line
+ *
+ *   ask       the servers of the rule's group
+ *
+ *   classify  is it an answer, and of what shape? A failure: ask the on_failure group, once
+ *
+ *   respond   keep it, and give it to whoever waits; of a failure, the last good answer where there
+ *             is one, else what the servers said, else SERVFAIL
  *
  * A step returns a later step, STEP_WAIT or STEP_DONE; the one way back is forward_again(). */
 #include "query/steps.h"
@@ -134,18 +141,6 @@ static enum step step_cache(struct request *request)
 	return STEP_FORWARD;
 }
 
-/* To the one who asked and to all who followed, each in their own way. */
-static void send_to_all(struct request *request, const struct reply_source *source)
-{
-	struct request *follower;
-
-	answer_send(request, source);
-	while ((follower = flight_next_follower(request)) != NULL) {
-		answer_send(follower, source);
-		request_free(follower);
-	}
-}
-
 static bool send_stale_to_all(struct request *request)
 {
 	struct request *follower;
@@ -217,10 +212,31 @@ static void log_full_zone(const struct request *request)
 	    gate_per_zone(worker->gate), name_to_text(gate_zone(request->view.name), &zone));
 }
 
+/* A question that nobody else asks upstream. */
+static enum step pass_gate(struct request *request)
+{
+	struct worker *worker = request->worker;
+
+	switch (gate_enter(worker->gate, request)) {
+	case GATE_OPEN:
+		return STEP_ASK;
+	case GATE_WAIT:
+		stats_add(&worker->stats, STAT_LIMIT_NAME, 1);
+		request_watch_turn(request, on_no_turn);
+		return STEP_WAIT;
+	case GATE_FULL:
+		stats_add(&worker->stats, STAT_LIMIT_ZONE, 1);
+		log_full_zone(request);
+		tell_full(request, "too many questions for this zone");
+		return STEP_DONE;
+	}
+	UNREACHABLE();
+}
+
 /* Behind one for whom upstream has been too slow already, nobody waits that long again. */
 static enum step follow(struct request *request, const struct request *leader)
 {
-	stats_add(&request->worker->stats, STAT_COALESCED, 1);
+	stats_add(&request->worker->stats, STAT_COALESCED, request->is_shared);
 	if (leader->is_late && request->has_stale && !request->is_unsure && answer_stale(request))
 		return STEP_DONE;
 	return STEP_WAIT;
@@ -236,24 +252,10 @@ static enum step step_forward(struct request *request)
 	}
 	if (request->has_stale && !request->is_unsure)
 		request_watch_stale(request);
-	const struct request *leader =
-		request->is_shared ? flight_join(worker->flight, request) : NULL;
+	const struct request *leader = flight_join(worker->flight, request);
 	if (leader != NULL)
 		return follow(request, leader);
-	switch (gate_enter(worker->gate, request)) {
-	case GATE_OPEN:
-		return STEP_ASK;
-	case GATE_WAIT:
-		stats_add(&worker->stats, STAT_LIMIT_NAME, 1);
-		request_watch_turn(request, on_no_turn);
-		return STEP_WAIT;
-	case GATE_FULL:
-		stats_add(&worker->stats, STAT_LIMIT_ZONE, 1);
-		log_full_zone(request);
-		tell_full(request, "too many questions for this zone");
-		return STEP_DONE;
-	}
-	UNREACHABLE();
+	return pass_gate(request);
 }
 
 static enum step step_ask(struct request *request)
@@ -308,13 +310,31 @@ static enum step step_classify(struct request *request)
 		return STEP_RESPOND;
 	}
 	if (keep_is_cut_transfer(request)) {
-		answer_error(request, RCODE_REFUSED, EDE_OTHER,
-			     "transfers of more than one message are not passed on");
+		send_error_to_all(request, RCODE_REFUSED, EDE_OTHER,
+				  "transfers of more than one message are not passed on");
 		return STEP_DONE;
 	}
 	request->verdict = classify_reply(result->wire, &result->facts);
 	stats_add(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict, 1);
 	return STEP_RESPOND;
+}
+
+/* To the one who asked and to all who followed, each in their own way. A private answer is for one
+ * alone, so the others ask then. Its failure is for all: a question that servers send round in a
+ * circle comes back behind itself, and asked again would never end. */
+static void send_to_all(struct request *request, const struct reply_source *source)
+{
+	struct request *follower;
+
+	answer_send(request, source);
+	while ((follower = flight_next_follower(request)) != NULL) {
+		if (!follower->is_shared && request->verdict != VERDICT_FAILED) {
+			steps_run(follower, pass_gate(follower));
+			continue;
+		}
+		answer_send(follower, source);
+		request_free(follower);
+	}
 }
 
 static enum step step_respond(struct request *request)
