@@ -37,6 +37,7 @@ struct conf_server {
 	struct addr addr;
 	struct addr source;		    /* ADDR_NONE: the system chooses; else without a port */
 	char interface[CONF_INTERFACE_MAX]; /* "": the routes decide */
+	struct conf_place place;
 };
 /** The same address and port, reached the same way. */
 bool conf_server_equal(const struct conf_server *a, const struct conf_server *b);

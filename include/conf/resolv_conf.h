@@ -1,6 +1,7 @@
 /* conf/resolv_conf.h: name servers out of a resolv.conf(5) file. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/addr.h"
@@ -14,3 +15,5 @@
  * link-local addresses without the interface they need. */
 MUST_CHECK int resolv_conf_read(const char *path, const struct addr *own, size_t own_count,
 				struct addr ret_servers[RESOLV_CONF_MAX], size_t *ret_count);
+/** Whether `own` serves it. */
+bool resolv_conf_is_own(const struct addr *server, const struct addr *own, size_t own_count);

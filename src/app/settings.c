@@ -76,27 +76,7 @@ static void complain_of_records(const struct conf *conf, struct complaints *comp
 		policy_free(policy);
 }
 
-int settings_load(const struct settings *settings, struct complaints *complaints,
-		  struct conf **ret_conf)
-{
-	struct conf *conf = NULL;
-	int err = conf_load(settings_file(settings), complaints, &conf);
-
-	if (err == ERR_CONF && conf != NULL)
-		complain_of_records(conf, complaints);
-	if (err == 0 && settings->listen_count > 0)
-		err = replace_listen(conf, settings);
-	if (err == 0 && settings->server_count > 0)
-		err = replace_default_servers(&conf->groups[0], settings);
-	if (err != 0) {
-		conf_free(conf);
-		return err;
-	}
-	*ret_conf = conf;
-	return 0;
-}
-
-/* --- servers out of files ------------------------------------------------------------------ */
+/* --- whether we would ask ourselves --------------------------------------------------------- */
 
 /* Addresses that we answer on. */
 struct own {
@@ -126,7 +106,7 @@ static int add_interfaces(struct own *own, const struct addr *wildcard)
 	int err = 0;
 
 	if (getifaddrs(&all) != 0)
-		return -errno;
+		return errno == ENOMEM ? -ENOMEM : 0; /* then only loopback is known to be us */
 	for (const struct ifaddrs *at = all; at != NULL && err == 0; at = at->ifa_next) {
 		struct addr addr;
 
@@ -153,6 +133,57 @@ static int find_own(const struct conf *conf, struct own *own)
 	}
 	return err;
 }
+
+/* A question to such a server comes back as a question, and so on. */
+static int refuse_own(const struct conf *conf, struct complaints *complaints)
+{
+	struct own own = { NULL };
+	int err = find_own(conf, &own);
+
+	for (size_t i = 0; err == 0 && i < conf->group_count; i++) {
+		const struct conf_group *group = &conf->groups[i];
+
+		for (size_t j = 0; j < group->server_count; j++) {
+			const struct conf_server *server = &group->servers[j];
+			struct addr_text text;
+
+			if (!resolv_conf_is_own(&server->addr, own.addrs, own.count))
+				continue;
+			complaint_add(complaints, &server->place,
+				      "upstreams.%s.servers has %s, where this program is told to "
+				      "listen; expected a server that is not itself",
+				      group->name, addr_to_text(&server->addr, &text));
+		}
+	}
+	mem_free(own.addrs);
+	if (err != 0)
+		return err;
+	return complaint_count(complaints) > 0 ? ERR_CONF : 0;
+}
+
+int settings_load(const struct settings *settings, struct complaints *complaints,
+		  struct conf **ret_conf)
+{
+	struct conf *conf = NULL;
+	int err = conf_load(settings_file(settings), complaints, &conf);
+
+	if (err == ERR_CONF && conf != NULL)
+		complain_of_records(conf, complaints);
+	if (err == 0 && settings->listen_count > 0)
+		err = replace_listen(conf, settings);
+	if (err == 0 && settings->server_count > 0)
+		err = replace_default_servers(&conf->groups[0], settings);
+	if (err == 0)
+		err = refuse_own(conf, complaints);
+	if (err != 0) {
+		conf_free(conf);
+		return err;
+	}
+	*ret_conf = conf;
+	return 0;
+}
+
+/* --- servers out of files ------------------------------------------------------------------ */
 
 int settings_read_servers(const struct conf *conf, const char *path,
 			  struct addr ret_servers[RESOLV_CONF_MAX], size_t *ret_count)

@@ -105,9 +105,11 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 		return;
 	for (uint32_t i = 0; i < node->count; i++) {
 		struct conf_server server;
-		if (conf_server_read(reader, &node->children[i], &server) &&
-		    !is_there(reader, &node->children[i], group, &server))
-			group->servers[group->server_count++] = server;
+		if (!conf_server_read(reader, &node->children[i], &server) ||
+		    is_there(reader, &node->children[i], group, &server))
+			continue;
+		server.place = conf_option_place(reader, &node->children[i]);
+		group->servers[group->server_count++] = server;
 	}
 }
 

@@ -24,14 +24,21 @@ static bool is_served_by(const struct addr *server, const struct addr *own)
 	       addr_is_wildcard(own) && is_loopback(server);
 }
 
+bool resolv_conf_is_own(const struct addr *server, const struct addr *own, size_t own_count)
+{
+	for (size_t i = 0; i < own_count; i++)
+		if (is_served_by(server, &own[i]))
+			return true;
+	return false;
+}
+
 static bool is_wanted(const struct addr *server, const struct addr *own, size_t own_count,
 		      const struct addr *known, size_t known_count)
 {
 	if (addr_is_wildcard(server) || (addr_is_link_local(server) && server->scope == 0))
 		return false;
-	for (size_t i = 0; i < own_count; i++)
-		if (is_served_by(server, &own[i]))
-			return false;
+	if (resolv_conf_is_own(server, own, own_count))
+		return false;
 	for (size_t i = 0; i < known_count; i++)
 		if (addr_equal(server, &known[i]))
 			return false;

@@ -1,5 +1,7 @@
 #include "app/settings.h"
 
+#include <string.h>
+
 #include "unit.h"
 
 static struct conf *load(const struct settings *settings)
@@ -67,11 +69,47 @@ static void given_servers_stand_in_for_resolv_conf(void **state)
 	assert_int_equal(conf->groups[0].server_count, 1);
 }
 
+static int complaints_about(const char *listen, const char *server)
+{
+	struct complaints *complaints = unit_own(complaint_new(), complaint_free);
+	struct settings settings = { 0 };
+	struct conf *conf = NULL;
+
+	assert_non_null(complaints);
+	give(settings.listen, &settings.listen_count, listen);
+	give(settings.servers, &settings.server_count, "192.0.2.1");
+	give(settings.servers, &settings.server_count, server);
+	const int err = settings_load(&settings, complaints, &conf);
+	unit_own(conf, conf_free);
+	assert_true(err == 0 || err == ERR_CONF);
+	if (err != 0) {
+		assert_true(complaint_kept(complaints) > 0);
+		assert_non_null(strstr(complaint_text(complaints, 0), server));
+	}
+	return (int)complaint_count(complaints);
+}
+
+static void LZ_01_a_server_that_is_ourselves_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(complaints_about("127.0.0.1@5300", "127.0.0.1@5300"), 1);
+	assert_int_equal(complaints_about("0.0.0.0@5300", "127.0.0.1@5300"), 1);
+	assert_int_equal(complaints_about("0.0.0.0@5300", "127.9.9.9@5300"), 1);
+	assert_int_equal(complaints_about("::@5300", "::1@5300"), 1);
+	assert_int_equal(complaints_about("192.0.2.7@53", "192.0.2.7@53"), 1);
+
+	assert_int_equal(complaints_about("127.0.0.1@5300", "127.0.0.1@5301"), 0);
+	assert_int_equal(complaints_about("127.0.0.1@5300", "127.0.0.2@5300"), 0);
+	assert_int_equal(complaints_about("0.0.0.0@5300", "::1@5300"), 0);
+	assert_int_equal(complaints_about("0.0.0.0@5300", "192.0.2.7@5300"), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(addresses_alone_need_no_file),
 	cmocka_unit_test(servers_alone_leave_the_default_listeners),
 	cmocka_unit_test(a_named_file_is_the_file),
 	cmocka_unit_test(given_servers_stand_in_for_resolv_conf),
+	cmocka_unit_test(LZ_01_a_server_that_is_ourselves_is_refused),
 };
 
 UNIT_MAIN(tests)
