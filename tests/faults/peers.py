@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from harness.servers import PATHS
-from rig import PORT, PROGRAMS, Process
+from rig import HARD, PORT, PROGRAMS, SOFT, Process
 
 INFLIGHT, TCP_CLIENTS = 4096, 256
 
@@ -30,7 +30,7 @@ class Server:
         self.path = os.path.join(self.directory, "conf")
         with open(self.path, "w", encoding="ascii") as file:
             file.write(self.text())
-        self.limits = ["prlimit", "--nofile=%d" % nofile] if nofile else []
+        self.limits = ["prlimit", "--nofile=%s" % (nofile or "%d:%d" % (SOFT, HARD))]
         self.start()
         self.wait_ready()
 
@@ -146,7 +146,8 @@ upstreams = {{ default = {{ servers = ( {servers} ); }}; }};
 
 class Dnsmasq(Server):
     """all-servers: it asks every server at once, which is the best it can do about one that fails.
-    fast-dns-retry: without it, it leaves asking again to its clients altogether."""
+    fast-dns-retry: without it, it leaves asking again to its clients altogether. dns-forward-max:
+    it walks through all of them for each packet, so more would make it slow."""
 
     name = binary = "dnsmasq"
     one = "server={address}#{port}\n"
@@ -161,7 +162,7 @@ pid-file=
 log-facility=-
 cache-size=10000
 edns-packet-max=1232
-dns-forward-max={inflight}
+dns-forward-max=600
 max-tcp-connections={tcp_clients}
 all-servers
 fast-dns-retry=400,4500
@@ -173,8 +174,8 @@ fast-dns-retry=400,4500
 
 class Unbound(Server):
     """infra-keep-probing: a server that was silent for a while is asked again sooner.
-    outgoing-range, num-queries-per-thread and so-rcvbuf as its manual says for busy servers. It does
-    not start with fewer descriptors than these could need, so they are made to fit."""
+    outgoing-range, num-queries-per-thread and so-rcvbuf as its manual says for busy servers. It
+    does not start with fewer descriptors than these could need, so they are made to fit."""
 
     name = binary = "unbound"
     one = '    forward-addr: {address}@{port}\n'

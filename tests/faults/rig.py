@@ -4,6 +4,7 @@ process that is ended by its process id; and the servers under test (peers.py)."
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from runner import own_network  # noqa: E402
 PROGRAMS = os.environ.get("FAULTS", "build/release")
 PORT = 5300
 WAIT = 5.0      # seconds a client waits: the deadline of 4.5 s and half a second (L16)
+SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
 LATE_AT_WORST, LATE_SHARE = 0.25, 0.02
 
 

@@ -1,6 +1,6 @@
 """Measures courierdns under load and with faulty servers, beside other servers where they are
-installed, and prints one table: what is demanded, what ours does, what theirs do. The exit status is
-1 where ours misses a demand.
+installed, and prints one table: what is demanded, what ours does, what theirs do. The exit status
+is 1 where ours misses a demand.
 
 Everything happens on loopback. Usage: see run.sh. SEED=N repeats the faults of an earlier run."""
 
@@ -122,6 +122,7 @@ def main():
     seed = int(os.environ.get("SEED", "0")) or int(time.time())
     began, kinds, rig = time.monotonic(), servers(), Rig(seed)
     try:
+        figures.control(rig)
         results = measure_all(rig, chosen(), kinds)
     finally:
         rig.close()
