@@ -32,6 +32,8 @@
 	  "replies: CNAME to a name that does not exist")                                          \
 	X(VERDICT_BARE, "verdict_bare", "replies without data and without SOA")                    \
 	X(VERDICT_FAILED, "verdict_failed", "replies with any other rcode")                        \
+	X(REBINDING_BLOCKED, "rebinding_blocked",                                                  \
+	  "answers held back: private addresses for names of others")                              \
 	X(LIMIT_INFLIGHT, "limit_inflight", "questions turned away: limits.inflight")              \
 	X(LIMIT_NAME, "limit_name", "questions that waited in line: four of their name in flight") \
 	X(LIMIT_ZONE, "limit_zone", "questions turned away: the zone's share of limits.inflight")  \

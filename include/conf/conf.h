@@ -114,6 +114,9 @@ struct conf {
 	uint16_t edns_size;
 	bool strip_ecs;
 	bool special_names;
+	bool rebinding_protect;
+	struct conf_name *rebinding_allow; /* no templates */
+	size_t rebinding_allow_count;
 	int log_level;	/* enum log_level */
 	int log_target; /* enum log_target */
 	char **files;	/* names of all files read; what every conf_place points to */

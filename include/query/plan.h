@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "policy/access.h"
 #include "policy/policy.h"
+#include "policy/rebinding.h"
 #include "upstream/pool.h"
 
 struct plan_rules; /* all but the pools, owned by every plan that was made with them */
@@ -22,6 +23,7 @@ struct plan {
 	struct conf *conf;
 	struct access *access;
 	struct policy *policy;
+	struct rebinding *rebinding;
 	struct pool **pools; /* by index of conf->groups */
 };
 

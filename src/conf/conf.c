@@ -38,6 +38,7 @@ void conf_free(struct conf *conf)
 	}
 	mem_free(conf->groups);
 	free_zones(conf->zones, conf->zone_count);
+	free_names(conf->rebinding_allow, conf->rebinding_allow_count);
 	for (size_t i = 0; i < conf->file_count; i++)
 		mem_free(conf->files[i]);
 	mem_free(conf->files);

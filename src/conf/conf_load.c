@@ -11,6 +11,7 @@
 #include "conf/conf_node.h"
 #include "conf/conf_option.h"
 #include "conf/conf_print.h"
+#include "conf/conf_rebinding.h"
 #include "conf/conf_scan.h"
 #include "conf/conf_server.h"
 #include "conf/conf_text.h"
@@ -72,6 +73,13 @@ static const struct conf_option edns[] = {
 	{ "ecs", OPTION_WORD, FIELD(strip_ecs), .words = ecs_words, .fallback = 0,
 	  .help = "the client's subnet in a question: forward or strip" },
 };
+static const struct conf_option rebinding[] = {
+	{ "protect", OPTION_BOOL, FIELD(rebinding_protect), .fallback = false,
+	  .help = "answers with private addresses for names that are not ours are held back" },
+	{ "allow", OPTION_OTHER, .read = conf_rebinding_read_allow,
+	  .print = conf_rebinding_print_allow,
+	  .help = "names that may have private addresses, with everything below them" },
+};
 static const struct conf_option log_[] = {
 	{ "level", OPTION_WORD, FIELD(log_level), .words = levels, .fallback = LEVEL_INFO,
 	  .help = "error, warning, notice, info or debug: this and what is worse" },
@@ -83,6 +91,7 @@ static const struct conf_option log_[] = {
 static const struct conf_section limits_section = SECTION_OF("limits", limits);
 static const struct conf_section cache_section = SECTION_OF("cache", cache);
 static const struct conf_section edns_section = SECTION_OF("edns", edns);
+static const struct conf_section rebinding_section = SECTION_OF("rebinding", rebinding);
 static const struct conf_section log_section = SECTION_OF("log", log_);
 
 static const struct conf_option root[] = {
@@ -103,13 +112,15 @@ static const struct conf_option root[] = {
 	  .help = "extensions of the protocol" },
 	{ "special_names", OPTION_BOOL, FIELD(special_names), .fallback = true,
 	  .help = "answer special-use names here (RFC 6761, 6303, 9462) unless a zone covers them" },
+	{ "rebinding", OPTION_SECTION, .section = &rebinding_section,
+	  .help = "private addresses from outside" },
 	{ "log", OPTION_SECTION, .section = &log_section,
 	  .help = "what is told" },
 };
 /* clang-format on */
 static const struct conf_section root_section = SECTION_OF("", root);
 
-#define SECTIONS_MAX 10u
+#define SECTIONS_MAX 11u
 /* All of them, in printing order, and NULL. */
 static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX + 1])
 {
@@ -117,7 +128,7 @@ static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX +
 		&root_section,	       conf_listen_section(), conf_listen_access_section(),
 		&limits_section,       &cache_section,	      conf_group_section(),
 		conf_server_section(), conf_zone_section(),   &edns_section,
-		&log_section,
+		&rebinding_section,    &log_section,
 	};
 	memcpy(ret_sections, all, sizeof(all));
 }

@@ -114,6 +114,15 @@ static void take_opt_off(struct request *request, struct reply_source *ret_sourc
 	ret_source->wire_len = message_cut_opt(result->wire, facts);
 }
 
+static void put_blocked(struct request *request, struct reply_source *ret_source)
+{
+	struct worker *worker = request->worker;
+
+	ret_source->options = worker->options;
+	ret_source->options_len = reply_put_ede(worker->options, sizeof(worker->options),
+						EDE_BLOCKED, "private address");
+}
+
 /* What was asked under an older plan is told and forgotten: it must not take the place of what
  * others have learned by the routes of the present one. */
 static bool may_keep(const struct request *request)
@@ -133,6 +142,8 @@ void keep_reply(struct request *request, struct reply_source *ret_source)
 	};
 
 	take_opt_off(request, ret_source);
+	if (request->is_held_back)
+		put_blocked(request, ret_source);
 	if (result->quality == MESSAGE_OK && !request->view.is_opaque &&
 	    (decision->ttl_min > 0 || decision->ttl_max < TTL_SHOWN_AS_IS))
 		message_clamp_ttls(result->wire, ret_source->wire_len,

@@ -9,6 +9,7 @@ struct plan_rules {
 	struct conf *conf;
 	struct access *access;
 	struct policy *policy;
+	struct rebinding *rebinding;
 };
 
 static int make_pools(struct plan *plan, struct server_table *servers)
@@ -30,6 +31,7 @@ static void rules_unref(struct plan_rules *rules)
 {
 	if (rules == NULL || --rules->holders > 0)
 		return;
+	rebinding_free(rules->rebinding);
 	policy_free(rules->policy);
 	access_free(rules->access);
 	conf_free(rules->conf);
@@ -50,7 +52,8 @@ static int rules_new(struct conf *conf, const struct hash_key *route_key,
 	rules->holders = 1;
 	rules->conf = conf;
 	rules->access = access_new(conf);
-	if (rules->access != NULL)
+	rules->rebinding = rebinding_new(conf);
+	if (rules->access != NULL && rules->rebinding != NULL)
 		err = policy_compile(conf, route_key, complaints, &rules->policy);
 	if (err != 0) {
 		rules_unref(rules);
@@ -75,7 +78,8 @@ static int plan_of(struct plan_rules *rules, struct server_table *servers, struc
 			       .rules = rules,
 			       .conf = rules->conf,
 			       .access = rules->access,
-			       .policy = rules->policy };
+			       .policy = rules->policy,
+			       .rebinding = rules->rebinding };
 	int err = make_pools(plan, servers);
 	if (err != 0) {
 		plan_unref(plan);

@@ -47,7 +47,7 @@ struct worker {
 	bool is_closed;
 	struct stats stats;
 	struct log_limit failures_logged;
-	uint64_t zone_logged_us; /* when a full zone was last named in the log; 0 for never */
+	struct log_minute zone_told, rebinding_told;
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
@@ -63,11 +63,13 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
-	bool is_shared; /* others who ask the same may have the same answer */
-	bool is_cached; /* is_shared, and may be answered from the cache and kept there; of what is
-			 * only shared, failures are (RFC 9520 section 3.2) */
-	bool has_stale; /* the cache holds an answer that may be shown when upstream fails */
-	bool is_unsure; /* which is within its time, but does not know AD, or is due */
+	bool is_shared;	 /* others who ask the same may have the same answer */
+	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
+			  * only shared, failures are (RFC 9520 section 3.2) */
+	bool is_guarded; /* its answer must not hold private addresses */
+	bool is_held_back;   /* but did */
+	bool has_stale;	     /* the cache holds an answer that may be shown when upstream fails */
+	bool is_unsure;	     /* which is within its time, but does not know AD, or is due */
 	bool is_prefetch;    /* has no client: asks anew for what is due, and is counted so */
 	bool is_late;	     /* stale_wait is over, and upstream has not answered yet */
 	struct list waiting; /* in worker->waiters, and counted there */

@@ -27,8 +27,8 @@
 #include "query/request.h"
 #include "request_internal.h"
 
-/* A zone that is full is named in the log so often at most. */
-#define ZONE_LOG_US (60u * (uint64_t)USEC_PER_SEC)
+/* Tells the routes of guarded names from those of others. */
+#define GUARDED_ROUTE UINT64_C(0x6775617264656421)
 
 /* Where a request goes on that has waited. */
 static void on_result(void *ctx, struct exchange_result *result)
@@ -63,6 +63,17 @@ static enum step refuse(struct request *request, const char *why)
 	return STEP_DONE;
 }
 
+/* What was kept of the name while it was not guarded has come by another route. A signed reply
+ * cannot be changed, nor does a zone transfer lead anybody astray. */
+static void guard(struct request *request)
+{
+	request->is_guarded =
+		!request->view.is_opaque && request->view.type != TYPE_AXFR &&
+		rebinding_guards(request->plan->rebinding, &request->decision, request->key.name);
+	if (request->is_guarded)
+		request->decision.route ^= GUARDED_ROUTE;
+}
+
 static enum step step_policy(struct request *request)
 {
 	const struct query_view *view = &request->view;
@@ -76,6 +87,7 @@ static enum step step_policy(struct request *request)
 		request->is_shared = keep_is_shared(request);
 		request->is_cached = request->is_shared && !decision->no_cache;
 		cache_key_init(&request->key, view, decision->view);
+		guard(request);
 		return STEP_CACHE;
 	case ZONE_ANSWER:
 	case ZONE_NXDOMAIN:
@@ -200,16 +212,18 @@ static void on_giving_way(void *ctx)
 static void log_full_zone(const struct request *request)
 {
 	struct worker *worker = request->worker;
+	uint64_t more = 0;
 	struct name_text zone;
 
-	if (worker->zone_logged_us != 0 &&
-	    worker->clock->now_us - worker->zone_logged_us < ZONE_LOG_US)
+	if (!log_is_on(LEVEL_WARNING) ||
+	    !log_minute_allows(&worker->zone_told, worker->clock->now_us, &more))
 		return;
-	worker->zone_logged_us = worker->clock->now_us;
-	LOG(LEVEL_WARNING,
-	    "%" PRIu32 " questions for names in %s wait for upstream, which is all that one zone "
-	    "may have (a quarter of limits.inflight): more of them are told SERVFAIL at once",
-	    gate_per_zone(worker->gate), name_to_text(gate_zone(request->view.name), &zone));
+	log_write(LEVEL_WARNING,
+		  "%" PRIu32 " questions for names in %s wait for upstream, a quarter of "
+		  "limits.inflight and all that one zone may have: more of them have a stale "
+		  "answer or SERVFAIL at once; %" PRIu64 " did since the last such line",
+		  gate_per_zone(worker->gate), name_to_text(gate_zone(request->view.name), &zone),
+		  more);
 }
 
 /* A question that nobody else asks upstream. */
@@ -297,6 +311,46 @@ static bool is_failure(const struct exchange_result *result)
 	}
 }
 
+static void log_held_back(const struct request *request, const struct addr *address)
+{
+	struct worker *worker = request->worker;
+	uint64_t more = 0;
+	struct name_text name;
+	struct addr_text text;
+
+	if (!log_is_on(LEVEL_WARNING) ||
+	    !log_minute_allows(&worker->rebinding_told, worker->clock->now_us, &more))
+		return;
+	log_write(LEVEL_WARNING,
+		  "group %s gives %s the private address %s: clients are told that there is no "
+		  "data (rebinding.protect); %" PRIu64 " more like this since the last such line",
+		  request->plan->conf->groups[request->decision.group].name,
+		  name_to_text(request->view.name, &name), addr_to_text(address, &text), more);
+}
+
+/* Where the answer holds private addresses, another takes its place, for all and for the cache.
+ * False when memory is short. */
+static bool hold_back_private(struct request *request)
+{
+	struct worker *worker = request->worker;
+	struct exchange_result *result = request->result;
+	struct addr address;
+	size_t len = 0;
+
+	if (!rebinding_find(result->wire, result->facts.wire_len, &address))
+		return true;
+	if (rebinding_reply(&request->view, worker->found, MESSAGE_MAX_LEN, &len) != 0)
+		return false;
+	stats_add(&worker->stats, STAT_REBINDING_BLOCKED, 1);
+	log_held_back(request, &address);
+	result->wire = worker->found;
+	result->wire_len = len;
+	result->quality = message_read(worker->found, len, &result->facts);
+	request->verdict = VERDICT_NODATA;
+	request->is_held_back = true;
+	return true;
+}
+
 static enum step step_classify(struct request *request)
 {
 	const struct exchange_result *result = request->result;
@@ -316,6 +370,10 @@ static enum step step_classify(struct request *request)
 	}
 	request->verdict = classify_reply(result->wire, &result->facts);
 	stats_add(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict, 1);
+	if (request->is_guarded && !hold_back_private(request)) {
+		send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
+		return STEP_DONE;
+	}
 	return STEP_RESPOND;
 }
 

@@ -96,6 +96,7 @@ static void every_scalar_goes_to_its_field(void **state)
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
 		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; prefetch = false; };\n"
 		     "edns = { size = 4096; ecs = \"strip\"; };\n"
+		     "rebinding = { protect = true; };\n"
 		     "log = { level = \"debug\"; to = \"syslog\"; };\n");
 
 	assert_int_equal(conf->inflight, 1);
@@ -113,6 +114,7 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->stale_ttl, 7);
 	assert_int_equal(conf->stale_wait_ms, 8);
 	assert_false(conf->prefetch);
+	assert_true(conf->rebinding_protect);
 	assert_int_equal(conf->edns_size, 4096);
 	assert_true(conf->strip_ecs);
 	assert_int_equal(conf->log_level, LEVEL_DEBUG);
@@ -412,6 +414,10 @@ static void print_shows_everything_and_loads_again(void **state)
 		"\tecs = \"forward\";\n"
 		"};\n"
 		"special_names = true;\n"
+		"rebinding = {\n"
+		"\tprotect = false;\n"
+		"\tallow = [ \"corp.example\", \"b\" ];\n"
+		"};\n"
 		"log = {\n"
 		"\tlevel = \"info\";\n"
 		"\tto = \"stderr\";\n"
@@ -429,6 +435,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"upstreams = { corp = { timeout = 0.3333;\n"
 		"  servers = [ \"192.0.2.1\", \"2001:db8:0::1@5353\" ]; }; };\n"
 		"cache = { size = 65537; };\n"
+		"rebinding = { allow = [ \"Corp.example.\", \"b\" ]; };\n"
 		"limits = { tcp_idle = 1.25; };\n"
 		"access = ( { net = \"2001:db8::/32\"; action = \"refuse\"; } );\n"
 		"listen = ( { address = \"0::1\"; protocols = [ \"udp\" ]; } );\n";
@@ -455,7 +462,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 55);
+	assert_int_equal(count, 58);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
