@@ -8,6 +8,7 @@
 #include "app/descriptors.h"
 #include "app/exit_code.h"
 #include "app/listeners.h"
+#include "app/network.h"
 #include "app/sources.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -26,6 +27,7 @@ struct daemon {
 	struct loop *loop;
 	struct worker *worker;
 	struct listeners *listeners;
+	struct network *network;
 	struct timer finish;
 	uint64_t finish_by_us;
 	bool is_finishing;
@@ -128,6 +130,7 @@ static void on_reload(void *ctx, int signal_number)
 				   "effect at the next start");
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
 	worker_set_plan(daemon->worker, plan);
+	network_follow(daemon->network);
 	settings_warn(plan->conf);
 	plan_unref(plan);
 	share_descriptors(daemon);
@@ -219,6 +222,7 @@ static void daemon_done(struct daemon *daemon)
 {
 	if (daemon->listeners != NULL)
 		listeners_stop_accepting(daemon->listeners);
+	network_free(daemon->network);
 	worker_free(daemon->worker);
 	listeners_free(daemon->listeners);
 	if (daemon->loop != NULL)
@@ -247,6 +251,9 @@ static int start(struct daemon *daemon)
 		share_descriptors(daemon);
 	if (err == 0)
 		err = watch_signals(daemon);
+	if (err == 0)
+		err = network_new(daemon->loop, daemon->worker, daemon->sources, daemon->servers,
+				  &daemon->network);
 	if (err == 0)
 		err = listeners_open(daemon->loop, daemon->worker,
 				     settings_listens_by_default(daemon->settings),

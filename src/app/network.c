@@ -1,0 +1,210 @@
+#include "app/network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/netlink.h"
+#include "net/watch.h"
+
+/* Lines about changes: so many at once, and one more each so often. A network that does not come to
+ * rest is told of, and fills no disk. */
+#define LINES_AT_ONCE 5u
+#define LINE_EVERY_US (12u * USEC_PER_SEC)
+
+struct network {
+	struct loop *loop;
+	struct worker *worker;
+	struct sources *sources;
+	struct server_table *servers;
+	struct watch *watch;	 /* or NULL: the system has no more */
+	struct netlink *netlink; /* likewise */
+	uint64_t lines_until_us;
+	unsigned held_back;
+};
+
+/* --- name servers -------------------------------------------------------------------------- */
+
+/* Reads the files again; where they name others, a plan with those. */
+static bool take_servers(struct network *network)
+{
+	const struct plan *plan = worker_plan(network->worker);
+	struct plan *renewed = NULL;
+	bool has_changed = false;
+
+	int err = sources_read(network->sources, plan->conf, &has_changed);
+	if (err == 0 && has_changed)
+		err = plan_renew(plan, network->servers, &renewed);
+	if (err != 0) {
+		LOG(LEVEL_ERROR, "name servers: %s; those in use stay", err_text(err));
+		return false;
+	}
+	if (has_changed) {
+		worker_set_plan(network->worker, renewed);
+		plan_unref(renewed);
+	}
+	return has_changed;
+}
+
+static void on_files(void *ctx)
+{
+	struct network *network = ctx;
+
+	if (take_servers(network))
+		worker_network_changed(network->worker);
+}
+
+/* --- addresses, routes, links -------------------------------------------------------------- */
+
+static bool matters(void *ctx, const struct addr_prefix *to)
+{
+	const struct network *network = ctx;
+	const struct conf *conf = worker_plan(network->worker)->conf;
+
+	for (size_t i = 0; i < conf->group_count; i++) {
+		for (size_t j = 0; j < conf->groups[i].server_count; j++) {
+			if (addr_prefix_covers(to, &conf->groups[i].servers[j].addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool may_log(struct network *network)
+{
+	const uint64_t now_us = loop_clock(network->loop)->now_us;
+
+	if (network->lines_until_us < now_us)
+		network->lines_until_us = now_us;
+	if (network->lines_until_us >= now_us + LINES_AT_ONCE * LINE_EVERY_US) {
+		network->held_back++;
+		return false;
+	}
+	network->lines_until_us += LINE_EVERY_US;
+	return true;
+}
+
+struct changes_text {
+	char text[128];
+};
+
+static void add_text(struct changes_text *into, unsigned count, const char *what)
+{
+	const size_t len = strlen(into->text);
+
+	if (count > 0)
+		snprintf(into->text + len, sizeof(into->text) - len, "%s%s", len > 0 ? ", " : "",
+			 what);
+}
+
+/* "a link, addresses" */
+static const char *changes_to_text(const struct netlink_changes *changes, struct changes_text *into)
+{
+	into->text[0] = '\0';
+	add_text(into, changes->links, "links");
+	add_text(into, changes->addresses, "addresses");
+	add_text(into, changes->routes, "routes to servers");
+	add_text(into, changes->losses, "more than could be followed");
+	return into->text;
+}
+
+static void on_change(void *ctx, const struct netlink_changes *changes)
+{
+	struct network *network = ctx;
+	struct changes_text text;
+	char earlier[64] = "";
+
+	if (may_log(network)) {
+		if (network->held_back > 0)
+			snprintf(earlier, sizeof(earlier), " (and %u times before)",
+				 network->held_back);
+		LOG(LEVEL_NOTICE,
+		    "the network has changed%s: %s; servers are asked anew, failures forgotten",
+		    earlier, changes_to_text(changes, &text));
+		network->held_back = 0;
+	}
+	/* our own addresses are no name servers, whatever a file says */
+	(void)take_servers(network);
+	worker_network_changed(network->worker);
+}
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+void network_follow(struct network *network)
+{
+	const struct conf *conf = worker_plan(network->worker)->conf;
+	const char **paths = mem_alloc(conf->group_count * sizeof(*paths));
+	size_t count = 0;
+	int err = -ENOMEM;
+
+	if (network->watch == NULL) {
+		mem_free(paths);
+		return;
+	}
+	for (size_t i = 0; paths != NULL && i < conf->group_count; i++) {
+		if (conf->groups[i].resolv_conf != NULL)
+			paths[count++] = conf->groups[i].resolv_conf;
+	}
+	if (paths != NULL)
+		err = watch_set(network->watch, paths, count);
+	mem_free(paths);
+	if (err != 0)
+		LOG(LEVEL_ERROR, "name server files: %s; they are watched as before",
+		    err_text(err));
+	on_files(network); /* for what was written since they were read and before they were watched
+			    */
+}
+
+/* Both are a help, not a need. */
+static int begin_watching(struct network *network)
+{
+	static const struct netlink_events events = { .matters = matters, .on_change = on_change };
+	int err = watch_new(network->loop, on_files, network, &network->watch);
+
+	if (err == -ENOMEM)
+		return err;
+	if (err != 0)
+		LOG(LEVEL_WARNING,
+		    "name server files cannot be watched: %s; when they change, send HUP",
+		    err_text(err));
+	err = netlink_new(network->loop, &events, network, &network->netlink);
+	if (err == -ENOMEM)
+		return err;
+	if (err != 0)
+		LOG(LEVEL_WARNING,
+		    "changes of addresses and routes cannot be watched: %s; after one, servers "
+		    "are found again by asking alone",
+		    err_text(err));
+	return 0;
+}
+
+int network_new(struct loop *loop, struct worker *worker, struct sources *sources,
+		struct server_table *servers, struct network **ret_network)
+{
+	struct network *network = mem_zalloc(sizeof(*network));
+
+	if (network == NULL)
+		return -ENOMEM;
+	*network = (struct network){
+		.loop = loop, .worker = worker, .sources = sources, .servers = servers
+	};
+	int err = begin_watching(network);
+	if (err != 0) {
+		network_free(network);
+		return err;
+	}
+	network_follow(network);
+	*ret_network = network;
+	return 0;
+}
+
+void network_free(struct network *network)
+{
+	if (network == NULL)
+		return;
+	watch_free(network->watch);
+	netlink_free(network->netlink);
+	mem_free(network);
+}
