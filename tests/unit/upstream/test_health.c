@@ -103,10 +103,10 @@ static void ask_around(struct ward *ward, unsigned server, unsigned seconds)
 
 static void reply_to(struct ward *ward, unsigned at)
 {
-	const struct fake_sent *sent = &ward->loop->sends[at];
 	uint8_t wire[FAKE_WIRE];
 
 	assert_true(at < ward->loop->sent);
+	const struct fake_sent *sent = &ward->loop->sends[at];
 	memcpy(wire, sent->wire, sent->len);
 	message_set_flags(wire, FLAG_QR | FLAG_RD | FLAG_RA | RCODE_REFUSED); /* whatever */
 	fake_deliver(ward->loop, sent->socket, wire, sent->len);
