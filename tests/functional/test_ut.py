@@ -264,7 +264,7 @@ def test_UT_19_transfer_of_many_messages_is_refused(t):
 def test_UT_19_client_leaves_in_the_middle_of_a_transfer(t, how):
     up, qname = t.upstream(), t.fresh()
     for at in range(4):
-        up.rule("transfer%d.example." % at, "AXFR", lambda asked: transfer(asked, 0.5))
+        up.rule("transfer%d.example." % at, "AXFR", lambda asked: transfer(asked, 0.3), times=(1, 3))
     up.answers(qname, "A", [a1(qname)])
     dev = t.device(up)
     fds = dev.fds()
@@ -274,7 +274,7 @@ def test_UT_19_client_leaves_in_the_middle_of_a_transfer(t, how):
         time.sleep(0.05)
         tcp.reset() if how == "reset" else tcp.close()
     assert dev.ask(qname).a() == ["192.0.2.1"]
-    t.until(lambda: up.seen == 5, 2, "not asked")
+    t.until(lambda: up.seen >= 5, 2, "not asked")
     t.until(lambda: dev.fds() <= fds, 3, "descriptors were not given back")
 
 def test_UT_20_incremental_transfer_that_does_not_fit(t):
