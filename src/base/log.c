@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +22,8 @@ static struct {
 	bool for_journal;
 	log_tap_fn tap;
 	void *tap_ctx;
-} present = { .level = LEVEL_INFO };
+	int syslog_fd; /* connected to the system's log, or -1 */
+} present = { .level = LEVEL_INFO, .syslog_fd = -1 };
 
 static const struct {
 	const char *word, *journal;
@@ -45,15 +48,35 @@ static void occupy_stderr(void)
 	}
 }
 
+static void close_syslog(void)
+{
+	if (present.syslog_fd >= 0)
+		close(present.syslog_fd);
+	present.syslog_fd = -1;
+}
+
+/* syslog(3) waits for a logger that has stopped reading, and we with it: so its words are said by
+ * ourselves, to a socket that never waits. */
+static void connect_syslog(void)
+{
+	const struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+
+	close_syslog();
+	present.syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (present.syslog_fd >= 0 &&
+	    connect(present.syslog_fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
+		close_syslog();
+}
+
 void log_open(enum log_level level, enum log_target target)
 {
 	occupy_stderr();
 	present.level = level;
 	present.target = target;
 	present.for_journal = getenv("JOURNAL_STREAM") != NULL;
-	closelog();
+	close_syslog();
 	if (target == LOG_TO_SYSLOG)
-		openlog("courierdns", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		connect_syslog();
 }
 
 void log_set_level(enum log_level level)
@@ -107,6 +130,32 @@ static void write_stderr(const char *line, size_t len)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* "<30>Nov 22 08:00:00 courierdns[4711]: text" (RFC 3164 section 4.1). The line is lost where there
+ * is no room for it; a logger that was started anew is found again. */
+static void write_syslog(enum log_level level, char *line, size_t len)
+{
+	char head[80], stamp[32];
+	const time_t now = time(NULL);
+	struct tm local;
+
+	if (localtime_r(&now, &local) == NULL ||
+	    strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &local) == 0)
+		return;
+	const int head_len = snprintf(head, sizeof(head), "<%d>%s courierdns[%ld]: ",
+				      LOG_DAEMON | levels[level].priority, stamp, (long)getpid());
+	if (head_len < 0 || (size_t)head_len >= sizeof(head))
+		return;
+	struct iovec parts[2] = { { .iov_base = head, .iov_len = (size_t)head_len },
+				  { .iov_base = line, .iov_len = len } };
+	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	for (unsigned tries = 0; tries < 2; tries++) {
+		if (present.syslog_fd >= 0 &&
+		    (sendmsg(present.syslog_fd, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN))
+			return;
+		connect_syslog();
+	}
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	const int err_before = errno;
@@ -128,7 +177,7 @@ void log_write(enum log_level level, const char *format, ...)
 				  present.for_journal ? levels[level].journal : levels[level].word);
 	len = put_escaped(line, len, text);
 	if (present.target == LOG_TO_SYSLOG) {
-		syslog(levels[level].priority, "%.*s", (int)len, line);
+		write_syslog(level, line, len);
 	} else {
 		line[len++] = '\n';
 		write_stderr(line, len);

@@ -17,7 +17,7 @@ BEGIN {
 	allow("side", "base wire conf net cache upstream"); known["app"] = 1
 	only["ldns"] = "/rr/"; only["libconfig.h"] = "/conf/conf_load\\."
 	only["event2"] = "/(net/|side/web\\.)"
-	only["sys/socket.h"] = "/(base/addr\\.|net/|upstream/|front/|side/|app/)"
+	only["sys/socket.h"] = "/(base/(addr|log)\\.|net/|upstream/|front/|side/|app/)"
 }
 FNR == 1 { split(FILENAME, part, "/"); from = part[2] }
 /^[ \t]*#[ \t]*include[ \t]*["<]/ {
