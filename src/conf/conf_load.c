@@ -157,7 +157,8 @@ struct parsing {
 	const uint32_t *string_lines; /* of those in lists, which libconfig gets wrong */
 };
 
-/* False when memory is short. Goes as deep as conf_scan() allows. */
+/* False when memory is short, also when it was for libconfig: it does not tell, but a name or a text
+ * is missing. Goes as deep as conf_scan() allows. */
 static bool fill_node(struct parsing *parsing, const config_setting_t *setting,
 		      const struct conf_node *parent, struct conf_node *node)
 {
@@ -165,6 +166,8 @@ static bool fill_node(struct parsing *parsing, const config_setting_t *setting,
 	node->name = config_setting_name(setting);
 	node->line = config_setting_source_line(setting);
 	node->count = (uint32_t)config_setting_length(setting);
+	if (node->name == NULL && parent != NULL && parent->kind == NODE_GROUP)
+		return false;
 	switch (config_setting_type(setting)) {
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
@@ -184,7 +187,7 @@ static bool fill_node(struct parsing *parsing, const config_setting_t *setting,
 		node->text = config_setting_get_string(setting);
 		if (node->name == NULL)
 			node->line = *parsing->string_lines++;
-		return true;
+		return node->text != NULL;
 	case CONFIG_TYPE_ARRAY:
 		node->kind = NODE_ARRAY;
 		break;
@@ -270,6 +273,17 @@ static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 	return complaint_count(complaints) > before ? ERR_CONF : 0;
 }
 
+/* libconfig 1.5 does not survive a failed allocation, and a running program is not to end because it
+ * was told to read its file again. Its tree takes some ten bytes for each of the text: that there
+ * is room for it is seen beforehand. */
+static bool has_room_for_tree(const struct conf_text *text)
+{
+	void *room = mem_alloc(conf_text_len(text) * 16 + 65536);
+
+	mem_free(room);
+	return room != NULL;
+}
+
 /* libconfig's tree lives in here only. */
 static int parse(const struct conf_text *text, const struct conf_scan *scan,
 		 struct complaints *complaints, struct conf **ret_conf)
@@ -279,6 +293,8 @@ static int parse(const struct conf_text *text, const struct conf_scan *scan,
 	config_t config;
 	int err = ERR_CONF;
 
+	if (!has_room_for_tree(text))
+		return -ENOMEM;
 	config_init(&config);
 	arena_init(&parsing.arena, NULL, 0);
 	if (config_read_string(&config, conf_text_bytes(text)) != CONFIG_TRUE)
