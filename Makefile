@@ -132,8 +132,15 @@ STARVE ?= 100
 scenario: $(BUILD)/scenario_run	## whole conversations, with the network and the time made up
 	$(Q)$< --starve=$(STARVE) $(wildcard tests/scenario/*.scn)
 
-functional: $(BUILD)/courierdns	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) sh tests/functional/run.sh
+# What the tests preload into the program, and what loads it (tests/faults).
+$(BUILD)/starve.so: tests/functional/starve.c Makefile
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
+MILL := $(RELEASE)/faults
+functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream	## the program on loopback against scripted and real servers
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) STARVER=$(abspath $(BUILD)/starve.so) \
+		MILL=$(abspath $(MILL)) sh tests/functional/run.sh
 
 catalogue:	## which cases of the catalogue have a test
 	$(Q)sh tests/lint/catalogue.sh
