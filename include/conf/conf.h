@@ -42,7 +42,7 @@ struct conf_server {
 /** The same address and port, reached the same way. */
 bool conf_server_equal(const struct conf_server *a, const struct conf_server *b);
 
-enum group_order { ORDER_LISTED };
+enum group_order { ORDER_FASTEST, ORDER_LISTED, ORDER_RACE };
 struct conf_group {
 	char *name; /* "default" is always there, at index 0 */
 	/* Those written; or empty, and resolv_conf the path of the file that names them, to be

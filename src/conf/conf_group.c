@@ -19,7 +19,7 @@ static void print_servers(struct conf_printer *printer, const void *base);
 static void read_file(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_file(struct conf_printer *printer, const void *base);
 
-static const char *const orders[] = { "listed", NULL };
+static const char *const orders[] = { "fastest", "listed", "race", NULL };
 
 /* clang-format off */
 static const struct conf_option options[] = {
@@ -28,7 +28,8 @@ static const struct conf_option options[] = {
 	{ "resolv_conf", OPTION_OTHER, .read = read_file, .print = print_file,
 	  .help = "file that names the servers, in place of them: resolv.conf(5)" },
 	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
-	  .help = "which server is asked first: listed, the first one" },
+	  .fallback = ORDER_FASTEST,
+	  .help = "which server is asked first: fastest, listed (the first one), race (the first two)" },
 	{ "timeout", OPTION_MILLISECONDS, CONF_OPTION_FIELD(conf_group, timeout_ms),
 	  .min = 100, .max = 4500, .fallback = 2000,
 	  .help = "seconds that a question may take, all servers together" },

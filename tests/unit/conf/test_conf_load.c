@@ -69,6 +69,7 @@ static void default_group_is_there_without_servers(void **state)
 	assert_int_equal(conf->groups[0].server_count, 0);
 	assert_string_equal(conf->groups[0].resolv_conf, "/etc/resolv.conf");
 	assert_int_equal(conf->groups[0].timeout_ms, 2000);
+	assert_int_equal(conf->groups[0].order, ORDER_FASTEST);
 	assert_int_equal(conf_find_group(conf, "default"), 0);
 	assert_int_equal(conf_find_group(conf, "other"), CONF_GROUP_NONE);
 }
@@ -207,6 +208,7 @@ static void servers_are_strings_or_groups(void **state)
 	assert_string_equal(addr_to_text(&conf->groups[1].servers[1].addr, &text),
 			    "2001:db8::1@5353");
 	assert_int_equal(conf->groups[1].timeout_ms, 100);
+	assert_int_equal(conf->groups[1].order, ORDER_LISTED);
 }
 
 static void a_server_says_how_it_is_reached(void **state)
@@ -376,12 +378,12 @@ static void print_shows_everything_and_loads_again(void **state)
 		"upstreams = {\n"
 		"\tdefault = {\n"
 		"\t\tresolv_conf = \"/etc/resolv.conf\";\n"
-		"\t\torder = \"listed\";\n"
+		"\t\torder = \"fastest\";\n"
 		"\t\ttimeout = 2.0;\n"
 		"\t};\n"
 		"\tcorp = {\n"
 		"\t\tservers = [ \"192.0.2.1@53\", \"2001:db8::1@5353\" ];\n"
-		"\t\torder = \"listed\";\n"
+		"\t\torder = \"race\";\n"
 		"\t\ttimeout = 0.333;\n"
 		"\t};\n"
 		"};\n"
@@ -432,7 +434,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"    action = \"answer\"; records = [ \"@ 1 IN TXT \\\"a\\\\\\\\b\\\" "
 		"\\x01\xc3\xa4\", \"\" ];\n"
 		"  } );\n"
-		"upstreams = { corp = { timeout = 0.3333;\n"
+		"upstreams = { corp = { timeout = 0.3333; order = \"race\";\n"
 		"  servers = [ \"192.0.2.1\", \"2001:db8:0::1@5353\" ]; }; };\n"
 		"cache = { size = 65537; };\n"
 		"rebinding = { allow = [ \"Corp.example.\", \"b\" ]; };\n"
