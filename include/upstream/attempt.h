@@ -1,7 +1,8 @@
 /* upstream/attempt.h: what one exchange has with one server: what was sent, and what came of it.
  *
- * Knows how a server is asked (UDP or TCP, with EDNS or without, how often) and what a packet from
- * it means; which server is asked when, and what the client is told, is the exchange's business. */
+ * Knows how a server is asked (UDP or TCP, with EDNS or without, how often, how soon again) and
+ * what a packet from it means, and tells the server's record of it; which servers are asked, and
+ * what the client is told, is the exchange's business. */
 #pragma once
 
 #include <stdbool.h>
@@ -51,7 +52,8 @@ struct attempt_question {
 	void *ctx;
 };
 
-/* Filled in by attempt_init(), and the module's own. */
+/* Filled in by attempt_init(), and the module's own; to be read: server, late_us, due_us,
+ * has_failed, has_spoken. */
 struct attempt {
 	struct attempt *next; /* for the owner */
 	const struct attempt_question *question;
@@ -60,6 +62,11 @@ struct attempt {
 	/* A second one on another connection, where the first seems to lead nowhere. */
 	struct transport_question streams[2];
 	uint8_t udp_sends, stream_sends, stream_failures;
+	uint8_t unheard_sends;	    /* since it answered, or since the start */
+	uint64_t first_us, last_us; /* when the first and the last of these were */
+	uint64_t patience_us;	    /* the server's usual time, after which it is late */
+	uint64_t late_us;	    /* when it is, reckoned from the last send */
+	uint64_t due_us;	    /* when it is to be sent again */
 	bool with_edns;
 	bool may_lack_edns;  /* it has refused EDNS, in a way that tells of the server itself */
 	bool needs_stream;   /* the client's wish, or TC: a UDP reply is of no use */
@@ -67,6 +74,8 @@ struct attempt {
 	bool is_udp_dead, is_stream_dead; /* it cannot be reached that way */
 	bool has_spoken;		  /* something came from it, though not the answer */
 	bool has_failed;
+	bool is_owed; /* the last send came to nothing for want of our own resources */
+	bool is_silence_noted;
 };
 
 /** The question is borrowed. */
@@ -76,8 +85,11 @@ void attempt_init(struct attempt *attempt, const struct attempt_question *questi
 void attempt_done(struct attempt *attempt);
 /** It may be sent, or sent again. */
 bool attempt_is_askable(const struct attempt *attempt);
-/** Something is out that may be answered. */
+/** Something is out that may be answered, or will be when there is room for it. */
 bool attempt_has_hope(const struct attempt *attempt);
+/** The question does not wait for this server any longer, or no longer alone: if it is late and
+ * nothing has come from it, that is told, once. */
+void attempt_note_silence(struct attempt *attempt);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);

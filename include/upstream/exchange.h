@@ -26,6 +26,12 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 				       uint32_t max_exchanges);
 void exchange_upstream_free(struct upstream *upstream); /* NULL is fine; cancels what still runs */
 
+/** Address or route are others: connections and sockets may lead nowhere, and what is known of
+ * servers may be so no more. All of it is made anew, and what waits is asked anew, from the first
+ * server on and as if for the first time; its deadline stays. At most once a second: what comes
+ * sooner is done when that is over. */
+void exchange_upstream_network_changed(struct upstream *upstream);
+
 struct exchange;
 
 struct exchange_ask {

@@ -18,7 +18,9 @@
 struct transport_stream; /* the connections of one loop */
 /** Loop and stats are borrowed. NULL when memory is short. */
 struct transport_stream *transport_stream_new(struct loop *loop, struct stats *stats);
-/** Closes them; no question may be out. Not from inside a callback. NULL is fine. */
+/** Closes all connections; no question may be out. Not from inside a callback. */
+void transport_stream_close_all(struct transport_stream *transport);
+/** The same, for good. NULL is fine. */
 void transport_stream_free(struct transport_stream *transport);
 
 struct transport_question;

@@ -9,6 +9,12 @@
 #define QUERY_MAX 4096u
 /* A connection that breaks may be bad luck; two in a row are not. */
 #define STREAM_FAILURES_MAX 2u
+/* TCP sends again by itself; what we can do is to try another connection, where the first one seems
+ * to be dead. */
+#define STREAM_RESEND_US (800u * USEC_PER_MSEC)
+/* A connection may have to be made first. */
+#define STREAM_PATIENCE 2u
+#define PATIENCE_MAX_US (400u * USEC_PER_MSEC)
 
 static uint64_t now_us(const struct attempt *attempt)
 {
@@ -20,6 +26,14 @@ static void count(const struct attempt *attempt, enum stat stat)
 	stats_add(attempt->question->stats, stat, 1);
 }
 
+/* Against the server, too. */
+static void count_failure(const struct attempt *attempt, enum stat stat,
+			  enum server_failure failure)
+{
+	count(attempt, stat);
+	server_count_failure(attempt->server, failure);
+}
+
 static void tell(struct attempt *attempt, enum attempt_news news)
 {
 	attempt->question->on_news(attempt->question->ctx, attempt, news, NULL);
@@ -27,9 +41,13 @@ static void tell(struct attempt *attempt, enum attempt_news news)
 
 /* --- what may be done ---------------------------------------------------------------------- */
 
+/* Where UDP is silent the last packet goes over TCP: what loses datagrams may not lose streams. */
 static bool goes_by_stream(const struct attempt *attempt)
 {
-	return (attempt->needs_stream || attempt->prefers_stream) && !attempt->is_stream_dead;
+	const bool udp_is_silent = attempt->udp_sends >= ATTEMPT_SENDS_MAX && !attempt->is_udp_dead;
+
+	return (attempt->needs_stream || attempt->prefers_stream || udp_is_silent) &&
+	       !attempt->is_stream_dead;
 }
 
 /* One of them is free where the attempt is askable. */
@@ -55,7 +73,19 @@ bool attempt_has_hope(const struct attempt *attempt)
 {
 	return transport_udp_is_open(&attempt->udp) ||
 	       transport_stream_is_out(&attempt->streams[0]) ||
-	       transport_stream_is_out(&attempt->streams[1]);
+	       transport_stream_is_out(&attempt->streams[1]) ||
+	       (attempt->is_owed && attempt_is_askable(attempt));
+}
+
+void attempt_note_silence(struct attempt *attempt)
+{
+	if (attempt->is_silence_noted || attempt->has_spoken || attempt->unheard_sends == 0 ||
+	    !attempt_has_hope(attempt) ||
+	    now_us(attempt) - attempt->first_us < attempt->patience_us)
+		return;
+	attempt->is_silence_noted = true;
+	count(attempt, STAT_UPSTREAM_TIMEOUTS);
+	server_note_silence(attempt->server, now_us(attempt));
 }
 
 static void close_all(struct attempt *attempt)
@@ -67,6 +97,18 @@ static void close_all(struct attempt *attempt)
 
 /* --- what a packet means ------------------------------------------------------------------- */
 
+/* Whatever it says, it is alive, and took so long. What is sent from here on is another question,
+ * or asked in another way. */
+static void note_reply(struct attempt *attempt)
+{
+	const uint64_t now = now_us(attempt);
+
+	if (attempt->unheard_sends > 0)
+		server_note_reply(attempt->server, now, now - attempt->first_us,
+				  now - attempt->last_us, attempt->unheard_sends);
+	attempt->unheard_sends = 0;
+}
+
 /* Sends again at once, in the new way that has just been decided on; where that cannot be the
  * attempt is stuck, unless something else is still out. */
 static void resend(struct attempt *attempt)
@@ -77,10 +119,21 @@ static void resend(struct attempt *attempt)
 		tell(attempt, ATTEMPT_STUCK);
 }
 
-static bool is_failure(unsigned rcode)
+/* SERVER_FAILURE_COUNT for what is none. */
+static enum server_failure failure_of(unsigned rcode)
 {
-	return rcode == RCODE_SERVFAIL || rcode == RCODE_REFUSED || rcode == RCODE_NOTIMP ||
-	       rcode == RCODE_FORMERR;
+	switch (rcode) {
+	case RCODE_SERVFAIL:
+		return SERVER_FAILED_SERVFAIL;
+	case RCODE_REFUSED:
+		return SERVER_FAILED_REFUSED;
+	case RCODE_NOTIMP:
+		return SERVER_FAILED_NOTIMP;
+	case RCODE_FORMERR:
+		return SERVER_FAILED_FORMERR;
+	default:
+		return SERVER_FAILURE_COUNT;
+	}
 }
 
 /* Without EDNS, on the same server (RFC 6891 section 6.2.2). That it lacks EDNS is worth
@@ -98,7 +151,7 @@ static void ask_without_edns(struct attempt *attempt, bool has_opt)
 
 static void take_failure(struct attempt *attempt, const struct attempt_reply *reply)
 {
-	count(attempt, STAT_UPSTREAM_FAILURES);
+	count_failure(attempt, STAT_UPSTREAM_FAILURES, failure_of(message_rcode(&reply->facts)));
 	attempt->has_failed = true;
 	close_all(attempt);
 	attempt->question->on_news(attempt->question->ctx, attempt, ATTEMPT_FAILED, reply);
@@ -108,6 +161,7 @@ static void take_failure(struct attempt *attempt, const struct attempt_reply *re
 static void take_truncated(struct attempt *attempt)
 {
 	attempt->needs_stream = true;
+	server_count_failure(attempt->server, SERVER_FAILED_TRUNCATED);
 	transport_udp_close(&attempt->udp);
 	if (transport_stream_is_out(&attempt->streams[0]))
 		tell(attempt, ATTEMPT_RESENT);
@@ -119,7 +173,7 @@ static void take_truncated(struct attempt *attempt)
  * well, where forging is harder (D13). */
 static void take_other_datagram(struct attempt *attempt)
 {
-	count(attempt, STAT_UPSTREAM_MISMATCHED);
+	count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
 	if (attempt->prefers_stream)
 		return;
 	attempt->prefers_stream = true;
@@ -138,7 +192,7 @@ static void take_stream_failure(struct attempt *attempt)
 /* Over TCP nobody else speaks: the server is broken, or the connection out of step. */
 static void take_other_message(struct attempt *attempt)
 {
-	count(attempt, STAT_UPSTREAM_MISMATCHED);
+	count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
 	transport_stream_hang_up(attempt->question->streams);
 	take_stream_failure(attempt);
 }
@@ -150,7 +204,7 @@ static void take_reply(struct attempt *attempt, const struct attempt_reply *repl
 
 	if (attempt->with_edns && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)) {
 		ask_without_edns(attempt, facts->has_opt);
-	} else if (is_failure(rcode)) {
+	} else if (failure_of(rcode) != SERVER_FAILURE_COUNT) {
 		take_failure(attempt, reply);
 	} else {
 		if (attempt->may_lack_edns)
@@ -169,6 +223,8 @@ static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, siz
 	const enum packet_match match = packet_match(attempt->question->view, id, wire, wire_len,
 						     &reply.facts, &reply.quality);
 
+	if (match == PACKET_REPLY || (match == PACKET_BARE_ERROR && attempt->with_edns))
+		note_reply(attempt);
 	if (match == PACKET_BARE_ERROR && attempt->with_edns)
 		ask_without_edns(attempt, false);
 	else if (match == PACKET_REPLY && (reply.facts.flags & FLAG_TC) == 0)
@@ -192,9 +248,20 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 		return;
 	}
 	count(attempt, STAT_UPSTREAM_FAILURES);
+	server_note_error(attempt->server, now_us(attempt), err);
 	attempt->is_udp_dead = true;
 	transport_udp_close(&attempt->udp);
 	tell(attempt, ATTEMPT_STUCK);
+}
+
+/* A server without TCP may be well otherwise; one that there is no way to is not. */
+static void note_stream_error(struct attempt *attempt, int err)
+{
+	count(attempt, STAT_UPSTREAM_FAILURES);
+	if (err == -ENETUNREACH || err == -EHOSTUNREACH)
+		server_note_error(attempt->server, now_us(attempt), err);
+	else
+		server_count_failure(attempt->server, SERVER_FAILED_CONNECTION);
 }
 
 static bool is_refusal(int err)
@@ -213,13 +280,14 @@ static void on_stream(struct transport_question *question, int err, uint8_t *wir
 		take_packet(attempt, question->id, wire, wire_len, true);
 		return;
 	}
-	count(attempt, STAT_UPSTREAM_FAILURES);
 	if (is_refusal(err))
 		attempt->is_stream_dead = true;
-	if (question->was_reused && attempt->stream_failures == 0 && goes_by_stream(attempt))
+	if (question->was_reused && attempt->stream_failures == 0 && goes_by_stream(attempt)) {
 		resend(attempt);
-	else
-		take_stream_failure(attempt);
+		return;
+	}
+	note_stream_error(attempt, err);
+	take_stream_failure(attempt);
 }
 
 /* --- sending ------------------------------------------------------------------------------- */
@@ -259,6 +327,8 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 	if (err == 0)
 		count(attempt, STAT_UPSTREAM_UDP);
 	else if (!is_our_lack(err)) {
+		count(attempt, STAT_UPSTREAM_FAILURES);
+		server_note_error(attempt->server, now_us(attempt), err);
 		attempt->is_udp_dead = true;
 		transport_udp_close(&attempt->udp);
 	}
@@ -285,9 +355,41 @@ static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 	attempt->stream_sends++;
 	if (err == 0)
 		count(attempt, STAT_UPSTREAM_TCP);
-	else if (!is_our_lack(err) && err != ERR_LIMIT)
+	else if (!is_our_lack(err) && err != ERR_LIMIT) {
+		note_stream_error(attempt, err);
 		attempt->is_stream_dead = true;
+	}
 	return err;
+}
+
+/* What is to be done if nothing comes; reckoned from this send, whether it has left or not. */
+static void plan_next(struct attempt *attempt, bool by_stream)
+{
+	const uint64_t now = now_us(attempt);
+
+	attempt->patience_us = server_hedge_us(attempt->server);
+	attempt->due_us = now + server_resend_us(attempt->server, attempt->udp_sends);
+	if (by_stream) {
+		attempt->due_us = now + STREAM_RESEND_US;
+		attempt->patience_us *= STREAM_PATIENCE;
+		if (attempt->patience_us > PATIENCE_MAX_US)
+			attempt->patience_us = PATIENCE_MAX_US;
+	}
+	attempt->late_us = now + attempt->patience_us;
+}
+
+/* A packet that did not match says nothing of the server, nor does it that TCP was tried for it:
+ * the time runs from what was sent before. */
+static void note_sent(struct attempt *attempt, bool by_stream)
+{
+	const uint64_t now = now_us(attempt);
+
+	server_note_sent(attempt->server, now, by_stream);
+	if (by_stream && attempt->prefers_stream && attempt->unheard_sends > 0)
+		return;
+	if (attempt->unheard_sends++ == 0)
+		attempt->first_us = now;
+	attempt->last_us = now;
 }
 
 int attempt_send(struct attempt *attempt)
@@ -300,12 +402,14 @@ int attempt_send(struct attempt *attempt)
 		attempt->has_failed = true;
 		return ERR_NO_SPACE;
 	}
-	const int err = goes_by_stream(attempt) ? send_by_stream(attempt, query, len)
-						: send_datagram(attempt, query, len);
-	if (err == 0 || is_our_lack(err))
-		return 0;
-	count(attempt, STAT_UPSTREAM_FAILURES);
-	return err;
+	const bool by_stream = goes_by_stream(attempt);
+	const int err = by_stream ? send_by_stream(attempt, query, len)
+				  : send_datagram(attempt, query, len);
+	attempt->is_owed = is_our_lack(err);
+	plan_next(attempt, by_stream);
+	if (err == 0)
+		note_sent(attempt, by_stream);
+	return attempt->is_owed ? 0 : err;
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */

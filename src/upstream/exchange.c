@@ -7,13 +7,9 @@
 #include "upstream/attempt.h"
 #include "upstream/health.h"
 
-/* A dead first server must cost well under a second, because Apple's client asks again after one; a
- * living one answers out of its cache in far less. */
-#define NEXT_SERVER_US (400u * USEC_PER_MSEC)
-/* The same server is asked again later than that: one that has to look the name up may take half a
- * second, and to ask it twice does not make it faster. Three sends fit into a group's two
- * seconds. */
-#define SAME_SERVER_US (800u * USEC_PER_MSEC)
+/* When none is known to be well all are asked, soon after one another: 64 of them within a group's
+ * two seconds. */
+#define NEXT_UNWELL_US (25u * USEC_PER_MSEC)
 /* Servers an exchange may have asked at the same time, on the average. */
 #define ATTEMPTS_PER_EXCHANGE 4u
 /* A failure's reply is kept whole up to this, else its header and question. */
@@ -21,13 +17,18 @@
 
 _Static_assert(EXCHANGE_SENDS_MAX == ATTEMPT_SENDS_MAX, "one bound");
 
+/* Changes of the network come in swarms, and each costs a packet for whatever waits. */
+#define CHANGE_EVERY_US (1u * USEC_PER_SEC)
+
 struct upstream {
 	struct loop *loop;
 	struct stats *stats;
 	struct slab *exchanges, *attempts;
 	struct transport_stream *streams;
 	struct health *health;
-	struct list running; /* exchanges */
+	struct list running;  /* exchanges */
+	struct timer change;  /* set for a change of the network that is to be looked at */
+	uint64_t change_next; /* not before then */
 };
 
 struct exchange {
@@ -37,14 +38,14 @@ struct exchange {
 	struct attempt_question question;
 	exchange_done_fn done;
 	void *ctx;
-	struct timer timer; /* the next turn, or the end */
+	struct timer timer; /* whatever is due next */
 	uint64_t end_us;
-	uint64_t wait_us; /* of the present turn */
-	unsigned turn;	  /* the next one, for pool_pick() */
-	bool was_silent;  /* somebody let his time pass */
+	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
+	uint64_t asked;	  /* of the pool's servers, for pool_next() */
+	bool was_silent;  /* something was waited for in vain */
 	struct attempt *attempts;
-	struct attempt *current; /* whose turn it is; NULL for nobody's */
-	/* The first failure reply: what is told when nobody does better. */
+	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
+	/* The failure reply that is told when nobody does better. */
 	struct attempt_reply failure; /* `wire` is ours; NULL for none */
 	const struct server *failed_server;
 };
@@ -56,16 +57,28 @@ static uint64_t now_us(const struct exchange *exchange)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-static void exchange_free(struct exchange *exchange)
+static void note_silences(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
+	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next)
+		attempt_note_silence(a);
+}
 
+static void forget_attempts(struct exchange *exchange)
+{
 	while (exchange->attempts != NULL) {
 		struct attempt *attempt = exchange->attempts;
 		exchange->attempts = attempt->next;
 		attempt_done(attempt);
-		slab_give(upstream->attempts, attempt);
+		slab_give(exchange->upstream->attempts, attempt);
 	}
+	exchange->latest = NULL;
+}
+
+static void exchange_free(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+
+	forget_attempts(exchange);
 	timer_stop(loop_timers(upstream->loop), &exchange->timer);
 	list_remove(&exchange->running);
 	mem_free(exchange->failure.wire);
@@ -83,6 +96,7 @@ static void finish(struct exchange *exchange, struct exchange_result *result)
 	struct pool *pool = pool_ref(exchange->pool);
 
 	exchange->failure.wire = NULL;
+	note_silences(exchange);
 	exchange_free(exchange);
 	done(ctx, result);
 	mem_free(failure);
@@ -121,49 +135,19 @@ static void finish_without_answer(struct exchange *exchange)
 
 /* --- whose turn it is ---------------------------------------------------------------------- */
 
-static void wait_for(struct exchange *exchange, uint64_t wait_us)
+static void set_timer(struct exchange *exchange)
 {
 	const uint64_t now = now_us(exchange);
-	const uint64_t left_us = exchange->end_us > now ? exchange->end_us - now : 0;
+	uint64_t due_us = exchange->end_us;
 
+	if (due_us > exchange->next_us)
+		due_us = exchange->next_us;
+	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
+		if (attempt_is_askable(a) && due_us > a->due_us)
+			due_us = a->due_us;
+	}
 	timer_start(loop_timers(exchange->upstream->loop), &exchange->timer,
-		    wait_us < left_us ? wait_us : left_us);
-}
-
-/* What we have with that server, so far or from now on. NULL when there is no room. */
-static struct attempt *attempt_with(struct exchange *exchange, struct server *server)
-{
-	struct attempt **end = &exchange->attempts;
-
-	for (; *end != NULL; end = &(*end)->next) {
-		if ((*end)->server == server)
-			return *end;
-	}
-	struct attempt *attempt = slab_take(exchange->upstream->attempts);
-	if (attempt == NULL)
-		return NULL;
-	attempt_init(attempt, &exchange->question, server);
-	*end = attempt;
-	return attempt;
-}
-
-/* Asks the next server that may be asked and can be; false when there is none. */
-static bool ask_next(struct exchange *exchange)
-{
-	const size_t size = pool_size(exchange->pool);
-
-	for (size_t tried = 0; tried < size; tried++) {
-		struct attempt *attempt =
-			attempt_with(exchange, pool_pick(exchange->pool, exchange->turn++));
-		if (attempt == NULL || !attempt_is_askable(attempt) || attempt_send(attempt) != 0)
-			continue;
-		exchange->current = attempt;
-		exchange->wait_us = exchange->turn < size ? NEXT_SERVER_US : SAME_SERVER_US;
-		wait_for(exchange, exchange->wait_us);
-		return true;
-	}
-	exchange->current = NULL;
-	return false;
+		    due_us > now ? due_us - now : 0);
 }
 
 static bool has_hope(const struct exchange *exchange)
@@ -175,46 +159,134 @@ static bool has_hope(const struct exchange *exchange)
 	return attempt != NULL;
 }
 
-/* The next server's turn has come. Where there is none, whoever may still answer is waited for.
- * False: there is nothing left to do but to finish. */
+/* NULL where there is no room, or nothing could be sent. */
+static struct attempt *ask(struct exchange *exchange, struct server *server)
+{
+	struct attempt **end = &exchange->attempts;
+	struct attempt *attempt = slab_take(exchange->upstream->attempts);
+
+	if (attempt == NULL)
+		return NULL;
+	attempt_init(attempt, &exchange->question, server);
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = attempt;
+	return attempt_send(attempt) == 0 ? attempt : NULL;
+}
+
+/* When the next one is asked beside this one. */
+static void plan_next(struct exchange *exchange, const struct attempt *attempt)
+{
+	exchange->next_us = attempt->late_us;
+	if (server_state(attempt->server) != SERVER_UP)
+		exchange->next_us = now_us(exchange) + NEXT_UNWELL_US;
+}
+
+/* Asks the next server that has not been; false when there is none. */
+static bool ask_next(struct exchange *exchange, bool down_too)
+{
+	const uint64_t now = now_us(exchange);
+	struct server *server;
+
+	while ((server = pool_next(exchange->pool, now, down_too, &exchange->asked)) != NULL) {
+		struct attempt *attempt = ask(exchange, server);
+
+		if (attempt == NULL)
+			continue;
+		exchange->latest = attempt;
+		plan_next(exchange, attempt);
+		return true;
+	}
+	exchange->next_us = UINT64_MAX;
+	return false;
+}
+
+/* Sends again what may be, now or where it is due. */
+static void send_again(struct exchange *exchange, uint64_t due_us)
+{
+	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
+		if (a->due_us > due_us)
+			continue;
+		attempt_note_silence(a);
+		/* what fails leaves no hope, and that is looked at */
+		if (attempt_is_askable(a) && attempt_send(a) != 0)
+			continue;
+	}
+}
+
+/* The next server's turn has come. Where there is none, whoever may still answer is waited for;
+ * where nobody can, those are asked again who may be, and at last those who are down: unless one
+ * has said, at least, that it cannot tell. False: there is nothing left to do but to finish. */
 static bool go_on(struct exchange *exchange)
 {
 	if (now_us(exchange) >= exchange->end_us)
 		return false;
-	if (ask_next(exchange))
-		return true;
-	wait_for(exchange, UINT64_MAX);
-	return has_hope(exchange);
+	if (!ask_next(exchange, false) && !has_hope(exchange)) {
+		send_again(exchange, UINT64_MAX);
+		if (!has_hope(exchange) && exchange->failure.wire == NULL)
+			ask_next(exchange, true);
+	}
+	if (!has_hope(exchange))
+		return false;
+	set_timer(exchange);
+	return true;
 }
 
 static void on_timer(void *ctx)
 {
 	struct exchange *exchange = ctx;
+	const uint64_t now = now_us(exchange);
 
-	if (has_hope(exchange)) {
-		exchange->was_silent = true;
-		stats_add(exchange->upstream->stats, STAT_UPSTREAM_TIMEOUTS, 1);
+	exchange->was_silent = exchange->was_silent || has_hope(exchange);
+	if (now < exchange->end_us) {
+		if (now >= exchange->next_us)
+			ask_next(exchange, false);
+		send_again(exchange, now);
+		if (has_hope(exchange)) {
+			set_timer(exchange);
+			return;
+		}
+		if (go_on(exchange))
+			return;
 	}
-	if (!go_on(exchange))
-		finish_without_answer(exchange);
+	finish_without_answer(exchange);
 }
 
 /* --- what a server says -------------------------------------------------------------------- */
 
-/* Without memory for it, it is as if that server had said nothing. */
+/* What tells the client most, if all fail. SERVFAIL comes from a server that has tried: the name
+ * may be at fault, another try may do better, and the last good answer may stand in (RFC 8767).
+ * REFUSED says only that this server will not, to us; NOTIMP and FORMERR that it does not
+ * understand what others may. */
+static unsigned worth(const struct attempt_reply *reply)
+{
+	switch (message_rcode(&reply->facts)) {
+	case RCODE_SERVFAIL:
+		return 3;
+	case RCODE_REFUSED:
+		return 2;
+	case RCODE_NOTIMP:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Of equals the first. Without memory for it, it is as if that server had said nothing. */
 static void keep_failure(struct exchange *exchange, const struct attempt *attempt,
 			 const struct attempt_reply *reply)
 {
 	size_t len = reply->facts.wire_len;
 	const bool is_whole = len <= FAILURE_MAX;
 
-	if (exchange->failure.wire != NULL)
+	if (exchange->failure.wire != NULL && worth(reply) <= worth(&exchange->failure))
 		return;
 	if (!is_whole)
 		len = MESSAGE_HEADER_LEN + reply->facts.question_len;
 	uint8_t *wire = mem_dup(reply->wire, len);
 	if (wire == NULL)
 		return;
+	mem_free(exchange->failure.wire);
 	exchange->failure = *reply;
 	exchange->failure.wire = wire;
 	exchange->failed_server = attempt->server;
@@ -234,8 +306,9 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		finish_with(exchange, reply, attempt->server);
 		return;
 	case ATTEMPT_RESENT:
-		if (attempt == exchange->current)
-			wait_for(exchange, exchange->wait_us);
+		if (attempt == exchange->latest && exchange->next_us != UINT64_MAX)
+			plan_next(exchange, attempt);
+		set_timer(exchange);
 		return;
 	case ATTEMPT_FAILED:
 		keep_failure(exchange, attempt, reply);
@@ -243,13 +316,26 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 	case ATTEMPT_STUCK:
 		break;
 	}
-	if (exchange->current != NULL && attempt_has_hope(exchange->current))
-		return;
-	if (!go_on(exchange))
+	if (attempt != exchange->latest && has_hope(exchange))
+		set_timer(exchange);
+	else if (!go_on(exchange))
 		finish_without_answer(exchange);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
+
+/* Nobody is told of an end from inside this call. */
+static void begin(struct exchange *exchange)
+{
+	exchange->next_us = UINT64_MAX;
+	if (!go_on(exchange)) {
+		timer_start(loop_timers(exchange->upstream->loop), &exchange->timer, 0);
+		return;
+	}
+	struct server *beside = pool_beside(exchange->pool, &exchange->asked);
+	if (beside != NULL && ask(exchange, beside) != NULL)
+		set_timer(exchange);
+}
 
 int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, exchange_done_fn done,
 		   void *ctx, struct exchange **ret_exchange)
@@ -279,9 +365,8 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 	if (exchange->end_us > ask->deadline_us)
 		exchange->end_us = ask->deadline_us;
 	for (size_t i = 0; i < pool_size(ask->pool); i++)
-		health_note_asked(upstream->health, pool_pick(ask->pool, (unsigned)i));
-	if (!go_on(exchange))
-		wait_for(exchange, 0); /* not from inside this call */
+		health_note_asked(upstream->health, pool_server(ask->pool, i));
+	begin(exchange);
 	*ret_exchange = exchange;
 	return 0;
 }
@@ -290,6 +375,47 @@ void exchange_cancel(struct exchange *exchange)
 {
 	exchange_free(exchange);
 }
+
+/* --- another network ----------------------------------------------------------------------- */
+
+static struct exchange *running(struct list *link)
+{
+	return link == NULL ? NULL : LIST_ITEM(link, struct exchange, running);
+}
+
+/* Nothing here tells anybody of an end, so that the list stays as it is. */
+static void on_change(void *ctx)
+{
+	struct upstream *upstream = ctx;
+	struct list *link;
+
+	upstream->change_next = loop_clock(upstream->loop)->now_us + CHANGE_EVERY_US;
+	for (link = list_first(&upstream->running); link != NULL;
+	     link = list_next(&upstream->running, link))
+		forget_attempts(running(link));
+	health_network_changed(upstream->health);
+	transport_stream_close_all(upstream->streams);
+	for (link = list_first(&upstream->running); link != NULL;
+	     link = list_next(&upstream->running, link)) {
+		struct exchange *exchange = running(link);
+
+		mem_free(exchange->failure.wire);
+		exchange->failure.wire = NULL;
+		exchange->asked = 0;
+		begin(exchange);
+	}
+}
+
+void exchange_upstream_network_changed(struct upstream *upstream)
+{
+	const uint64_t now = loop_clock(upstream->loop)->now_us;
+
+	if (!timer_is_set(&upstream->change))
+		timer_start(loop_timers(upstream->loop), &upstream->change,
+			    upstream->change_next > now ? upstream->change_next - now : 0);
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
 
 struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 				       uint32_t max_exchanges)
@@ -302,6 +428,7 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 					      ? max_exchanges * ATTEMPTS_PER_EXCHANGE
 					      : UINT32_MAX;
 	list_init(&upstream->running);
+	timer_init(&upstream->change, on_change, upstream);
 	upstream->loop = loop;
 	upstream->stats = stats;
 	upstream->exchanges = slab_new(sizeof(struct exchange), max_exchanges);
@@ -321,7 +448,8 @@ void exchange_upstream_free(struct upstream *upstream)
 	if (upstream == NULL)
 		return;
 	for (struct list *link; (link = list_first(&upstream->running)) != NULL;)
-		exchange_free(LIST_ITEM(link, struct exchange, running));
+		exchange_free(running(link));
+	timer_stop(loop_timers(upstream->loop), &upstream->change);
 	health_free(upstream->health);
 	transport_stream_free(upstream->streams);
 	slab_free(upstream->attempts);

@@ -2,23 +2,34 @@
 
 #include "base/mem.h"
 
+/* One question in so many goes to another server as well, which costs a packet and nobody any time.
+ * A young group looks around sooner. */
+#define EXPLORE_EVERY 32u
+/* An unknown latency, behind any known one: who is unknown is found by exploring. */
+#define UNKNOWN_US (UINT64_C(1) << 40)
+
 struct pool {
 	unsigned holders;
 	char *name;
 	uint32_t timeout_ms;
+	enum group_order order;
+	unsigned questions; /* so far */
+	size_t explored;    /* the server that was asked last to see how it does */
 	size_t count;
 	struct server *servers[];
 };
 
 struct pool *pool_new(struct server_table *table, const struct conf_group *group)
 {
-	const size_t count = group->server_count;
+	const size_t count =
+		group->server_count < POOL_SERVERS_MAX ? group->server_count : POOL_SERVERS_MAX;
 	struct pool *pool = mem_zalloc(sizeof(*pool) + count * sizeof(struct server *));
 
 	if (pool == NULL)
 		return NULL;
 	pool->holders = 1;
 	pool->timeout_ms = group->timeout_ms;
+	pool->order = group->order;
 	pool->name = mem_strdup(group->name);
 	for (size_t i = 0; i < count && pool->name != NULL; i++) {
 		const struct conf_server *how = &group->servers[i];
@@ -67,7 +78,96 @@ size_t pool_size(const struct pool *pool)
 	return pool->count;
 }
 
-struct server *pool_pick(struct pool *pool, unsigned turn)
+struct server *pool_server(const struct pool *pool, size_t at)
 {
-	return pool->count == 0 ? NULL : pool->servers[turn % pool->count];
+	return pool->servers[at];
+}
+
+/* --- choosing ------------------------------------------------------------------------------ */
+
+static bool is_asked(uint64_t asked, size_t at)
+{
+	return (asked >> at & 1) != 0;
+}
+
+static struct server *take(const struct pool *pool, size_t at, uint64_t *asked)
+{
+	*asked |= UINT64_C(1) << at;
+	return pool->servers[at];
+}
+
+/* The least is asked first; of equals, the one listed first. */
+static uint64_t rank(const struct pool *pool, const struct server *server, uint64_t now_us)
+{
+	const uint64_t health = (uint64_t)server_state(server) << 60;
+
+	if (pool->order != ORDER_FASTEST)
+		return health;
+	const uint64_t latency_us = server_latency_us(server, now_us);
+	return health | (latency_us != 0 ? latency_us : UNKNOWN_US);
+}
+
+struct server *pool_next(const struct pool *pool, uint64_t now_us, bool down_too, uint64_t *asked)
+{
+	uint64_t best_rank = UINT64_MAX;
+	size_t best = pool->count;
+	bool all_down = true;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		const uint64_t this_rank = rank(pool, pool->servers[i], now_us);
+
+		all_down = all_down && server_state(pool->servers[i]) == SERVER_DOWN;
+		if (is_asked(*asked, i) || this_rank >= best_rank)
+			continue;
+		best_rank = this_rank;
+		best = i;
+	}
+	if (best == pool->count)
+		return NULL;
+	if (server_state(pool->servers[best]) == SERVER_DOWN && !all_down && !down_too)
+		return NULL;
+	return take(pool, best, asked);
+}
+
+static bool explores(unsigned question)
+{
+	if (question < EXPLORE_EVERY)
+		return question > 0 && (question & (question - 1)) == 0;
+	return question % EXPLORE_EVERY == 0;
+}
+
+/* The servers take turns. */
+static struct server *explore(struct pool *pool, uint64_t *asked)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		pool->explored = (pool->explored + 1) % pool->count;
+		if (!is_asked(*asked, pool->explored) &&
+		    server_state(pool->servers[pool->explored]) == SERVER_UP)
+			return take(pool, pool->explored, asked);
+	}
+	return NULL;
+}
+
+static struct server *race(const struct pool *pool, uint64_t *asked)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		if (!is_asked(*asked, i) && server_state(pool->servers[i]) == SERVER_UP)
+			return take(pool, i, asked);
+	}
+	return NULL;
+}
+
+struct server *pool_beside(struct pool *pool, uint64_t *asked)
+{
+	const unsigned question = pool->questions++;
+
+	switch (pool->order) {
+	case ORDER_LISTED:
+		return NULL;
+	case ORDER_FASTEST:
+		return explores(question) ? explore(pool, asked) : NULL;
+	case ORDER_RACE:
+		return race(pool, asked);
+	}
+	UNREACHABLE();
 }

@@ -373,10 +373,8 @@ struct transport_stream *transport_stream_new(struct loop *loop, struct stats *s
 	return transport;
 }
 
-void transport_stream_free(struct transport_stream *transport)
+void transport_stream_close_all(struct transport_stream *transport)
 {
-	if (transport == NULL)
-		return;
 	for (struct list *link; (link = list_first(&transport->connections)) != NULL;) {
 		struct transport_connection *connection =
 			LIST_ITEM(link, struct transport_connection, link);
@@ -384,5 +382,12 @@ void transport_stream_free(struct transport_stream *transport)
 		assert(connection->question_count == 0);
 		connection_close(connection);
 	}
+}
+
+void transport_stream_free(struct transport_stream *transport)
+{
+	if (transport == NULL)
+		return;
+	transport_stream_close_all(transport);
 	mem_free(transport);
 }

@@ -1,6 +1,7 @@
 /* exchange_bench.h: an exchange between a client's query and servers that a test plays. */
 #pragma once
 
+#include "base/log.h"
 #include "fake_net.h"
 #include "upstream/exchange.h"
 #include "wire/query_view.h"
@@ -73,6 +74,14 @@ static inline void exchange_bench_set_query(struct exchange_bench *bench, const 
 	assert_int_equal(query_view_parse(&bench->view, bench->query, len), QUERY_OK);
 }
 
+/* What is said of servers is no matter here. */
+static inline void exchange_bench_no_line(void *ctx, enum log_level level, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	(void)text;
+}
+
 static inline void exchange_bench_free(struct exchange_bench *bench)
 {
 	exchange_upstream_free(bench->upstream);
@@ -85,9 +94,14 @@ static inline struct exchange_bench *exchange_bench_new(unsigned servers)
 	struct exchange_bench *bench = unit_zalloc(sizeof(*bench));
 	struct conf_server hows[16] = { 0 };
 	const struct conf_group group = {
-		.name = "default", .servers = hows, .server_count = servers, .timeout_ms = 2000
+		.name = "default",
+		.servers = hows,
+		.server_count = servers,
+		.order = ORDER_LISTED,
+		.timeout_ms = 2000,
 	};
 
+	log_tap(exchange_bench_no_line, NULL);
 	assert_int_equal(loop_new(&bench->loop), 0);
 	unit_own(bench->loop, loop_free);
 	unit_own(bench, exchange_bench_free);
@@ -120,17 +134,30 @@ static inline const struct fake_sent *exchange_bench_sent(const struct exchange_
 	return &bench->loop->sends[at];
 }
 
-/* The `at`-th message to leave (0, 1, ...) went to that server, that many ms after the start, and
- * so far it is the last. */
-static inline void assert_asked(const struct exchange_bench *bench, unsigned at, unsigned server,
-				bool via_stream)
+/* The `at`-th message to leave (0, 1, ...) went to that server. */
+static inline void assert_sent(const struct exchange_bench *bench, unsigned at, unsigned server,
+			       bool via_stream)
 {
 	const struct addr to = fake_addr(server);
 	const struct fake_sent *sent = exchange_bench_sent(bench, at);
 
-	assert_int_equal(bench->loop->sent, at + 1);
 	assert_true(addr_equal(&sent->to, &to));
 	assert_int_equal(sent->is_stream, via_stream);
+}
+
+/* And so far it is the last. */
+static inline void assert_asked(const struct exchange_bench *bench, unsigned at, unsigned server,
+				bool via_stream)
+{
+	assert_int_equal(bench->loop->sent, at + 1);
+	assert_sent(bench, at, server, via_stream);
+}
+
+/* It left so many ms after the first one. */
+static inline void assert_sent_at(const struct exchange_bench *bench, unsigned at, unsigned ms)
+{
+	assert_int_equal(exchange_bench_sent(bench, at)->at_us - bench->loop->sends[0].at_us,
+			 ms * MSEC);
 }
 
 /* --- replies to what was sent, by its number --- */

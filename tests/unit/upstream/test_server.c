@@ -79,13 +79,13 @@ static void what_was_learned_outlives_a_pool_if_the_next_one_lists_the_server(vo
 	(void)state;
 
 	assert_non_null(old);
-	server_note_lacks_edns(pool_pick(old, 0), 1);
+	server_note_lacks_edns(pool_server(old, 0), 1);
 	next = pool_new(table, &group);
 	pool_unref(old);
 	if (next == NULL && unit_is_starved())
 		return;
 	assert_non_null(next);
-	assert_true(server_lacks_edns(pool_pick(next, 0), 2));
+	assert_true(server_lacks_edns(pool_server(next, 0), 2));
 	pool_unref(next);
 	assert_false(server_lacks_edns(take(table, "corp", &how), 2));
 }
