@@ -27,6 +27,8 @@ static const struct {
 	[LIMIT_DESCRIPTORS] = { STAT_LIMIT_DESCRIPTORS, "open files (ulimit -n)",
 				"there are too few for another socket, so an idle TCP "
 				"client is closed, or a question waits for one" },
+	[LIMIT_MEMORY] = { STAT_LIMIT_MEMORY, "memory",
+			   "the system has none for a question, which is told so" },
 };
 
 struct more_text {

@@ -283,7 +283,7 @@ static enum step step_ask(struct request *request)
 	}
 	if (request_ask(request, request->decision.group, on_result) == 0)
 		return STEP_WAIT;
-	stats_add(&request->worker->stats, STAT_LIMIT_MEMORY, 1);
+	limit_hit(&request->worker->limits, LIMIT_MEMORY, &request->client.from);
 	send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
 	return STEP_DONE;
 }

@@ -96,7 +96,7 @@ static void start_request(struct worker *worker, const struct client *client,
 		steps_run(request, STEP_POLICY);
 		return;
 	}
-	stats_add(&worker->stats, STAT_LIMIT_MEMORY, 1);
+	limit_hit(&worker->limits, LIMIT_MEMORY, &client->from);
 	answer_fault(worker, client, view, RCODE_SERVFAIL);
 }
 
