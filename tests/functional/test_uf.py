@@ -1,6 +1,7 @@
 """UF: what upstreams do wrong over UDP. What does not match or does not parse never reaches a client
 or the cache, and never ends the wait."""
 
+import random
 import struct
 import time
 
@@ -96,6 +97,21 @@ def test_UF_07_answer_after_the_end_reaches_nobody(t):
         reply = udp.ask(wire.query(qname, ident=5), 4.0)
         assert reply.rcode == wire.SERVFAIL, reply
         assert udp.recv(2.0) is None, "a second reply"
+
+def lossy(asked, dice):
+    """Of ten datagrams three are lost, TCP is whole."""
+    return None if not asked.tcp and dice.random() < 0.3 else shapes.digest_reply(asked)
+
+def test_UF_08_three_of_ten_datagrams_are_lost(t):
+    """A cut of the figure L1: each client asks once and waits."""
+    up, dice = t.upstream(), random.Random(8)
+    up.rule(None, "A", lambda asked: lossy(asked, dice), times=None)
+    up.rule(".", "NS", lambda asked: lossy(asked, dice), times=None)
+    outcome = crowd.ask(t.device(up), [t.fresh() for _ in range(600)], at_once=50)
+    assert not outcome.of("wrong") and not outcome.of("silent"), outcome
+    assert len(outcome.of("right")) >= 597, outcome
+    t.within(outcome.took(0.95), 0, 1.0, "19 of 20 took")
+    t.within(outcome.took(0.99), 0, 2.0, "99 of 100 took")
 
 def test_UF_09_deaf_for_a_second_again_and_again(t):
     """As a radio link is: 200 questions a second, the second one of each three is lost; what TCP
