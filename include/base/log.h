@@ -22,16 +22,7 @@ void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 typedef void (*log_tap_fn)(void *ctx, enum log_level level, const char *text);
 void log_tap(log_tap_fn fn, void *ctx);
 
-/* State of one rate-limited place in the code; zero is its start. */
-struct log_limit {
-	uint64_t window_us; /* start of the present second-long window */
-	uint32_t written, held_back;
-};
-/** True when a line may be written now; at most `per_second`. Once a window ends in which lines
- * were held back, writes "N more like this" itself. */
-bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second);
-
-/* The same for what may be said once a minute; zero is its start. */
+/* State of a place in the code that may say something once a minute; zero is its start. */
 struct log_minute {
 	uint64_t next_us;   /* not before */
 	uint64_t held_back; /* since the last line */

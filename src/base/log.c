@@ -192,21 +192,6 @@ void log_tap(log_tap_fn fn, void *ctx)
 	present.tap_ctx = ctx;
 }
 
-bool log_limit_allows(struct log_limit *limit, uint64_t now_us, uint32_t per_second)
-{
-	if (now_us - limit->window_us >= 1000000u) {
-		if (limit->held_back > 0)
-			LOG(LEVEL_WARNING, "%u more like this", (unsigned)limit->held_back);
-		*limit = (struct log_limit){ .window_us = now_us };
-	}
-	if (limit->written < per_second) {
-		limit->written++;
-		return true;
-	}
-	limit->held_back++;
-	return false;
-}
-
 bool log_minute_allows(struct log_minute *minute, uint64_t now_us, uint64_t *ret_held_back)
 {
 	if (now_us < minute->next_us) {

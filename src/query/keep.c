@@ -1,5 +1,8 @@
 #include "query/keep.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "cache/lifetime.h"
 #include "request_internal.h"
 #include "wire/option.h"
@@ -204,19 +207,25 @@ static void log_failure(struct request *request)
 	struct name_text name;
 	struct type_text type, rcode;
 	const char *what = "no server could be reached";
+	char how_often[48] = "";
+	uint64_t more;
 
-	if (!log_is_on(LEVEL_WARNING) ||
-	    !log_limit_allows(&request->worker->failures_logged, request->worker->clock->now_us, 1))
+	if (!log_is_on(LEVEL_WARNING) || !log_minute_allows(&request->worker->failures_told,
+							    request->worker->clock->now_us, &more))
 		return;
+	if (more > 0)
+		snprintf(how_often, sizeof(how_often), "; %" PRIu64 " more since the last line",
+			 more);
 	if (result != NULL && result->outcome == EXCHANGE_REPLIED)
 		what = type_rcode_to_text(message_rcode(&result->facts), &rcode);
 	else if (result != NULL && result->outcome == EXCHANGE_TIMED_OUT)
 		what = "no server answered in time";
-	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s", conf->groups[group].name,
+	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s%s", conf->groups[group].name,
 		  name_to_text(request->view.name, &name), type_to_text(request->view.type, &type),
 		  what,
 		  keep_stale_may_stand_in(request) ? "the last good answer stands in"
-						   : "the client is told so");
+						   : "the client is told so",
+		  how_often);
 }
 
 /* One that is within its time is not news to be forgotten, whatever a later question comes to. */

@@ -46,7 +46,7 @@ struct worker {
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	struct stats stats;
-	struct log_limit failures_logged;
+	struct log_minute failures_told;
 	struct log_minute zone_told, rebinding_told;
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */

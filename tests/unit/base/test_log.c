@@ -171,31 +171,6 @@ static void lines_can_be_listened_to(void **state)
 	assert_string_equal(read_said(), "notice: again\n");
 }
 
-static void limit_holds_back_and_says_how_much(void **state)
-{
-	(void)state;
-	struct log_limit limit = { 0 };
-	uint64_t now_us = 5000000;
-	unsigned allowed = 0;
-
-	for (int i = 0; i < 100; i++)
-		allowed += log_limit_allows(&limit, now_us + (uint64_t)i * 1000, 10);
-	assert_int_equal(allowed, 10);
-	assert_string_equal(read_said(), "");
-	assert_true(log_limit_allows(&limit, now_us + 1000000, 10));
-	assert_string_equal(read_said(), "warning: 90 more like this\n");
-	assert_true(log_limit_allows(&limit, now_us + 3000000, 10));
-	assert_string_equal(read_said(), "");
-}
-
-static void limit_starts_open_at_time_zero(void **state)
-{
-	(void)state;
-	struct log_limit limit = { 0 };
-	assert_true(log_limit_allows(&limit, 0, 1));
-	assert_false(log_limit_allows(&limit, 0, 1));
-}
-
 static void minute_allows_one_line_and_counts_the_rest(void **state)
 {
 	(void)state;
@@ -229,8 +204,6 @@ static const struct CMUnitTest tests[] = {
 	TEST(reader_that_has_gone_does_not_kill_us),
 	TEST(closed_stderr_is_nobody_elses_socket),
 	TEST(lines_can_be_listened_to),
-	TEST(limit_holds_back_and_says_how_much),
-	TEST(limit_starts_open_at_time_zero),
 	TEST(minute_allows_one_line_and_counts_the_rest),
 };
 
