@@ -25,7 +25,7 @@ struct attempt;
 
 enum attempt_news {
 	ATTEMPT_ANSWERED,
-	ATTEMPT_FAILED, /* it said SERVFAIL, REFUSED, NOTIMP or FORMERR: it is not asked again */
+	ATTEMPT_FAILED, /* it said SERVFAIL, REFUSED, NOTIMP or FORMERR: it is asked no more */
 	ATTEMPT_STUCK,	/* nothing comes of what was sent last */
 	ATTEMPT_RESENT, /* it has been asked anew, in another way */
 };
@@ -93,3 +93,5 @@ void attempt_note_silence(struct attempt *attempt);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);
+/** It has failed over UDP: asks it once more, over TCP. False where that cannot be done. */
+bool attempt_ask_again_by_stream(struct attempt *attempt);

@@ -412,6 +412,18 @@ int attempt_send(struct attempt *attempt)
 	return attempt->is_owed ? 0 : err;
 }
 
+bool attempt_ask_again_by_stream(struct attempt *attempt)
+{
+	if (attempt->needs_stream || attempt->stream_sends > 0 || attempt->is_stream_dead)
+		return false;
+	attempt->needs_stream = true;
+	attempt->has_failed = false;
+	if (attempt_is_askable(attempt) && attempt_send(attempt) == 0)
+		return true;
+	attempt->has_failed = true;
+	return false;
+}
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,

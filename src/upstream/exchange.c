@@ -10,6 +10,8 @@
 /* When none is known to be well all are asked, soon after one another: 64 of them within a group's
  * two seconds. */
 #define NEXT_UNWELL_US (25u * USEC_PER_MSEC)
+/* A failure that is known already is not held back for longer. */
+#define CONFIRM_US (400u * USEC_PER_MSEC)
 /* Servers an exchange may have asked at the same time, on the average. */
 #define ATTEMPTS_PER_EXCHANGE 4u
 /* A failure's reply is kept whole up to this, else its header and question. */
@@ -296,6 +298,20 @@ static void keep_failure(struct exchange *exchange, const struct attempt *attemp
 	exchange->failure.quality = message_read(wire, len, &exchange->failure.facts);
 }
 
+/* A SERVFAIL of the only server there is may have been a moment's trouble, or somebody else's
+ * datagram: it is believed when TCP says so too, or says nothing. */
+static bool ask_for_confirmation(struct exchange *exchange, struct attempt *attempt,
+				 const struct attempt_reply *reply)
+{
+	if (pool_size(exchange->pool) != 1 || message_rcode(&reply->facts) != RCODE_SERVFAIL ||
+	    !attempt_ask_again_by_stream(attempt))
+		return false;
+	if (exchange->end_us > now_us(exchange) + CONFIRM_US)
+		exchange->end_us = now_us(exchange) + CONFIRM_US;
+	set_timer(exchange);
+	return true;
+}
+
 static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		    const struct attempt_reply *reply)
 {
@@ -312,6 +328,8 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		return;
 	case ATTEMPT_FAILED:
 		keep_failure(exchange, attempt, reply);
+		if (ask_for_confirmation(exchange, attempt, reply))
+			return;
 		break;
 	case ATTEMPT_STUCK:
 		break;
