@@ -177,29 +177,35 @@ def test_AM_08_over_tcp_it_is_refused(t):
 
 # --- how many at once ----------------------------------------------------------------------
 
-def held(up, seconds):
-    """Every answer comes after so long."""
-    return up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), seconds), times=None)
-
-
 @heavy
 def test_AM_10_what_waits_for_one_client_is_capped(t):
     """Five thousand questions whose answers all come at once make no pulse of five thousand."""
-    up, source, other = t.upstream(), t.address(), t.address()
-    held(up, 1.2)
-    dev = t.device(up, order="listed")
-    before = dev.rss()
+    up, source, other, held = t.upstream(), t.address(), t.address(), {}
+
+    def hold(asked):
+        if b"pulse" not in asked.name:
+            return shapes.digest_reply(asked)
+        held.setdefault(asked.name, asked)
+        return None
+    up.rule(None, "A", hold, times=None)
+    dev = t.device(up, order="listed", timeout=4.5)
+    before, began = dev.rss(), time.monotonic()
     crowd = Crowd(dev, source)
     for at in range(5000):
         crowd.ask("p%d.pulse.example." % at)
         if at % 100 == 99:
             crowd.listen(0.005)
     assert dev.ask("modest.example.", source=other, timeout=4.0).answer
-    crowd.listen(6.0 * SLOWER, want=5000)
+    if time.monotonic() - began > 4.0:
+        raise Skip("this machine is too slow to ask 5000 questions while the first wait")
+    assert 250 <= len(held) <= 256, len(held)
+    with t.loop.lock:
+        for asked in held.values():
+            up.act_now(send(shapes.digest_reply(asked)), asked, None)
+    crowd.listen(4.0 * SLOWER, want=5000)
     crowd.close()
     right, failed = crowd.count("right"), crowd.count("failed")
-    rounds = 1 + int(max(took for _, took in crowd.told) / 1.2) if SANITIZED else 3
-    assert 200 <= right <= 256 * rounds, right
+    assert right == len(held), right
     assert right + failed == len(crowd.told) >= 4990, (right, failed, len(crowd.told))
     quick = sorted(took for what, took in crowd.told if what == "failed")
     t.within(quick[len(quick) * 99 // 100], 0, 0.1, "those above the limit waited")
@@ -279,9 +285,9 @@ def test_RX_15_to_wait_costs_nothing(t):
         crowds[at % 17].ask("t%d.z%d." % (at, at % 16))
         if at % 50 == 49:
             time.sleep(0.003)
-    if time.monotonic() - began > 1.5:
+    if time.monotonic() - began > 1.8:
         raise Skip("this machine is too slow to have 4096 questions in flight at once")
-    time.sleep(max(0.0, began + 3.3 - time.monotonic()))    # the last resend of the last has left
+    time.sleep(2.1)     # the last has been sent again for the last time
     inflight, before, at = dev.statistics()["inflight"], dev.cpu(), time.monotonic()
     assert inflight >= 4000, inflight
     time.sleep(max(0.0, began + 4.4 - time.monotonic()))
