@@ -220,7 +220,7 @@ def test_CF_17_one_id_one_socket_many_names(t):
 
 def test_CF_18_retransmission_asks_upstream_once(t):
     up, qname = t.upstream(), t.fresh()
-    up.answers(qname, "A", [a1(qname)], delay=0.4)
+    up.answers(qname, "A", [a1(qname)], delay=0.3)
     dev = t.device(up)
     with dev.udp() as udp:
         for _ in range(3):
