@@ -140,9 +140,13 @@ static void put_draft(struct cache *cache, const struct entry_draft *draft, enum
 {
 	const uint64_t now_us = cache->clock->now_us;
 	const struct store_place old = find_sort(cache, draft->probe, sort);
+	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
+				       ? STORE_GOOD
+				       : STORE_NEWCOMER;
 	struct entry *entry = NULL;
 
 	if (old.bucket != NULL) {
+		rank = STORE_KNOWN;
 		entry = store_entry(&cache->store, old);
 		if (draft->units <= entry->units &&
 		    entry->units - draft->units <= entry->units / 8) {
@@ -153,7 +157,7 @@ static void put_draft(struct cache *cache, const struct entry_draft *draft, enum
 		}
 	}
 	if (entry == NULL)
-		entry = store_put(&cache->store, draft->probe->hash, draft->units, now_us,
+		entry = store_put(&cache->store, draft->probe->hash, draft->units, rank, now_us,
 				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
 	entry_write(entry, draft, now_us, failures);
 }
@@ -268,9 +272,9 @@ void cache_report(const struct cache *cache, struct cache_report *ret_report)
 
 	*ret_report = (struct cache_report){
 		.entries = store->entries,
-		.bytes = store->used == 0
+		.bytes = store_used(store) == 0
 				 ? 0
-				 : (uint64_t)store->used * ENTRY_UNIT +
+				 : (uint64_t)store_used(store) * ENTRY_UNIT +
 					   store->bucket_count * sizeof(struct store_bucket),
 		.max_bytes = store->max_bytes,
 	};

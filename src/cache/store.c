@@ -10,6 +10,8 @@
 /* What one put may move to the head: so much, and four times its own size. Then entries are put out
  * though they were found, so that no put takes long. */
 #define SECOND_CHANCE_UNITS 512u
+/* A store below this, the smallest that can be configured, is not divided. */
+#define TWO_RINGS_BYTES (UINT64_C(64) << 10)
 
 static struct entry *entry_at(const struct store *store, uint32_t unit)
 {
@@ -93,10 +95,19 @@ void store_drop(struct store *store, struct store_place place)
 	store->entries--;
 }
 
-/* Smaller is older. */
+static bool is_newcomer(const struct store *store, uint32_t unit)
+{
+	return unit < store->newcomers.end;
+}
+
+/* Smaller is older; newcomers come before those that are kept. */
 static uint64_t age_rank(const struct store *store, uint32_t unit)
 {
-	return unit >= store->tail ? unit : (uint64_t)unit + store->end;
+	const bool is_new = is_newcomer(store, unit);
+	const struct store_ring *ring = is_new ? &store->newcomers : &store->kept;
+	const uint64_t age = unit >= ring->tail ? unit : (uint64_t)unit + ring->end;
+
+	return is_new ? age : age + (UINT64_C(1) << 33);
 }
 
 /* Of two full buckets: an entry past its use, else the oldest not found lately, else the oldest. */
@@ -124,89 +135,194 @@ static struct store_place least_of(const struct store *store, const struct home 
 	return least;
 }
 
-/* --- the ring --------------------------------------------------------------------------------- */
+/* --- the rings ------------------------------------------------------------------------------- */
 
-/* Wrapped, and at least one entry there: the oldest goes, or goes to the head. */
-static void pass_tail(struct store *store, uint64_t now_us, uint32_t *chances, uint64_t *evictions)
+/* There are `units` in one piece at the head. Goes round where they are not at the end. */
+static bool has_room(struct store_ring *ring, uint32_t units)
 {
-	const struct entry *entry = entry_at(store, store->tail);
+	if (ring->used == 0) {
+		ring->head = ring->tail = ring->start;
+		ring->limit = ring->end;
+		ring->is_wrapped = false;
+	}
+	if (!ring->is_wrapped) {
+		if (ring->end - ring->head >= units)
+			return true;
+		ring->limit = ring->head;
+		ring->head = ring->start;
+		ring->is_wrapped = true;
+	}
+	return ring->tail - ring->head >= units;
+}
+
+static void leave_tail(struct store_ring *ring, uint32_t units)
+{
+	ring->tail += units;
+	ring->used -= units;
+	if (ring->tail == ring->limit) {
+		ring->tail = ring->start;
+		ring->limit = ring->end;
+		ring->is_wrapped = false;
+	}
+}
+
+/* What one put may do: how much it may still move, what it has put out. */
+struct putting {
+	struct store *store;
+	uint64_t now_us;
+	uint32_t chances; /* units */
+	uint64_t *evictions;
+};
+
+/* The slot of the entry at the tail, none of a gap. There is something there. */
+static struct store_place tail_place(const struct store *store, const struct store_ring *ring)
+{
+	const struct home home = home_of(store, entry_at(store, ring->tail)->hash);
+
+	return find_unit(&home, ring->tail);
+}
+
+static void put_out(struct putting *putting, struct store_place place)
+{
+	const struct entry *entry = store_entry(putting->store, place);
+
+	*putting->evictions += entry_is_showable(entry, putting->now_us);
+	store_drop(putting->store, place);
+}
+
+/* To the head of the ring of those kept, where there is room. */
+static void move_to_head(struct store *store, struct store_place place)
+{
+	struct store_ring *kept = &store->kept;
+	const struct entry *entry = store_entry(store, place);
 	const uint32_t units = entry->units;
-	const struct home home = home_of(store, entry->hash);
-	const struct store_place place = find_unit(&home, store->tail);
 
-	if (place.bucket != NULL) {
-		const bool is_showable = entry_is_showable(entry, now_us);
-
-		if (is_showable && is_marked(place) && *chances >= units) {
-			*chances -= units;
-			/* What it leaves behind the tail is as much as it needs, gap or no gap. */
-			memmove(entry_at(store, store->head), entry, (size_t)units * ENTRY_UNIT);
-			place.bucket->unit[place.slot] = store->head;
-			clear_mark(place);
-			store->head += units;
-			store->used += units;
-		} else {
-			store_drop(store, place);
-			*evictions += is_showable;
-		}
-	}
-	store->tail += units;
-	store->used -= units;
-	if (store->tail == store->limit) {
-		store->tail = store->start;
-		store->limit = store->end;
-		store->is_wrapped = false;
-	}
+	memmove(entry_at(store, kept->head), entry, (size_t)units * ENTRY_UNIT);
+	place.bucket->unit[place.slot] = kept->head;
+	clear_mark(place);
+	kept->head += units;
+	kept->used += units;
 }
 
-/* Until there are `units` in one piece at the head. */
-static void make_room(struct store *store, uint32_t units, uint64_t now_us, uint64_t *evictions)
+static bool deserves_a_chance(const struct putting *putting, struct store_place place)
 {
-	uint32_t chances = SECOND_CHANCE_UNITS + 4 * units;
+	const struct entry *entry = store_entry(putting->store, place);
 
-	for (;;) {
-		if (store->used == 0) {
-			store->head = store->tail = store->start;
-			store->limit = store->end;
-			store->is_wrapped = false;
-		}
-		if (!store->is_wrapped) {
-			if (store->end - store->head >= units)
-				return;
-			store->limit = store->head;
-			store->head = store->start;
-			store->is_wrapped = true;
-		}
-		if (store->tail - store->head >= units)
-			return;
-		pass_tail(store, now_us, &chances, evictions);
-	}
+	return is_marked(place) && putting->chances >= entry->units &&
+	       entry_is_showable(entry, putting->now_us);
 }
 
-struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, uint64_t now_us,
-			uint64_t *evictions)
+/* The ring is wrapped and has something at its tail: that goes, or goes to the head. */
+static void pass_kept(struct putting *putting)
+{
+	struct store *store = putting->store;
+	struct store_ring *kept = &store->kept;
+	const uint32_t units = entry_at(store, kept->tail)->units;
+	const struct store_place place = tail_place(store, kept);
+
+	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
+		putting->chances -= units;
+		/* What it leaves behind the tail is as much as it needs, gap or no gap. */
+		move_to_head(store, place);
+	} else if (place.bucket != NULL) {
+		put_out(putting, place);
+	}
+	leave_tail(kept, units);
+}
+
+/* The same of newcomers: that goes, or to those that are kept. */
+static void pass_newcomer(struct putting *putting)
+{
+	struct store *store = putting->store;
+	const uint32_t tail = store->newcomers.tail, units = entry_at(store, tail)->units;
+	struct store_place place = tail_place(store, &store->newcomers);
+
+	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
+		putting->chances -= units;
+		while (!has_room(&store->kept, units))
+			pass_kept(putting);
+		move_to_head(store, place);
+	} else if (place.bucket != NULL) {
+		put_out(putting, place);
+	}
+	leave_tail(&store->newcomers, units);
+}
+
+/* At the tail of those kept nothing is in anybody's way that is of use to anybody. */
+static bool has_idle_room(struct store *store, uint32_t units, uint64_t now_us)
+{
+	struct store_ring *kept = &store->kept;
+
+	while (!has_room(kept, units)) {
+		const struct entry *entry = entry_at(store, kept->tail);
+		const uint32_t freed = entry->units;
+		const struct store_place place = tail_place(store, kept);
+
+		if (place.bucket != NULL && entry_is_showable(entry, now_us))
+			return false;
+		if (place.bucket != NULL)
+			store_drop(store, place);
+		leave_tail(kept, freed);
+	}
+	return true;
+}
+
+/* The ring that has room for it, with `units` in one piece at its head. */
+static struct store_ring *make_room(struct putting *putting, uint32_t units, enum store_rank rank)
+{
+	struct store *store = putting->store;
+	struct store_ring *newcomers = &store->newcomers;
+
+	if (rank != STORE_KNOWN && newcomers->end > newcomers->start &&
+	    (rank == STORE_NEWCOMER || !has_idle_room(store, units, putting->now_us))) {
+		while (!has_room(newcomers, units))
+			pass_newcomer(putting);
+		return newcomers;
+	}
+	while (!has_room(&store->kept, units))
+		pass_kept(putting);
+	return &store->kept;
+}
+
+struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
+			uint64_t now_us, uint64_t *evictions)
 {
 	const struct home home = home_of(store, hash);
+	struct putting putting = { .store = store,
+				   .now_us = now_us,
+				   .chances = SECOND_CHANCE_UNITS + 4 * units,
+				   .evictions = evictions };
 
 	assert(units > 0 && units <= store->max_units);
-	make_room(store, units, now_us, evictions);
+	struct store_ring *ring = make_room(&putting, units, rank);
 	struct store_place place = find_unit(&home, 0);
 	if (place.bucket == NULL) {
 		place = least_of(store, &home, now_us);
-		*evictions += entry_is_showable(store_entry(store, place), now_us);
-		store_drop(store, place);
+		put_out(&putting, place);
 	}
-	struct entry *entry = entry_at(store, store->head);
+	struct entry *entry = entry_at(store, ring->head);
 	entry->units = (uint16_t)units;
-	place.bucket->unit[place.slot] = store->head;
+	place.bucket->unit[place.slot] = ring->head;
 	place.bucket->tag[place.slot] = home.tag;
 	store->entries++;
-	store->head += units;
-	store->used += units;
+	ring->head += units;
+	ring->used += units;
 	return entry;
 }
 
+uint32_t store_used(const struct store *store)
+{
+	return store->newcomers.used + store->kept.used;
+}
+
 /* --- the mapping ------------------------------------------------------------------------------ */
+
+static struct store_ring empty_ring(uint32_t start, uint32_t end)
+{
+	return (struct store_ring){
+		.start = start, .end = end, .head = start, .tail = start, .limit = end
+	};
+}
 
 bool store_open(struct store *store, uint64_t max_bytes)
 {
@@ -231,11 +347,12 @@ bool store_open(struct store *store, uint64_t max_bytes)
 	store->map = map;
 	store->buckets = map;
 	store->bucket_count = (uint32_t)(index_bytes / sizeof(struct store_bucket));
-	store->start = (uint32_t)(index_bytes / ENTRY_UNIT);
-	store->end = (uint32_t)(bytes / ENTRY_UNIT);
-	store->head = store->tail = store->start;
-	store->limit = store->end;
-	store->max_units = (store->end - store->start) / 8;
+	const uint32_t start = (uint32_t)(index_bytes / ENTRY_UNIT);
+	const uint32_t end = (uint32_t)(bytes / ENTRY_UNIT);
+	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
+	store->newcomers = empty_ring(start, middle);
+	store->kept = empty_ring(middle, end);
+	store->max_units = (end - start) / 8; /* half of the smaller ring */
 	if (store->max_units > ENTRY_MAX_UNITS)
 		store->max_units = ENTRY_MAX_UNITS;
 	return true;
@@ -244,7 +361,7 @@ bool store_open(struct store *store, uint64_t max_bytes)
 void store_close(struct store *store)
 {
 	if (store->map != NULL)
-		munmap(store->map, (size_t)store->end * ENTRY_UNIT);
+		munmap(store->map, (size_t)store->kept.end * ENTRY_UNIT);
 	store->map = NULL;
 }
 
@@ -315,26 +432,38 @@ static uint32_t verify_run(const struct store *store, uint32_t from, uint32_t to
 	return in_use;
 }
 
-void store_verify(const struct store *store)
+/* Returns the entries in use. */
+static uint32_t verify_ring(const struct store *store, const struct store_ring *ring)
 {
 	uint64_t units = 0;
-	uint32_t in_use = 0, slots = 0;
+	uint32_t in_use = 0;
+
+	must(ring->start <= ring->head && ring->start <= ring->tail);
+	must(ring->head <= ring->limit && ring->tail <= ring->limit);
+	must(ring->limit <= ring->end);
+	if (ring->is_wrapped) {
+		must(ring->head <= ring->tail);
+		in_use = verify_run(store, ring->tail, ring->limit, &units);
+		in_use += verify_run(store, ring->start, ring->head, &units);
+	} else {
+		must(ring->tail <= ring->head && ring->limit == ring->end);
+		in_use = verify_run(store, ring->tail, ring->head, &units);
+	}
+	must(units == ring->used);
+	return in_use;
+}
+
+void store_verify(const struct store *store)
+{
+	uint32_t slots = 0;
 
 	if (store->map == NULL)
 		return;
-	must(store->start <= store->head && store->start <= store->tail);
-	must(store->head <= store->limit && store->tail <= store->limit);
-	must(store->limit <= store->end);
-	must((uint64_t)store->end * ENTRY_UNIT <= store->max_bytes);
-	if (store->is_wrapped) {
-		must(store->head <= store->tail);
-		in_use = verify_run(store, store->tail, store->limit, &units);
-		in_use += verify_run(store, store->start, store->head, &units);
-	} else {
-		must(store->tail <= store->head && store->limit == store->end);
-		in_use = verify_run(store, store->tail, store->head, &units);
-	}
-	must(units == store->used && in_use == store->entries);
+	must(store->newcomers.end == store->kept.start);
+	must((uint64_t)store->kept.end * ENTRY_UNIT <= store->max_bytes);
+	const uint32_t in_use =
+		verify_ring(store, &store->newcomers) + verify_ring(store, &store->kept);
+	must(in_use == store->entries);
 	for (uint32_t i = 0; i < store->bucket_count; i++) {
 		const struct store_bucket *bucket = &store->buckets[i];
 
