@@ -205,7 +205,8 @@ uint64_t server_resend_us(const struct server *server, unsigned sends)
 						       200 * USEC_PER_MSEC };
 	const unsigned at = sends == 0 ? 0 : sends > RESENDS ? RESENDS - 1 : sends - 1;
 
-	if (!server_is_lossy(server))
+	/* the last wait ends with TCP, for which there must be time left */
+	if (!server_is_lossy(server) || at == RESENDS - 1)
 		return lossless_us[at];
 	uint64_t us = 2 * latency_p95_us(&server->latency);
 	if (us < RESEND_LEAST_US)

@@ -187,7 +187,8 @@ static void resends_come_sooner_where_packets_are_lost(void **state)
 		assert_in_range(first_us, cases[i].first_us - cases[i].first_us / 8,
 				cases[i].first_us + cases[i].first_us / 8);
 		assert_int_equal(server_resend_us(server, 2), 2 * first_us);
-		assert_int_equal(server_resend_us(server, 3), 4 * first_us);
+		/* the third may have been sent when no loss was known: after 1.6 s, of 2 */
+		assert_int_equal(server_resend_us(server, 3), 200 * MSEC);
 	}
 }
 
