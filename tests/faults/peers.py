@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -103,6 +104,20 @@ class Server:
         with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def waited(self):
+        """Seconds for which it could have run and the machine did not let it."""
+        try:
+            with open("/proc/%d/schedstat" % self.process.pid, encoding="ascii") as file:
+                return int(file.read().split()[1]) / 1e9
+        except OSError:
+            return 0.0
+
+    def dropped(self):
+        """Datagrams to it that the system threw away before it saw them."""
+        place = "%08X:%04X" % (struct.unpack("=I", socket.inet_aton(self.address))[0], self.port)
+        with open("/proc/net/udp", encoding="ascii") as file:
+            return sum(int(line.split()[-1]) for line in file if line.split()[1] == place)
 
     def text(self):
         return self.config.format(

@@ -139,7 +139,7 @@ class Rig:
             itertools.count(start) for start in (seed, seed, 1, 1))
         self.guard = threading.Lock()
         self.late = 0.0
-        self.silence, self.slowest, self.asked = {}, {}, {}
+        self.silence, self.slowest, self.asked, self.dropped = {}, {}, {}, {}
 
     def addresses(self, count):
         """The first of so many loopback addresses that follow each other and are nobody else's."""
@@ -179,6 +179,10 @@ class Rig:
                 self.asked[name] = self.asked.get(name, 0) + result["asked"]
                 self.silence[name] = self.silence.get(name, 0) + result["silent"]
                 self.slowest[name] = max(self.slowest.get(name, 0), result["max"])
+
+    def note_dropped(self, server):
+        with self.guard:
+            self.dropped[server.name] = self.dropped.get(server.name, 0) + server.dropped()
 
     def close(self):
         Process.end_all()

@@ -75,6 +75,11 @@ def measure_all(rig, those, kinds):
     return results
 
 
+def remark(row, value):
+    """Where a demand is met only by what a busy machine is allowed."""
+    return "(machine late)" if row.limit is not None and value > row.limit else ""
+
+
 def table(results, kinds):
     """Prints it; returns how many demands ours missed."""
     heads = ["%s %s" % (kind.name, kind.version()) for kind in kinds]
@@ -86,7 +91,8 @@ def table(results, kinds):
         for at, row in enumerate(figure.rows()):
             lines.append([figure.name if at == 0 else "", row.label, row.demand]
                          + [row.show(values[kind.name][row.key]) if row.key in values[kind.name]
-                            else "-" for kind in kinds] + ["MISSED" if row in missing else ""])
+                            else "-" for kind in kinds]
+                         + ["MISSED" if row in missing else remark(row, ours.get(row.key))])
     widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     for line in lines:
         print("  ".join(cell.ljust(width) if at < 3 else cell.rjust(width)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define SECONDS_MAX 4096u
+#define STALL_MAX 4096u
 
 static const char *const names[VERDICT_COUNT] = {
 	[VERDICT_RIGHT] = "right",     [VERDICT_WRONG] = "wrong",
@@ -21,8 +22,9 @@ struct trace {
 
 static struct {
 	uint64_t began_us, sent, strays, counts[VERDICT_COUNT];
-	uint64_t late_us, late_max_us; /* beyond LATE_US, together and at worst */
-	uint32_t *took_us;	       /* of every reply */
+	uint64_t late_us, late_max_us;	/* beyond LATE_US, together and at worst */
+	uint64_t stalled_us[STALL_MAX]; /* time spent in stalls, by their milliseconds */
+	uint32_t *took_us;		/* of every reply */
 	size_t replies, room;
 	uint32_t right_in[SECONDS_MAX]; /* second by second */
 	struct trace *traces;
@@ -82,6 +84,9 @@ void tally_stray(void)
 
 void tally_late(uint64_t late_us)
 {
+	uint64_t stall = late_us / 1000;
+
+	tally.stalled_us[stall < STALL_MAX ? stall : STALL_MAX - 1] += late_us;
 	if (late_us <= LATE_US)
 		return;
 	tally.late_us += late_us - LATE_US;
@@ -104,6 +109,18 @@ static double quantile(double percent)
 	if (tally.replies == 0)
 		return 0;
 	return tally.took_us[at < tally.replies ? at : tally.replies - 1] / 1e6;
+}
+
+/* So late, in seconds, is whatever happens on this machine one time in a hundred: longer stalls
+ * than that take up a hundredth of the time. */
+static double lag(uint64_t elapsed_us)
+{
+	uint64_t longer_us = 0;
+	size_t stall = STALL_MAX;
+
+	while (stall > 0 && longer_us + tally.stalled_us[stall - 1] <= elapsed_us / 100)
+		longer_us += tally.stalled_us[--stall];
+	return stall / 1e3;
 }
 
 static void report_traces(void)
@@ -129,6 +146,7 @@ void tally_report(uint64_t now_us)
 	printf(", \"p50\": %.6f, \"p95\": %.6f, \"p99\": %.6f, \"max\": %.6f", quantile(50),
 	       quantile(95), quantile(99), quantile(100));
 	printf(", \"seconds\": %.3f", (double)(now_us - tally.began_us) / 1e6);
+	printf(", \"lag\": %.3f", lag(now_us - tally.began_us));
 	printf(", \"late\": %.3f, \"late_max\": %.3f", (double)tally.late_us / 1e6,
 	       (double)tally.late_max_us / 1e6);
 	printf(", \"right_in\": [");
