@@ -137,7 +137,7 @@ static int find_own(const struct conf *conf, struct own *own)
 /* A question to such a server comes back as a question, and so on. */
 static int refuse_own(const struct conf *conf, struct complaints *complaints)
 {
-	struct own own = { NULL };
+	struct own own = { .addrs = NULL };
 	int err = find_own(conf, &own);
 
 	for (size_t i = 0; err == 0 && i < conf->group_count; i++) {
@@ -188,7 +188,7 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 int settings_read_servers(const struct conf *conf, const char *path,
 			  struct addr ret_servers[RESOLV_CONF_MAX], size_t *ret_count)
 {
-	struct own own = { NULL };
+	struct own own = { .addrs = NULL };
 	int err = find_own(conf, &own);
 
 	if (err == 0)

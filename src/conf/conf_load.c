@@ -157,8 +157,8 @@ struct parsing {
 	const uint32_t *string_lines; /* of those in lists, which libconfig gets wrong */
 };
 
-/* False when memory is short, also when it was for libconfig: it does not tell, but a name or a text
- * is missing. Goes as deep as conf_scan() allows. */
+/* False when memory is short, also when it was for libconfig: it does not tell, but a name or a
+ * text is missing. Goes as deep as conf_scan() allows. */
 static bool fill_node(struct parsing *parsing, const config_setting_t *setting,
 		      const struct conf_node *parent, struct conf_node *node)
 {
@@ -273,9 +273,9 @@ static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 	return complaint_count(complaints) > before ? ERR_CONF : 0;
 }
 
-/* libconfig 1.5 does not survive a failed allocation, and a running program is not to end because it
- * was told to read its file again. Its tree takes some ten bytes for each of the text: that there
- * is room for it is seen beforehand. */
+/* libconfig 1.5 does not survive a failed allocation, and a running program is not to end because
+ * it was told to read its file again. Its tree takes some ten bytes for each of the text: that
+ * there is room for it is seen beforehand. */
 static bool has_room_for_tree(const struct conf_text *text)
 {
 	void *room = mem_alloc(conf_text_len(text) * 16 + 65536);
