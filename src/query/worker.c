@@ -73,6 +73,7 @@ const struct plan *worker_plan(const struct worker *worker)
 void worker_network_changed(struct worker *worker)
 {
 	cache_forget_failures(worker->cache);
+	exchange_upstream_network_changed(worker->upstream);
 }
 
 void worker_close(struct worker *worker)
