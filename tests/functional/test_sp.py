@@ -362,21 +362,21 @@ def test_SP_15_name_servers_and_dname_in_an_answer_lead_nowhere(t):
 
 @heavy
 def test_SP_16_no_port_is_left(t):
-    """A network that gives out 1,000 ports, 3,000 questions that upstream holds for a second: nothing
+    """A network that gives out 400 ports, 1,200 questions that upstream holds for a second: nothing
     breaks, everybody is told something in time, and what is drawn stays unforeseeable."""
     net = Network(t)
-    net.run("sh", "-c", "echo 40000 40999 >/proc/sys/net/ipv4/ip_local_port_range")
+    net.run("sh", "-c", "echo 40000 40399 >/proc/sys/net/ipv4/ip_local_port_range")
     up = t.upstream(network=net)
-    number = 3000 // FEWER
+    number = 1200
     rule = up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), 1.0), times=None)
     dev = t.device(up, network=net, conf="limits = { inflight = 4096; };", timeout=4.0)
     names = ["f%d.z%d.example." % (at, at % 300) for at in range(number)]
     began = time.monotonic()
-    got, _ = ask_many(t, dev, names, number, [t.address() for _ in range(20)], 6.0)
-    t.within(time.monotonic() - began, 0.9, 6.0)
+    got, _ = ask_many(t, dev, names, number, [t.address() for _ in range(20)])
+    t.within(time.monotonic() - began, 0.9, 5.5 * SLOWER)
     good = sum(said.rcode == wire.NOERROR for said in got.values())
     assert all(said.rcode in (wire.NOERROR, wire.SERVFAIL) for said in got.values())
-    assert good >= 900 // FEWER, "%d of %d answered" % (good, number)
+    assert good >= 350, "%d of %d answered" % (good, number)
     sent = {(asked.name, asked.source[1]): asked.id for asked in rule.asked}    # each once
     distinct(list(sent.values()), 65536, "IDs")
     no_trend(list(sent.values()), "IDs")
