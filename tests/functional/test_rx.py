@@ -2,9 +2,12 @@
 
 import mmap
 import os
+import re
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 from harness import client, shapes, wire
@@ -332,3 +335,144 @@ def test_RX_11_the_system_log_does_not_answer(t, kind):
         os.unlink(path)
     keeps_answering(t, dev, up)
     logger.close()
+
+
+# --- instructions --------------------------------------------------------------------------
+
+class Counted:
+    """A daemon under callgrind, whose instructions are counted: the same on any machine, however busy."""
+
+    def __init__(self, t, *upstreams, **how):
+        self.out = os.path.join(t.directory, "callgrind")
+        tool = shutil.which("valgrind")
+        assert tool and shutil.which("callgrind_control"), "valgrind is missing"
+        self.dev = t.device(*upstreams, prefix=[tool, "--tool=callgrind", "--quiet",
+                                                "--callgrind-out-file=" + self.out], **how)
+        self.dumps = 0
+
+    def tell(self, option):
+        done = subprocess.run(["callgrind_control", option, str(self.dev.pid)], capture_output=True,
+                              text=True, timeout=60, check=False)
+        assert done.returncode == 0, done
+
+    def cost(self, act):
+        """Instructions since the last one."""
+        act()
+        self.dumps += 1
+        self.tell("--dump")
+        with open("%s.%d" % (self.out, self.dumps), encoding="ascii") as file:
+            return int(re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M).group(1))
+
+
+RR_A = struct.pack("!HHIH", 1, 1, 300, 4) + b"\xc0\0\2\1"
+
+
+def raw_reply(asked, records, count, additional=0):
+    return asked.wire[:2] + struct.pack("!HHHHH", 0x8180, 1, count, 0, additional) + \
+        asked.wire[12:asked.msg.question_end] + records
+
+
+def chain_of_pointers(asked):
+    """Each owner is a label and a pointer to the one before: the last is 120 labels long, and read anew
+    each time."""
+    at, out = asked.msg.question_end, bytearray()
+    last = 12
+    for number in range(1400):
+        here = at + len(out)
+        out += b"\1a" + struct.pack("!H", 0xC000 | last) + struct.pack("!HHIH", 1, 1, 300, 4) + b"\6" * 4
+        last = here if number % 110 < 109 and here < 0x3f00 else 12
+    return raw_reply(asked, bytes(out), 1400)
+
+
+def pointers_to_pointers(asked):
+    """A hundred and more hops to a name, for each of many records."""
+    at, hops = asked.msg.question_end, bytearray()
+    first = at + 12     # inside the RDATA of the first record
+    for number in range(120):
+        hops += struct.pack("!H", 0xC00C if number == 0 else 0xC000 | (first + 2 * number - 2))
+    records = b"\xc0\x0c" + struct.pack("!HHIH", 65280, 1, 300, len(hops)) + bytes(hops)
+    end = struct.pack("!H", 0xC000 | (first + 2 * 119))
+    records += (end + RR_A) * 800
+    return raw_reply(asked, records, 801)
+
+
+def circle_of_aliases(asked):
+    names = ["h%d.example." % at for at in range(200)]
+    return asked.reply(["%s 300 CNAME %s" % (wire.text(asked.name), names[0])] + [
+        "%s 300 CNAME %s" % (name, names[(at + 1) % 200]) for at, name in enumerate(names)][::-1],
+        compress=False)
+
+
+HOSTILE = {     # replies, each of them refused or passed on
+    "UF_18-pointer-to-itself": lambda asked: raw_reply(
+        asked, struct.pack("!H", 0xC000 | asked.msg.question_end) + RR_A, 1),
+    "UF_19-pointers-to-pointers": pointers_to_pointers,
+    "UF_20-rdata-past-the-end": lambda asked: raw_reply(
+        asked, b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 300, 4000) + b"\6" * 3000, 1),
+    "UF_22-65535-for-one": lambda asked: raw_reply(asked, b"\xc0\x0c" + RR_A, 65535),
+    "UF_22-nothing-but-roots": lambda asked: raw_reply(asked, (b"\0" + struct.pack(
+        "!HHIH", 1, 1, 300, 0)) * 3000, 3000),
+    "UF_25-chain-of-pointers": chain_of_pointers,
+    "UF_25-name-over-255": lambda asked: raw_reply(asked, (b"\1a" * 1500 + b"\0" + RR_A), 1),
+    "UF_26-label-types": lambda asked: raw_reply(asked, b"\x41" * 3000, 900),
+    "UF_27-circle-of-aliases": circle_of_aliases,
+    "UF_27-many-types": lambda asked: raw_reply(asked, b"".join(
+        b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 300, 2) + b"\xc0\x0c"
+        for kind in range(1, 259) if kind != 41) * 4, 257 * 4),
+    "ED_11-thousand-options": lambda asked: raw_reply(asked, wire.opt(
+        1232, [(65001, b"")] * 1000), 0, 1),
+    "ED_11-options-that-overrun": lambda asked: raw_reply(asked, wire.opt(
+        1232, struct.pack("!HH", 65001, 4000) + b"\0" * 3900), 0, 1),
+}
+
+
+def plain_of(size):
+    """As many bytes, or a few more, of A records."""
+    def reply(asked):
+        one = b"\xc0\x0c" + RR_A
+        count = max(1, -(-(size - asked.msg.question_end) // len(one)))
+        return raw_reply(asked, one * count, count)
+    return reply
+
+
+@heavy
+@limit(120)
+def test_RX_14_hostile_packets_cost_as_much_as_others(t):
+    """A question whose answer is made to be laborious takes ten times the instructions of one whose answer
+    is plain and as long, at most; and so does a question that is itself made so."""
+    if SANITIZED:
+        raise Skip("valgrind and the sanitizers exclude each other; counted without them")
+    up, now = t.upstream(), {}
+    up.rule(None, "A", lambda asked: now["reply"](asked), times=None)
+    counted = Counted(t, up, timeout=1.5)
+    dev, numbers = counted.dev, iter(range(1000))
+
+    def ask(reply, **how):
+        now["reply"] = reply
+        dev.ask("n%d.cost.example." % next(numbers), timeout=20.0, **how)
+    sizes = {}
+
+    def measured(asked, make):
+        data = make(asked)
+        sizes["last"] = len(data)
+        return data
+    ask(plain_of(100))      # what happens once
+    counted.cost(lambda: ask(plain_of(100), tcp=True))
+    found = []
+    for kind in sorted(HOSTILE):
+        cost = counted.cost(lambda: ask(lambda asked: measured(asked, HOSTILE[kind])))
+        plain = counted.cost(lambda: ask(plain_of(sizes["last"])))
+        found.append((cost / plain, kind, sizes["last"], cost, plain))
+    now["reply"] = plain_of(100)
+    options = 900
+    for kind, laborious in (("ED_11-query-of-options", [(65001, b"")] * options),
+                            ("ED_12-query-of-subnets", [(wire.ECS, b"")] * options),
+                            ("ED_12-query-of-cookies", [(wire.COOKIE, b"\0" * 8)] * (options // 3))):
+        size = sum(4 + len(data) for _, data in laborious)
+        cost = counted.cost(lambda: ask(plain_of(100), options=laborious))
+        plain = counted.cost(lambda: ask(plain_of(size)))
+        found.append((cost / plain, kind, size, cost, plain))
+    found.sort(reverse=True)
+    assert all(ratio <= 10 for ratio, *_ in found), "\n".join(
+        "%.1f times: %s, %d bytes, %d for %d instructions" % one for one in found)
+    assert all(plain > 1000 for *_, plain in found), "nothing was counted: %s" % found
