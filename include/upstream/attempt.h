@@ -71,6 +71,7 @@ struct attempt {
 	bool may_lack_edns;  /* it has refused EDNS, in a way that tells of the server itself */
 	bool needs_stream;   /* the client's wish, or TC: a UDP reply is of no use */
 	bool prefers_stream; /* a packet came that did not match */
+	unsigned mismatches; /* packets that did not, over UDP */
 	bool is_udp_dead, is_stream_dead; /* it cannot be reached that way */
 	bool has_spoken;		  /* something came from it, though not the answer */
 	bool has_failed;

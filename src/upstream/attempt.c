@@ -7,6 +7,9 @@
 
 /* What we ask: longer only with a client's options, which are then left out. */
 #define QUERY_MAX 4096u
+/* So many packets that do not match are no accident: somebody is trying IDs and would meet the
+ * right one some time. The port is closed then, and where TCP fails another is asked from. */
+#define MISMATCHES_MAX 4u
 /* A connection that breaks may be bad luck; two in a row are not. */
 #define STREAM_FAILURES_MAX 2u
 /* TCP sends again by itself; what we can do is to try another connection, where the first one seems
@@ -69,11 +72,15 @@ bool attempt_is_askable(const struct attempt *attempt)
 	       attempt->udp_sends < ATTEMPT_SENDS_MAX;
 }
 
+static bool is_out_by_stream(const struct attempt *attempt)
+{
+	return transport_stream_is_out(&attempt->streams[0]) ||
+	       transport_stream_is_out(&attempt->streams[1]);
+}
+
 bool attempt_has_hope(const struct attempt *attempt)
 {
-	return transport_udp_is_open(&attempt->udp) ||
-	       transport_stream_is_out(&attempt->streams[0]) ||
-	       transport_stream_is_out(&attempt->streams[1]) ||
+	return transport_udp_is_open(&attempt->udp) || is_out_by_stream(attempt) ||
 	       (attempt->is_owed && attempt_is_askable(attempt));
 }
 
@@ -174,6 +181,8 @@ static void take_truncated(struct attempt *attempt)
 static void take_other_datagram(struct attempt *attempt)
 {
 	count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
+	if (++attempt->mismatches == MISMATCHES_MAX && is_out_by_stream(attempt))
+		transport_udp_close(&attempt->udp);
 	if (attempt->prefers_stream)
 		return;
 	attempt->prefers_stream = true;
