@@ -108,18 +108,26 @@ def distinct(values, among, what):
         what, len(set(values)), n, expected, least)
 
 
+def first_sends(rule):
+    """Each question once: a busy machine may be late enough for it to be sent again."""
+    first = {}
+    for asked in rule.asked:
+        first.setdefault(asked.name, asked)
+    return list(first.values())
+
+
 @limit(60)
 def test_SP_01_ports_are_many_and_unforeseeable(t):
     """One question after the other: 1,000 give 950 ports or more (982 expected of 28,232, deviation
     4), and 28,000 ports are drawn from."""
     up = t.upstream()
     number = 5000 // FEWER
-    rule = up.rule(None, "A", shapes.digest_reply, times=number)
+    rule = up.rule(None, "A", shapes.digest_reply, times=(number, 2 * number))
     dev = t.device(up)
     names = [t.fresh() for _ in range(number)]
     ask_many(t, dev, names[:1000], 1)
     ask_many(t, dev, names[1000:], 16)
-    ports = [asked.source[1] for asked in rule.asked]
+    ports = [asked.source[1] for asked in first_sends(rule)]
     assert len(set(ports[:1000])) >= 950, "%d ports" % len(set(ports[:1000]))
     assert max(ports) - min(ports) >= (27000 if SANITIZED else 28000), (min(ports), max(ports))
     no_trend(ports[:1000], "ports")
@@ -132,11 +140,11 @@ def test_SP_02_ids_are_many_and_unforeseeable(t):
     pairs 0.15 are equal by chance, 5 once in 10^6."""
     up = t.upstream()
     number = 10000 // FEWER
-    rule = up.rule(None, "A", shapes.digest_reply, times=number)
+    rule = up.rule(None, "A", shapes.digest_reply, times=(number, 2 * number))
     dev = t.device(up)
     names = [t.fresh() for _ in range(number)]
     _, own = ask_many(t, dev, names, 16)
-    idents = [asked.id for asked in rule.asked]
+    idents = [asked.id for asked in first_sends(rule)]
     distinct(idents, 65536, "IDs")
     no_trend(idents, "IDs")
     for name, byte in (("low", lambda ident: ident & 255), ("high", lambda ident: ident >> 8)):
@@ -144,7 +152,7 @@ def test_SP_02_ids_are_many_and_unforeseeable(t):
         for ident in idents:
             counts[byte(ident)] += 1
         even(counts, [number / 256] * 256, "%s byte of the ID" % name)
-    same = sum(own[wire.text(asked.name)] == asked.id for asked in rule.asked)
+    same = sum(own[wire.text(asked.name)] == asked.id for asked in first_sends(rule))
     assert same <= 4, "%d questions went upstream with the client's own ID" % same
 
 
@@ -161,7 +169,7 @@ def test_SP_17_no_pair_of_port_and_id_twice_at_once(t):
     sources = [t.address() for _ in range(8)]
     ask_many(t, dev, names, 400, sources)
     open_until = {}
-    first = list({asked.name: asked for asked in reversed(rule.asked)}.values())[::-1]
+    first = first_sends(rule)
     for asked in first:
         port = asked.source[1]
         assert open_until.get(port, 0.0) < asked.time, "port %d is used twice at once" % port
@@ -180,7 +188,7 @@ def test_SP_18_no_run_repeats_another(t):
     the same few."""
     up = t.upstream()
     runs, each = 50 // FEWER, 20
-    rule = up.rule(None, "A", shapes.digest_reply, times=runs * each)
+    rule = up.rule(None, "A", shapes.digest_reply, times=(runs * each, 2 * runs * each))
     dev = t.device(up)
     for run in range(runs):
         if run > 0:
@@ -189,7 +197,7 @@ def test_SP_18_no_run_repeats_another(t):
             dev.start()
         for _ in range(each):
             dev.ask(t.fresh())
-    idents = [asked.id for asked in rule.asked]
+    idents = [asked.id for asked in first_sends(rule)]
     starts = [idents[run * each:(run + 1) * each] for run in range(runs)]
     triples = [tuple(run[at:at + 3]) for run in starts for at in range(each - 2)]
     assert len(set(triples)) == len(triples), "three IDs in a row came twice"
