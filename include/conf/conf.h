@@ -51,6 +51,7 @@ struct conf_group {
 	size_t server_count;
 	char *resolv_conf;
 	enum group_order order;
+	bool randomize_case;
 	uint32_t timeout_ms; /* for a whole question */
 	struct conf_place place;
 };

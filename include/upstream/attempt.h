@@ -14,12 +14,15 @@
 #include "upstream/server.h"
 #include "upstream/transport_stream.h"
 #include "upstream/transport_udp.h"
+#include "wire/name.h"
 #include "wire/query_view.h"
 
 /* Sends of one question to one server over one transport (D6; RFC 9520 section 3.1). */
 #define ATTEMPT_SENDS_MAX 3u
 /* And over both, whatever the cause. */
 #define ATTEMPT_PACKETS_MAX 4u
+/* A bit for each byte of a name. */
+#define ATTEMPT_FLIPS ((NAME_MAX_LEN + 7) / 8)
 
 struct attempt;
 
@@ -44,6 +47,7 @@ struct attempt_question {
 	const struct query_view *view;
 	bool via_stream;
 	bool strip_ecs;
+	bool randomize_case;
 	uint16_t edns_size;
 	/** `reply` with ANSWERED and FAILED, else NULL. Never from inside a call of this module;
 	 * the attempt may be done() with when it returns. */
@@ -77,6 +81,8 @@ struct attempt {
 	bool has_failed;
 	bool is_owed; /* the last send came to nothing for want of our own resources */
 	bool is_silence_noted;
+	bool has_flips; /* over UDP it is asked in another letter case than the client's */
+	uint8_t flips[ATTEMPT_FLIPS]; /* of these letters */
 };
 
 /** The question is borrowed. */

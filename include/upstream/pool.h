@@ -27,6 +27,7 @@ void pool_unref(struct pool *pool); /* NULL is fine */
 
 const char *pool_name(const struct pool *pool);
 uint32_t pool_timeout_ms(const struct pool *pool);
+bool pool_randomizes_case(const struct pool *pool);
 size_t pool_size(const struct pool *pool);
 struct server *pool_server(const struct pool *pool, size_t at); /* as listed, from 0 */
 /** The best of those that are not in the mask, into which it is put; NULL when there is none.

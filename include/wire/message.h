@@ -87,6 +87,11 @@ unsigned message_rcode(const struct message_facts *facts);
  * before), opt_rcode and the other fields of OPT as they were. */
 size_t message_cut_opt(uint8_t *wire, struct message_facts *facts);
 
+/** Gives the question's name the letter case of `name`, which is that name otherwise. An owner that
+ * repeats it or its end letter for letter has come by that from the question, and goes with it. For
+ * a message that message_read() accepted, with a question. */
+void message_set_case(uint8_t *wire, size_t wire_len, const uint8_t *name, size_t name_len);
+
 /** Offsets of the TTL of every record but OPT, ascending, of a message that message_read()
  * accepted. Returns how many there are, which may be more than `max`, the number written. */
 size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max);

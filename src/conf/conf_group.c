@@ -30,6 +30,8 @@ static const struct conf_option options[] = {
 	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
 	  .fallback = ORDER_FASTEST,
 	  .help = "which server is asked first: fastest, listed (the first one), race (the first two)" },
+	{ "randomize_case", OPTION_BOOL, CONF_OPTION_FIELD(conf_group, randomize_case),
+	  .help = "ask over UDP in random letter case, which a reply must repeat" },
 	{ "timeout", OPTION_MILLISECONDS, CONF_OPTION_FIELD(conf_group, timeout_ms),
 	  .min = 100, .max = 4500, .fallback = 2000,
 	  .help = "seconds that a question may take, all servers together" },

@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
+#include "base/random.h"
 #include "upstream/packet_match.h"
 
 /* What we ask: longer only with a client's options, which are then left out. */
@@ -100,6 +102,35 @@ static void close_all(struct attempt *attempt)
 	transport_udp_close(&attempt->udp);
 	transport_stream_forget(&attempt->streams[0]);
 	transport_stream_forget(&attempt->streams[1]);
+}
+
+/* --- letter case (0x20) -------------------------------------------------------------------- */
+
+/* Each letter of a question that must come back as it was sent is a bit that a forger has to guess.
+ * Lengths of labels are below any letter. */
+static void flip(const struct attempt *attempt, uint8_t *name)
+{
+	for (size_t i = 0; i < attempt->question->view->name_len; i++) {
+		const uint8_t lower = name[i] | 0x20u;
+
+		if (lower >= 'a' && lower <= 'z' && (attempt->flips[i / 8] >> i % 8 & 1) != 0)
+			name[i] ^= 0x20u;
+	}
+}
+
+/* The asked name came back as it was sent; then it is given back its own case, so that nobody
+ * further on sees the difference. */
+static bool take_case_back(const struct attempt *attempt, struct attempt_reply *reply)
+{
+	const struct query_view *view = attempt->question->view;
+	uint8_t sent[NAME_MAX_LEN];
+
+	memcpy(sent, view->name, view->name_len);
+	flip(attempt, sent);
+	if (memcmp(reply->wire + MESSAGE_HEADER_LEN, sent, view->name_len) != 0)
+		return false;
+	message_set_case(reply->wire, reply->facts.wire_len, view->name, view->name_len);
+	return true;
 }
 
 /* --- what a packet means ------------------------------------------------------------------- */
@@ -229,8 +260,11 @@ static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, siz
 	struct attempt_reply reply = { .wire = wire };
 
 	attempt->has_spoken = true;
-	const enum packet_match match = packet_match(attempt->question->view, id, wire, wire_len,
-						     &reply.facts, &reply.quality);
+	enum packet_match match = packet_match(attempt->question->view, id, wire, wire_len,
+					       &reply.facts, &reply.quality);
+	if (match == PACKET_REPLY && attempt->has_flips && !by_stream &&
+	    !take_case_back(attempt, &reply))
+		match = PACKET_OTHER;
 
 	if (match == PACKET_REPLY || (match == PACKET_BARE_ERROR && attempt->with_edns))
 		note_reply(attempt);
@@ -301,7 +335,7 @@ static void on_stream(struct transport_question *question, int err, uint8_t *wir
 
 /* --- sending ------------------------------------------------------------------------------- */
 
-static size_t write_query(const struct attempt *attempt, uint8_t query[QUERY_MAX])
+static size_t write_as_asked(const struct attempt *attempt, uint8_t query[QUERY_MAX])
 {
 	const struct attempt_question *question = attempt->question;
 	const struct query_out how = { .with_edns = attempt->with_edns,
@@ -314,6 +348,15 @@ static size_t write_query(const struct attempt *attempt, uint8_t query[QUERY_MAX
 		return len;
 	bare.options_len = 0;
 	return query_view_write(query, QUERY_MAX, &bare, &how);
+}
+
+static size_t write_query(const struct attempt *attempt, bool by_stream, uint8_t query[QUERY_MAX])
+{
+	const size_t len = write_as_asked(attempt, query);
+
+	if (len > 0 && attempt->has_flips && !by_stream)
+		flip(attempt, query + MESSAGE_HEADER_LEN);
+	return len;
 }
 
 /* Says nothing about the server. */
@@ -406,12 +449,12 @@ int attempt_send(struct attempt *attempt)
 	uint8_t query[QUERY_MAX];
 
 	assert(attempt_is_askable(attempt));
-	const size_t len = write_query(attempt, query);
+	const bool by_stream = goes_by_stream(attempt);
+	const size_t len = write_query(attempt, by_stream, query);
 	if (len == 0) {
 		attempt->has_failed = true;
 		return ERR_NO_SPACE;
 	}
-	const bool by_stream = goes_by_stream(attempt);
 	const int err = by_stream ? send_by_stream(attempt, query, len)
 				  : send_datagram(attempt, query, len);
 	attempt->is_owed = is_our_lack(err);
@@ -440,9 +483,13 @@ void attempt_init(struct attempt *attempt, const struct attempt_question *questi
 {
 	*attempt = (struct attempt){ .question = question, .server = server };
 	attempt->needs_stream = question->via_stream;
-	/* an opaque question goes as the client wrote it: there is no OPT of ours to leave out */
+	/* an opaque question goes as the client wrote it, and there is no OPT of ours to leave
+	 * out */
 	attempt->with_edns =
 		!question->view->is_opaque && !server_lacks_edns(server, now_us(attempt));
+	attempt->has_flips = question->randomize_case && !question->view->is_opaque;
+	if (attempt->has_flips)
+		random_bytes(attempt->flips, (question->view->name_len + 7) / 8);
 }
 
 void attempt_done(struct attempt *attempt)

@@ -371,6 +371,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 			      .view = ask->view,
 			      .via_stream = ask->via_stream,
 			      .strip_ecs = ask->strip_ecs,
+			      .randomize_case = pool_randomizes_case(ask->pool),
 			      .edns_size = ask->edns_size,
 			      .on_news = on_news,
 			      .ctx = exchange },

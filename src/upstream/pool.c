@@ -13,6 +13,7 @@ struct pool {
 	char *name;
 	uint32_t timeout_ms;
 	enum group_order order;
+	bool randomizes_case;
 	unsigned questions; /* so far */
 	size_t explored;    /* the server that was asked last to see how it does */
 	size_t count;
@@ -30,6 +31,7 @@ struct pool *pool_new(struct server_table *table, const struct conf_group *group
 	pool->holders = 1;
 	pool->timeout_ms = group->timeout_ms;
 	pool->order = group->order;
+	pool->randomizes_case = group->randomize_case;
 	pool->name = mem_strdup(group->name);
 	for (size_t i = 0; i < count && pool->name != NULL; i++) {
 		const struct conf_server *how = &group->servers[i];
@@ -71,6 +73,11 @@ const char *pool_name(const struct pool *pool)
 uint32_t pool_timeout_ms(const struct pool *pool)
 {
 	return pool->timeout_ms;
+}
+
+bool pool_randomizes_case(const struct pool *pool)
+{
+	return pool->randomizes_case;
 }
 
 size_t pool_size(const struct pool *pool)

@@ -378,6 +378,36 @@ size_t message_cut_opt(uint8_t *wire, struct message_facts *facts)
 	return cut.wire_len;
 }
 
+/* --- letter case --------------------------------------------------------------------------- */
+
+/* What the owner at `at` says before its pointer or its root label, if it says the same as the
+ * question's name does before the same place. */
+static void set_owner_case(uint8_t *wire, size_t wire_len, size_t at, const uint8_t *name,
+			   size_t name_len)
+{
+	const size_t end = name_end(wire, wire_len, at);
+	const size_t len = end - at;
+	size_t goes_on = MESSAGE_HEADER_LEN + name_len - 1;
+
+	if (wire[end] != 0)
+		goes_on = get_u16(wire + end) & 0x3fffu;
+	if (goes_on >= MESSAGE_HEADER_LEN + name_len || goes_on < MESSAGE_HEADER_LEN + len)
+		return;
+	const size_t same_at = goes_on - len;
+	if (memcmp(wire + at, wire + same_at, len) == 0)
+		memcpy(wire + at, name + same_at - MESSAGE_HEADER_LEN, len);
+}
+
+void message_set_case(uint8_t *wire, size_t wire_len, const uint8_t *name, size_t name_len)
+{
+	struct walk walk = walk_again(wire, wire_len);
+	struct record record;
+
+	while (walk_next(&walk, skip_name, &record))
+		set_owner_case(wire, wire_len, record.at, name, name_len);
+	memcpy(wire + MESSAGE_HEADER_LEN, name, name_len);
+}
+
 /* --- TTLs ---------------------------------------------------------------------------------- */
 
 size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max)

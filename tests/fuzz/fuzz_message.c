@@ -193,6 +193,32 @@ static void check_cut(const uint8_t *wire, enum message_quality quality,
 		CHECK(at == before->wire_len);
 }
 
+/* Nothing but letters in the other case. */
+static void check_case(const uint8_t *wire, const struct message_facts *facts,
+		       enum message_quality quality)
+{
+	const size_t len = facts->wire_len;
+	uint8_t name[NAME_MAX_LEN];
+	struct message_facts again;
+	size_t name_len, next;
+
+	if (facts->questions == 0 ||
+	    name_read(wire, len, MESSAGE_HEADER_LEN, name, &name_len, &next) != 0 ||
+	    name_len + 4 != facts->question_len)
+		return;
+	name_lower(name, name, name_len);
+	uint8_t *copy = fuzz_alloc(len);
+	memcpy(copy, wire, len);
+	message_set_case(copy, len, name, name_len);
+	CHECK(memcmp(copy + MESSAGE_HEADER_LEN, name, name_len) == 0);
+	CHECK(message_read(copy, len, &again) == quality);
+	for (size_t i = 0; i < len; i++) {
+		const bool is_upper = wire[i] >= 'A' && wire[i] <= 'Z';
+		CHECK(copy[i] == wire[i] || (is_upper && copy[i] == (wire[i] | 0x20)));
+	}
+	free(copy);
+}
+
 /* --- on to a client ------------------------------------------------------------------------ */
 
 /* A client's query for the reply's question (or another, where it has none), in another case; its
@@ -322,6 +348,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_facts(data, size, &facts);
 	check_ttls(data, &facts);
 	check_clamp(data, &facts, control % 7 * 100, 600 + control % 3 * 100000);
+
+	check_case(data, &facts, quality);
 
 	uint8_t *cut = fuzz_alloc(size);
 	memcpy(cut, data, size);

@@ -15,6 +15,7 @@ struct play_auto {
 	enum { AUTO_ANSWERS, AUTO_DEAF, AUTO_CLOSED } kind;
 	uint64_t delay_us;
 	unsigned loss_percent; /* of datagrams, either way */
+	bool has_no_tcp;       /* connecting is refused */
 	uint64_t flap_us;      /* answers for as long, is deaf for as long, and so on; 0 for not */
 	uint64_t flip_us;      /* when it changes next */
 	unsigned sent, probes; /* since the script last asked */
@@ -67,7 +68,8 @@ static void set_manner(struct play *play, const struct play_auto *server)
 						    [AUTO_DEAF] = FAKE_IGNORES_TCP,
 						    [AUTO_CLOSED] = FAKE_REFUSES_TCP };
 
-	fake_net_set_manner(play->loop, &server->addr, manners[server->kind]);
+	fake_net_set_manner(play->loop, &server->addr,
+			    server->has_no_tcp ? FAKE_REFUSES_TCP : manners[server->kind]);
 }
 
 static void read_auto_word(const char *word, struct play *play, struct play_auto *server)
@@ -78,6 +80,8 @@ static void read_auto_word(const char *word, struct play *play, struct play_auto
 		server->delay_us = play_read_us(value);
 	} else if ((value = play_value(word, "loss")) != NULL) {
 		server->loss_percent = (unsigned)wire_build_number(value, 100);
+	} else if (strcmp(word, "tcp=refused") == 0) {
+		server->has_no_tcp = true;
 	} else if ((value = play_value(word, "flaps")) != NULL) {
 		server->flap_us = play_read_us(value);
 		server->flip_us = now_us(play) + server->flap_us;

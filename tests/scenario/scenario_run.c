@@ -14,7 +14,8 @@
  *     reload TEXT                  another one, whole, in its place
  *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
- *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s ignores=TEXT]
+ *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s ignores=TEXT
+ *                           tcp=refused]
  *                                  needs no script from now on: answers A with its own address
  *                                  and others with nothing, is silent, or refuses; is silent about
  *                                  names that begin with TEXT

@@ -70,6 +70,7 @@ static void default_group_is_there_without_servers(void **state)
 	assert_string_equal(conf->groups[0].resolv_conf, "/etc/resolv.conf");
 	assert_int_equal(conf->groups[0].timeout_ms, 2000);
 	assert_int_equal(conf->groups[0].order, ORDER_FASTEST);
+	assert_false(conf->groups[0].randomize_case);
 	assert_int_equal(conf_find_group(conf, "default"), 0);
 	assert_int_equal(conf_find_group(conf, "other"), CONF_GROUP_NONE);
 }
@@ -379,11 +380,13 @@ static void print_shows_everything_and_loads_again(void **state)
 		"\tdefault = {\n"
 		"\t\tresolv_conf = \"/etc/resolv.conf\";\n"
 		"\t\torder = \"fastest\";\n"
+		"\t\trandomize_case = false;\n"
 		"\t\ttimeout = 2.0;\n"
 		"\t};\n"
 		"\tcorp = {\n"
 		"\t\tservers = [ \"192.0.2.1@53\", \"2001:db8::1@5353\" ];\n"
 		"\t\torder = \"race\";\n"
+		"\t\trandomize_case = true;\n"
 		"\t\ttimeout = 0.333;\n"
 		"\t};\n"
 		"};\n"
@@ -434,7 +437,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"    action = \"answer\"; records = [ \"@ 1 IN TXT \\\"a\\\\\\\\b\\\" "
 		"\\x01\xc3\xa4\", \"\" ];\n"
 		"  } );\n"
-		"upstreams = { corp = { timeout = 0.3333; order = \"race\";\n"
+		"upstreams = { corp = { timeout = 0.3333; order = \"race\"; randomize_case = true;\n"
 		"  servers = [ \"192.0.2.1\", \"2001:db8:0::1@5353\" ]; }; };\n"
 		"cache = { size = 65537; };\n"
 		"rebinding = { allow = [ \"Corp.example.\", \"b\" ]; };\n"
@@ -464,7 +467,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 58);
+	assert_int_equal(count, 59);
 	assert_false(conf_load_row(count + 1, &row));
 }
 

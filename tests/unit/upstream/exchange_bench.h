@@ -89,15 +89,17 @@ static inline void exchange_bench_free(struct exchange_bench *bench)
 }
 
 /* Servers are 192.0.2.1, .2, ...; the group's timeout is 2 s, the deadline far away. */
-static inline struct exchange_bench *exchange_bench_new(unsigned servers)
+static inline struct exchange_bench *exchange_bench_new_as(unsigned servers, enum group_order order,
+							   bool randomize_case)
 {
 	struct exchange_bench *bench = unit_zalloc(sizeof(*bench));
-	struct conf_server hows[16] = { 0 };
+	struct conf_server hows[POOL_SERVERS_MAX] = { 0 };
 	const struct conf_group group = {
 		.name = "default",
 		.servers = hows,
 		.server_count = servers,
-		.order = ORDER_LISTED,
+		.order = order,
+		.randomize_case = randomize_case,
 		.timeout_ms = 2000,
 	};
 
@@ -114,6 +116,11 @@ static inline struct exchange_bench *exchange_bench_new(unsigned servers)
 	bench->deadline_us = loop_clock(bench->loop)->now_us + 1000 * USEC_PER_SEC;
 	exchange_bench_set_query(bench, exchange_bench_query, sizeof(exchange_bench_query) - 1);
 	return bench;
+}
+
+static inline struct exchange_bench *exchange_bench_new(unsigned servers)
+{
+	return exchange_bench_new_as(servers, ORDER_LISTED, false);
 }
 
 /* Begins, and nothing may have come of it yet. */

@@ -489,6 +489,47 @@ static void names_through_opaque_bytes_go_too(void **state)
 
 /* --- TTLs ---------------------------------------------------------------------------------- */
 
+/* --- letter case --- */
+
+static void SP_11_case_goes_with_what_repeats_the_question(void **state)
+{
+	static const uint8_t asked[] = "\7eXaMpLe\3CoM", own[] = "\7Example\3com";
+	static const uint8_t end[] = "\3CoM";
+	const size_t name_at = MESSAGE_HEADER_LEN, len = sizeof(asked);
+	uint8_t *wire = build.wire;
+	size_t at[5];
+	(void)state;
+
+	start_reply();
+	memcpy(wire + name_at, asked, len);
+	at[0] = build.len; /* written out, letter for letter */
+	ANSWER("example.com", TYPE_A, 1, "\1\2\3\4");
+	memcpy(wire + at[0], asked, len);
+	at[1] = build.len; /* the server's own spelling */
+	ANSWER("EXAMPLE.com", TYPE_A, 1, "\1\2\3\5");
+	at[2] = build.len; /* the end of the name */
+	ANSWER("com", TYPE_A, 1, "\1\2\3\6");
+	memcpy(wire + at[2], end, sizeof(end));
+	at[3] = build.len; /* "eXaMpLe" and a pointer to "CoM" in the question */
+	ANSWER("example", TYPE_A, 1, "\1\2\3\7");
+	memcpy(wire + at[3], asked, 8);
+	memmove(wire + at[3] + 10, wire + at[3] + 9, build.len - at[3] - 9);
+	memcpy(wire + at[3] + 8, "\xc0\x14", 2);
+	build.len++;
+	at[4] = build.len; /* another name altogether */
+	ANSWER("eXaMpLe.net", TYPE_A, 1, "\1\2\3\x8");
+	assert_int_equal(read_built(), MESSAGE_OK);
+
+	message_set_case(wire, build.len, own, sizeof(own));
+	assert_memory_equal(wire + name_at, own, len);
+	assert_memory_equal(wire + at[0], own, len);
+	assert_memory_equal(wire + at[1], "\7EXAMPLE\3com", len);
+	assert_memory_equal(wire + at[2], "\3com", 5);
+	assert_memory_equal(wire + at[3], "\7Example\xc0\x14", 10);
+	assert_memory_equal(wire + at[4], "\7eXaMpLe\3net", len);
+	assert_int_equal(read_built(), MESSAGE_OK);
+}
+
 static void ttls_are_found_in_order(void **state)
 {
 	(void)state;
@@ -665,6 +706,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pointer_at_the_very_end_is_corrected),
 	cmocka_unit_test(records_that_point_into_opt_go_with_it),
 	cmocka_unit_test(names_through_opaque_bytes_go_too),
+	cmocka_unit_test(SP_11_case_goes_with_what_repeats_the_question),
 	cmocka_unit_test(ttls_are_found_in_order),
 	cmocka_unit_test(ttls_are_found_without_a_question_too),
 	cmocka_unit_test(ttls_are_clamped_but_zero_stays_zero),
