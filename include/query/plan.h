@@ -34,7 +34,8 @@ MUST_CHECK int plan_new(struct conf *conf, const struct hash_key *route_key,
 			struct server_table *servers, struct complaints *complaints,
 			struct plan **ret_plan);
 /** The same configuration, whose groups have other servers now: only the pools are new, so that
- * this costs little however many zones there are. -ENOMEM. */
+ * this costs little however many zones there are. They are the successors of those of `plan`, for
+ * which this is done once. -ENOMEM. */
 MUST_CHECK int plan_renew(const struct plan *plan, struct server_table *servers,
 			  struct plan **ret_plan);
 struct plan *plan_ref(struct plan *plan);

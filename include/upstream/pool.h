@@ -24,6 +24,11 @@ struct pool *pool_new(struct server_table *table, const struct conf_group *group
 /** Counted: an exchange keeps the pool it asks. */
 struct pool *pool_ref(struct pool *pool);
 void pool_unref(struct pool *pool); /* NULL is fine */
+/** The group has other servers from here on, those of `successor`, of which it takes a reference:
+ * who asks here goes on there when the network has changed. Once for a pool. */
+void pool_set_successor(struct pool *pool, struct pool *successor);
+/** The pool that has the group's servers by now: itself, or the last of its successors. */
+struct pool *pool_latest(struct pool *pool);
 
 const char *pool_name(const struct pool *pool);
 uint32_t pool_timeout_ms(const struct pool *pool);

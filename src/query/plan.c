@@ -101,7 +101,11 @@ int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_
 int plan_renew(const struct plan *plan, struct server_table *servers, struct plan **ret_plan)
 {
 	plan->rules->holders++;
-	return plan_of(plan->rules, servers, ret_plan);
+	int err = plan_of(plan->rules, servers, ret_plan);
+
+	for (size_t i = 0; err == 0 && i < plan->conf->group_count; i++)
+		pool_set_successor(plan->pools[i], (*ret_plan)->pools[i]);
+	return err;
 }
 
 struct plan *plan_ref(struct plan *plan)

@@ -355,6 +355,12 @@ static void begin(struct exchange *exchange)
 		set_timer(exchange);
 }
 
+static void note_asked(const struct exchange *exchange)
+{
+	for (size_t i = 0; i < pool_size(exchange->pool); i++)
+		health_note_asked(exchange->upstream->health, pool_server(exchange->pool, i));
+}
+
 int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, exchange_done_fn done,
 		   void *ctx, struct exchange **ret_exchange)
 {
@@ -364,7 +370,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 		return ERR_LIMIT;
 	*exchange = (struct exchange){
 		.upstream = upstream,
-		.pool = pool_ref(ask->pool),
+		.pool = pool_ref(pool_latest(ask->pool)),
 		.question = { .loop = upstream->loop,
 			      .stats = upstream->stats,
 			      .streams = upstream->streams,
@@ -383,8 +389,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 	exchange->end_us = now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
 	if (exchange->end_us > ask->deadline_us)
 		exchange->end_us = ask->deadline_us;
-	for (size_t i = 0; i < pool_size(ask->pool); i++)
-		health_note_asked(upstream->health, pool_server(ask->pool, i));
+	note_asked(exchange);
 	begin(exchange);
 	*ret_exchange = exchange;
 	return 0;
@@ -400,6 +405,16 @@ void exchange_cancel(struct exchange *exchange)
 static struct exchange *running(struct list *link)
 {
 	return link == NULL ? NULL : LIST_ITEM(link, struct exchange, running);
+}
+
+/* Nothing is out any more that points to a server of the one before. */
+static void take_latest_pool(struct exchange *exchange)
+{
+	struct pool *latest = pool_ref(pool_latest(exchange->pool));
+
+	pool_unref(exchange->pool);
+	exchange->pool = latest;
+	note_asked(exchange);
 }
 
 /* Nothing here tells anybody of an end, so that the list stays as it is. */
@@ -421,6 +436,7 @@ static void on_change(void *ctx)
 		mem_free(exchange->failure.wire);
 		exchange->failure.wire = NULL;
 		exchange->asked = 0;
+		take_latest_pool(exchange);
 		begin(exchange);
 	}
 }

@@ -1,5 +1,7 @@
 #include "upstream/pool.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 
 /* One question in so many goes to another server as well, which costs a packet and nobody any time.
@@ -10,6 +12,7 @@
 
 struct pool {
 	unsigned holders;
+	struct pool *successor; /* a reference, or NULL */
 	char *name;
 	uint32_t timeout_ms;
 	enum group_order order;
@@ -61,8 +64,22 @@ void pool_unref(struct pool *pool)
 		return;
 	for (size_t i = 0; i < pool->count; i++)
 		server_unref(pool->servers[i]);
+	pool_unref(pool->successor);
 	mem_free(pool->name);
 	mem_free(pool);
+}
+
+void pool_set_successor(struct pool *pool, struct pool *successor)
+{
+	assert(pool->successor == NULL && successor != pool);
+	pool->successor = pool_ref(successor);
+}
+
+struct pool *pool_latest(struct pool *pool)
+{
+	while (pool->successor != NULL)
+		pool = pool->successor;
+	return pool;
 }
 
 const char *pool_name(const struct pool *pool)

@@ -58,6 +58,19 @@ static void it_knows_what_the_group_says(void **state)
 		assert_true(addr_equal(server_addr(pool_server(pool, i)), &hows[i].addr));
 }
 
+static void its_successors_are_found_from_the_first(void **state)
+{
+	struct pool *first = new_pool(1, ORDER_LISTED);
+	struct pool *second = new_pool(2, ORDER_LISTED), *third = new_pool(3, ORDER_LISTED);
+	(void)state;
+
+	assert_ptr_equal(pool_latest(first), first);
+	pool_set_successor(first, second);
+	pool_set_successor(second, third);
+	assert_ptr_equal(pool_latest(first), third);
+	assert_ptr_equal(pool_latest(third), third);
+}
+
 static void there_may_be_none(void **state)
 {
 	(void)state;
@@ -188,6 +201,7 @@ static void now_and_then_another_one_may_show_that_it_is_faster(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(it_knows_what_the_group_says),
+	cmocka_unit_test(its_successors_are_found_from_the_first),
 	cmocka_unit_test(there_may_be_none),
 	cmocka_unit_test(more_than_fit_are_left_out),
 	cmocka_unit_test(it_lives_until_the_last_lets_go),
