@@ -42,7 +42,7 @@ SCENARIO := $(patsubst tests/%.c,%,$(wildcard tests/scenario/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
-.PHONY: help all run check unit scenario fuzz-replay functional catalogue lint tidy cppcheck \
+.PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
 	analyze fuzz format format-check size bench faults coverage install clean ci needs-build \
 	needs-check needs-tools needs-faults
 .DEFAULT_GOAL := all
@@ -141,6 +141,14 @@ MILL := $(RELEASE)/faults
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream	## the program on loopback against scripted and real servers
 	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) STARVER=$(abspath $(BUILD)/starve.so) \
 		MILL=$(abspath $(MILL)) sh tests/functional/run.sh
+
+# The same tests as `functional` has, for longer; what they measure is printed.
+FLAPS_TESTS := ^network\.(flaps|FO_08|an_outage|a_slow)
+flaps: needs-check	## the WAN gone and back a hundred times, and outages of a minute: figures
+	$(Q)$(MAKE) all
+	@echo "flaps: 50 questions a second meanwhile            demanded             measured"
+	$(Q)COURIERDNS=$(abspath $(RELEASE)/courierdns) FLAPS=100 OUTAGE=60 JOBS=1 ONLY='$(FLAPS_TESTS)' \
+		sh tests/functional/run.sh
 
 catalogue:	## which cases of the catalogue have a test
 	$(Q)sh tests/lint/catalogue.sh

@@ -25,7 +25,7 @@ from harness import device, stage  # noqa: E402
 from harness.mark import Skip  # noqa: E402
 
 AT_ONCE = int(os.environ.get("JOBS", "8"))
-HEAVY_AT_ONCE = 2
+HEAVY_AT_ONCE = min(2, AT_ONCE)
 LIMIT = 30.0
 
 

@@ -436,7 +436,7 @@ class Upstream:
             else:
                 via = act.via or self
                 if via.udp_sock:
-                    via.udp_sock.sendto(act.data, asked.source)
+                    self.send_to(via.udp_sock, act.data, asked.source)
         elif connection is None:
             return      # the rest is about connections
         elif act.kind == "stream":
@@ -449,6 +449,14 @@ class Upstream:
             connection.close()
         elif act.kind == "reset":
             connection.close(rst=True)
+
+    def send_to(self, sock, data, to):
+        try:
+            sock.sendto(data, to)
+        except OSError as error:    # a network of a test's own may be down just now
+            if self.make_socket is socket.socket or error.errno not in (
+                    errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM):
+                raise
 
     def dribble(self, data, gap, connection):
         connection.write(data[:1])
