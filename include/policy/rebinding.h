@@ -32,6 +32,10 @@ bool rebinding_guards(const struct rebinding *rebinding, const struct decision *
  * (6to4, NAT64 by its well-known prefix, IPv4-compatible). */
 bool rebinding_find(const uint8_t *wire, size_t wire_len, struct addr *ret_addr);
 
+/** The same of one record, by its type and RDATA. */
+bool rebinding_find_in_record(uint16_t type, const uint8_t *rdata, size_t len,
+			      struct addr *ret_addr);
+
 /** NODATA with a local SOA of the asked name. */
 MUST_CHECK int rebinding_reply(const struct query_view *view, uint8_t *out, size_t out_max,
 			       size_t *ret_len);

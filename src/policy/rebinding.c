@@ -159,17 +159,9 @@ static bool check_svcb(const uint8_t *rdata, size_t len, struct addr *ret_addr)
 	return false;
 }
 
-/* `ttl_at` is what tells a record's place: type and class stand before it, RDATA behind it. */
-static bool check_record(const uint8_t *wire, size_t wire_len, size_t ttl_at, struct addr *ret_addr)
+bool rebinding_find_in_record(uint16_t type, const uint8_t *rdata, size_t len,
+			      struct addr *ret_addr)
 {
-	struct cursor in = cursor_over(wire + ttl_at - 4, wire_len - (ttl_at - 4));
-	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
-
-	(void)cursor_u32(&in);
-	const uint16_t len = cursor_u16(&in);
-	const uint8_t *rdata = cursor_bytes(&in, len);
-	if (in.failed || class != CLASS_IN)
-		return false;
 	switch (type) {
 	case TYPE_A:
 		return len == 4 && check_address(rdata, 4, ret_addr);
@@ -181,6 +173,19 @@ static bool check_record(const uint8_t *wire, size_t wire_len, size_t ttl_at, st
 	default:
 		return false;
 	}
+}
+
+/* `ttl_at` is what tells a record's place: type and class stand before it, RDATA behind it. */
+static bool check_record(const uint8_t *wire, size_t wire_len, size_t ttl_at, struct addr *ret_addr)
+{
+	struct cursor in = cursor_over(wire + ttl_at - 4, wire_len - (ttl_at - 4));
+	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
+
+	(void)cursor_u32(&in);
+	const uint16_t len = cursor_u16(&in);
+	const uint8_t *rdata = cursor_bytes(&in, len);
+	return !in.failed && class == CLASS_IN &&
+	       rebinding_find_in_record(type, rdata, len, ret_addr);
 }
 
 bool rebinding_find(const uint8_t *wire, size_t wire_len, struct addr *ret_addr)

@@ -1,0 +1,142 @@
+#include "policy/squash.h"
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+#include "policy/classify.h"
+#include "policy/rebinding.h"
+#include "wire/cursor.h"
+#include "wire/name.h"
+
+#define RCODE_NOTAUTH 9u /* RFC 2136 section 2.2 */
+
+const char *squash_text(enum squash squash)
+{
+	switch (squash) {
+	case SQUASH_NONE:
+		return "none";
+	case SQUASH_NO_CNAME:
+		return "no-cname";
+	case SQUASH_SOA_LOST:
+		return "soa-lost";
+	case SQUASH_NXDOMAIN:
+		return "nxdomain";
+	case SQUASH_SERVFAIL:
+		return "servfail";
+	case SQUASH_REFUSED:
+		return "refused";
+	case SQUASH_SILENT:
+		return "silent";
+	case SQUASH_FLATTENED:
+		return "flattened";
+	case SQUASH_SINKHOLE:
+		return "sinkhole";
+	case SQUASH_REWRITTEN:
+		return "rewritten";
+	}
+	UNREACHABLE();
+}
+
+/* What the answer section holds, as far as it matters. */
+struct found {
+	bool has_cname, is_right; /* at the alias; to the target */
+	bool has_data;		  /* of the asked type, or an address, at the alias */
+	bool has_private;	  /* an address that nobody outside can mean */
+};
+
+static bool is_of_type(uint16_t type, uint16_t asked)
+{
+	return type == asked || type == TYPE_A || type == TYPE_AAAA;
+}
+
+static void look_at_cname(const struct squash_family *family, const uint8_t *wire, size_t wire_len,
+			  size_t at, struct found *found)
+{
+	uint8_t target[NAME_MAX_LEN];
+	size_t len, next;
+
+	if (found->has_cname || name_read(wire, wire_len, at, target, &len, &next) != 0)
+		return;
+	found->has_cname = true;
+	found->is_right = name_equal(target, family->target);
+}
+
+/* Returns where the next record begins, or 0 where there is none to be read. */
+static size_t look_at_record(const struct squash_family *family, const uint8_t *wire,
+			     size_t wire_len, size_t at, uint16_t asked, struct found *found)
+{
+	uint8_t owner[NAME_MAX_LEN];
+	size_t len;
+	struct addr addr;
+
+	if (name_read(wire, wire_len, at, owner, &len, &at) != 0)
+		return 0;
+	struct cursor in = cursor_over(wire + at, wire_len - at);
+	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
+	(void)cursor_u32(&in);
+	const uint16_t rdata_len = cursor_u16(&in);
+	const uint8_t *rdata = cursor_bytes(&in, rdata_len);
+	if (in.failed)
+		return 0;
+	if (class == CLASS_IN && rebinding_find_in_record(type, rdata, rdata_len, &addr))
+		found->has_private = true;
+	if (class == CLASS_IN && name_equal(owner, family->alias)) {
+		if (type == TYPE_CNAME)
+			look_at_cname(family, wire, wire_len, (size_t)(rdata - wire), found);
+		else if (is_of_type(type, asked))
+			found->has_data = true;
+	}
+	return (size_t)(in.at - wire);
+}
+
+static uint16_t asked_type(const uint8_t *wire, const struct message_facts *facts)
+{
+	struct cursor in = cursor_over(wire, facts->wire_len);
+
+	if (facts->question_len < 4)
+		return 0;
+	(void)cursor_bytes(&in, MESSAGE_HEADER_LEN + facts->question_len - 4);
+	return cursor_u16(&in);
+}
+
+static enum squash judge_noerror(const struct squash_family *family, const uint8_t *wire,
+				 const struct message_facts *facts, uint16_t asked)
+{
+	struct found found = { 0 };
+	size_t at = MESSAGE_HEADER_LEN + facts->question_len;
+
+	for (unsigned i = 0; i < facts->records[SECTION_ANSWER] && at != 0; i++)
+		at = look_at_record(family, wire, facts->wire_len, at, asked, &found);
+	if (found.has_private)
+		return SQUASH_SINKHOLE;
+	if (found.has_cname && !found.is_right)
+		return SQUASH_REWRITTEN;
+	if (found.has_data)
+		return SQUASH_FLATTENED;
+	if (!found.has_cname)
+		return SQUASH_NO_CNAME;
+	if (facts->has_soa || classify_reply(wire, facts) == VERDICT_ANSWERED)
+		return SQUASH_NONE;
+	return SQUASH_SOA_LOST;
+}
+
+enum squash squash_judge(const struct squash_family *family, const uint8_t *wire,
+			 const struct message_facts *facts)
+{
+	const uint16_t asked = asked_type(wire, facts);
+
+	if (asked != TYPE_A && asked != TYPE_AAAA && asked != TYPE_HTTPS && asked != TYPE_SVCB)
+		return SQUASH_NONE;
+	switch (message_rcode(facts)) {
+	case RCODE_NOERROR:
+		return judge_noerror(family, wire, facts, asked);
+	case RCODE_NXDOMAIN:
+		return SQUASH_NXDOMAIN;
+	case RCODE_REFUSED:
+	case RCODE_NOTIMP:
+	case RCODE_NOTAUTH:
+		return SQUASH_REFUSED;
+	default:
+		return SQUASH_SERVFAIL;
+	}
+}
