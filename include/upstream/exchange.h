@@ -1,12 +1,15 @@
 /* upstream/exchange.h: one question put to a group of servers until one of them answers.
  *
- * An exchange asks the servers of its pool in turn: the next one after a timeout, a socket error or
- * a failure rcode (SERVFAIL, REFUSED, NOTIMP, FORMERR); a late reply to an earlier send counts as
- * long as the exchange lasts. At most EXCHANGE_SENDS_MAX sends to one server over one transport
- * (D6). TC=1 over UDP moves that server to TCP; so does the first packet from it that does not
- * match or parse (D13), which never ends the wait. FORMERR or NOTIMP to EDNS is asked again
- * without. A reply is the answer only if it came from the asked server and port, with the asked ID,
- * QR set, and the asked question, letter case aside (RFC 5452 section 9.1). */
+ * An exchange asks the best server of its pool (upstream/pool.h), and the next one when that is
+ * late by its own measure, fails (SERVFAIL, REFUSED, NOTIMP, FORMERR) or cannot be reached; the
+ * first good answer counts, a late one to an earlier send too. Who is silent is asked again, from
+ * the same port and with the same ID, at most EXCHANGE_SENDS_MAX times over one transport (D6), and
+ * over TCP at last. TC=1 over UDP moves that server to TCP; so does the first packet from it that
+ * does not match or parse (D13), which never ends the wait. FORMERR or NOTIMP to EDNS is asked
+ * again without. A reply is the answer only if it came from the asked server and port, with the
+ * asked ID, QR set, and the asked question (RFC 5452 section 9.1), in letter case too where that
+ * was drawn. When all have failed, the most telling failure is told: SERVFAIL before REFUSED before
+ * NOTIMP before FORMERR. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,7 +47,7 @@ struct exchange_ask {
 };
 
 enum exchange_outcome {
-	EXCHANGE_REPLIED,     /* a reply; when all servers failed, the first failure rcode seen */
+	EXCHANGE_REPLIED,     /* a reply; when all servers failed, the most telling failure */
 	EXCHANGE_TIMED_OUT,   /* nobody answered in time */
 	EXCHANGE_UNREACHABLE, /* every try ended in a socket error, or there is no server */
 };

@@ -64,6 +64,13 @@ uint64_t server_hedge_us(const struct server *server);
 uint64_t server_resend_us(const struct server *server, unsigned sends);
 bool server_is_lossy(const struct server *server);
 
+/** It has failed at a question that another one answered. That is no matter of health, but where
+ * the fastest is asked first it counts as slower for a while, the more so the more often it
+ * happens. */
+void server_note_worse(struct server *server, uint64_t now_us);
+/** By how much. */
+uint64_t server_penalty_us(const struct server *server, uint64_t now_us);
+
 /* --- what is counted --- */
 
 /* Silence and socket errors are counted by their notes; the others by who meets them. */

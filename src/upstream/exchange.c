@@ -312,6 +312,15 @@ static bool ask_for_confirmation(struct exchange *exchange, struct attempt *atte
 	return true;
 }
 
+/* Whoever failed where another one has answered now. */
+static void note_worse(const struct exchange *exchange)
+{
+	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
+		if (a->has_failed)
+			server_note_worse(a->server, now_us(exchange));
+	}
+}
+
 static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		    const struct attempt_reply *reply)
 {
@@ -319,6 +328,7 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 
 	switch (news) {
 	case ATTEMPT_ANSWERED:
+		note_worse(exchange);
 		finish_with(exchange, reply, attempt->server);
 		return;
 	case ATTEMPT_RESENT:

@@ -128,7 +128,8 @@ static uint64_t rank(const struct pool *pool, const struct server *server, uint6
 	if (pool->order != ORDER_FASTEST)
 		return health;
 	const uint64_t latency_us = server_latency_us(server, now_us);
-	return health | (latency_us != 0 ? latency_us : UNKNOWN_US);
+	return health |
+	       ((latency_us != 0 ? latency_us : UNKNOWN_US) + server_penalty_us(server, now_us));
 }
 
 struct server *pool_next(const struct pool *pool, uint64_t now_us, bool down_too, uint64_t *asked)

@@ -21,6 +21,12 @@
 #define RESEND_LEAST_US (100u * USEC_PER_MSEC)
 #define RESENDS 3u
 
+/* One that fails always comes to count as so much slower; in a name or two out of a hundred, as
+ * hardly any. Halved for each of the times in which it does not happen again. */
+#define PENALTY_MOST_US (800u * USEC_PER_MSEC)
+#define PENALTY_GAIN 32u
+#define PENALTY_FADE_US (10ull * USEC_PER_SEC)
+
 struct server *server_new(const char *group, const struct conf_server *how)
 {
 	struct server *server = mem_zalloc(sizeof(*server));
@@ -119,6 +125,7 @@ void server_set_aside(struct server *server)
 void server_forget(struct server *server)
 {
 	server->latency = (struct latency){ 0 };
+	server->penalty_us = 0;
 	server->state = SERVER_UP;
 	server->is_unproven = true;
 	server->clearings = 0;
@@ -154,6 +161,7 @@ void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_fi
 	server_hear(server, now_us);
 	server->clearings = 0;
 	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
+	server->penalty_us -= server->penalty_us / PENALTY_GAIN;
 }
 
 /* One that has cleared itself of late is not suspected again at once. */
@@ -219,6 +227,23 @@ uint64_t server_resend_us(const struct server *server, unsigned sends)
 bool server_is_lossy(const struct server *server)
 {
 	return latency_is_lossy(&server->latency);
+}
+
+void server_note_worse(struct server *server, uint64_t now_us)
+{
+	uint64_t us = server_penalty_us(server, now_us) + PENALTY_MOST_US / PENALTY_GAIN;
+
+	if (us > PENALTY_MOST_US)
+		us = PENALTY_MOST_US;
+	server->penalty_us = (uint32_t)us;
+	server->worse_us = now_us;
+}
+
+uint64_t server_penalty_us(const struct server *server, uint64_t now_us)
+{
+	const uint64_t halvings = (now_us - server->worse_us) / PENALTY_FADE_US;
+
+	return halvings < 31 ? server->penalty_us >> halvings : 0;
 }
 
 /* --- what is counted ----------------------------------------------------------------------- */

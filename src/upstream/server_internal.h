@@ -30,6 +30,8 @@ struct server {
 	struct conf_server how;
 	uint64_t lacks_edns_until_us;
 	struct latency latency;
+	uint64_t worse_us;   /* when it last failed where another one did not */
+	uint32_t penalty_us; /* as it was then */
 	struct server_counts counts;
 	struct server_watch *watch; /* NULL: nobody */
 	enum server_state state;
