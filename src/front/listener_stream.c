@@ -33,6 +33,7 @@ struct connection {
 	struct list link;      /* in the table while there is a stream */
 	struct stream *stream; /* NULL once closed */
 	struct addr from, local;
+	struct addr client;	   /* whose it is: addr_client() */
 	struct timer quiet;	   /* nothing has happened for limits.tcp_idle */
 	uint32_t holders;	   /* requests that still hold it */
 	uint64_t taken;		   /* bytes given to the stream since the start */
@@ -260,12 +261,13 @@ static void on_quiet(void *ctx)
 
 static uint32_t count_from(const struct listener_stream_table *table, const struct addr *from)
 {
+	const struct addr client = addr_client(from).net;
 	uint32_t count = 0;
 
 	for (const struct list *link = list_first(&table->connections); link != NULL;
 	     link = list_next(&table->connections, link))
-		count +=
-			addr_same_host(&LIST_ITEM(link, const struct connection, link)->from, from);
+		count += addr_same_host(&LIST_ITEM(link, const struct connection, link)->client,
+					&client);
 	return count;
 }
 
@@ -345,6 +347,7 @@ static void on_accept(void *ctx, struct stream *stream)
 	connection->table = table;
 	connection->stream = stream;
 	connection->from = from;
+	connection->client = addr_client(&from).net;
 	connection->local = stream_local(stream);
 	table->count++;
 	timer_init(&connection->quiet, on_quiet, connection);

@@ -8,6 +8,7 @@ import time
 from harness import client, shapes, wire
 from harness.device import SANITIZED
 from harness.mark import each, heavy
+from harness.netns import Network
 from harness.shapes import a1
 from harness.upstream import send
 
@@ -121,6 +122,26 @@ def test_CT_06_the_cap_is_a_setting(t):
     for tcp in many:
         tcp.close()
     t.until(lambda: dev.ask(qname, tcp=True).a() == ["192.0.2.1"], 2, "no room was made")
+
+
+
+def test_CT_06_a_network_of_IPv6_is_one_client(t):
+    """Who has 2^64 addresses has no more connections than who has one; another network has its own."""
+    home = Network(t)
+    near, far = ["fd00::%x" % n for n in range(1, 8)], "fd00:0:0:1::1"
+    for address in near + [far]:
+        home.run("ip", "addr", "add", address + "/64", "dev", "lo", "nodad")
+    up = t.upstream(address="127.0.0.53", port=5399, network=home)
+    dev = t.device(up, network=home, address="127.0.0.1", conf="""
+        limits = { tcp_clients_per_address = 3; };""", listen="""
+        listen = ( { address = "127.0.0.1"; port = 5300; }, { address = "::"; port = 5300; } );""")
+    many = [client.Tcp("fd00::1", 5300, source, make=home.socket) for source in near]
+    t.until(lambda: sum(map(still_open, many)) == 3, 3, "more than 3 of one network stay open")
+    other = client.Tcp("fd00::1", 5300, far, make=home.socket)
+    t.until(lambda: dev.statistics()["tcp_clients"] == 4, 3, "another network is not let in")
+    for tcp in many + [other]:
+        tcp.close()
+    assert dev.statistics()["limit_tcp_clients_per_address"] == len(near) - 3
 
 
 @each([0, 1, 11])
