@@ -6,11 +6,12 @@ more of both and prints what was measured."""
 
 import os
 import random
+import subprocess
 import time
 
 from harness import wire
 from harness.asker import Asker
-from harness.device import SANITIZED, SLOWER
+from harness.device import PROGRAM, SANITIZED, SLOWER, environment
 from harness.mark import each, heavy, limit
 from harness.netns import Network
 from harness.shapes import digest_reply
@@ -221,6 +222,30 @@ def test_questions_that_wait_go_on_with_the_new_servers(t):
         wan.name(SERVERS[1])
         reply = wire.Message(udp.recv(5.0))
     assert reply.rcode == wire.NOERROR, reply
+
+
+def test_explain_and_config_tell_where_servers_come_from(t):
+    path = os.path.join(t.directory, "resolv.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("nameserver 192.0.2.1\n")
+    conf = os.path.join(t.directory, "test.conf")
+    server = '{ address = "192.0.2.2@53"; source = "192.0.2.9"; interface = "wg0"; }'
+    with open(conf, "w", encoding="ascii") as file:
+        file.write('upstreams = { default = { resolv_conf = "%s"; }; office = { servers = ( %s ); }; };'
+                   'zones = ( { name = "corp.example"; upstream = "office"; } );' % (path, server))
+
+    def said(*args):
+        done = subprocess.run([PROGRAM, *args, "-c", conf], capture_output=True, text=True,
+                              env=environment(), check=False)
+        assert done.returncode == 0, done
+        return done.stdout + done.stderr
+
+    assert "default: 192.0.2.1@53 (of %s)" % path in said("explain", "a.example")
+    assert "office: 192.0.2.2@53 (from 192.0.2.9, by wg0)" in said("explain", "a.corp.example")
+    printed = said("config")
+    assert 'resolv_conf = "%s";' % path in printed and "( %s )" % server in printed, printed
+    checked = said("check")
+    assert "no interface wg0 here yet" in checked and "192.0.2.9 yet" in checked, checked
 
 
 # --- the WAN flaps -------------------------------------------------------------------------
