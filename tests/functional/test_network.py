@@ -95,9 +95,12 @@ def test_FO_15_a_server_by_link_by_port_by_interface(t, tcp):
             wan.home.run("ip", "route", "add", "198.51.100.0/24", "via", ISP, "metric", "9")
         up.rule(None, "A", digest_reply, times=None)
         dev = wan.device(servers="servers = %s;" % servers)
+        before = len(up.log)
         assert dev.ask(t.fresh(), tcp=tcp).rcode == wire.NOERROR, servers
-        asked = up.log[-1]
-        assert asked.tcp == tcp and asked.source[0].startswith(source), "%s: %s" % (servers, asked)
+        asked = up.log[before:]     # on a busy machine it may have been sent again, over TCP too
+        assert asked[0].tcp == tcp, "%s: %s" % (servers, asked[0])
+        for one in asked:
+            assert one.source[0].startswith(source), "%s: %s" % (servers, one)
         dev.stop()
 
 
