@@ -153,14 +153,15 @@ uint32_t client_share_most(const struct client_shares *shares)
 struct client_share_hold *client_share_oldest_of_most(struct client_shares *shares)
 {
 	struct list *equals = &shares->by_count[shares->most];
+	struct list *link = shares->most == 0 ? NULL : list_first(equals);
 
-	if (shares->most == 0)
+	if (link == NULL)
 		return NULL;
-	struct list *link = list_first(equals);
 	list_remove(link);
 	list_add(equals, link);
 	struct client_share *share = LIST_ITEM(link, struct client_share, rank);
-	return LIST_ITEM(list_first(&share->holds), struct client_share_hold, link);
+	link = list_first(&share->holds);
+	return link == NULL ? NULL : LIST_ITEM(link, struct client_share_hold, link);
 }
 
 struct client_share_hold *client_share_younger(const struct client_share_hold *hold)
