@@ -201,9 +201,6 @@ static void make_servfail(struct request *request, struct reply_source *ret_sour
 static void log_failure(struct request *request)
 {
 	const struct exchange_result *result = request->result;
-	const struct conf *conf = request->plan->conf;
-	const int group =
-		request->asked_on_failure ? request->decision.on_failure : request->decision.group;
 	struct name_text name;
 	struct type_text type, rcode;
 	const char *what = "no server could be reached";
@@ -220,7 +217,7 @@ static void log_failure(struct request *request)
 		what = type_rcode_to_text(message_rcode(&result->facts), &rcode);
 	else if (result != NULL && result->outcome == EXCHANGE_TIMED_OUT)
 		what = "no server answered in time";
-	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s%s", conf->groups[group].name,
+	log_write(LEVEL_WARNING, "group %s: %s %s: %s; %s%s", request_asked_group(request),
 		  name_to_text(request->view.name, &name), type_to_text(request->view.type, &type),
 		  what,
 		  keep_stale_may_stand_in(request) ? "the last good answer stands in"

@@ -96,3 +96,12 @@ struct request {
 	struct arena arena;
 	uint8_t scratch[512];
 };
+
+/* The group whose servers were asked last. */
+static inline const char *request_asked_group(const struct request *request)
+{
+	const int group =
+		request->asked_on_failure ? request->decision.on_failure : request->decision.group;
+
+	return request->plan->conf->groups[group].name;
+}

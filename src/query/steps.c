@@ -323,9 +323,10 @@ static void log_held_back(const struct request *request, const struct addr *addr
 		return;
 	log_write(LEVEL_WARNING,
 		  "group %s gives %s the private address %s: clients are told that there is no "
-		  "data (rebinding.protect); %" PRIu64 " more like this since the last such line",
-		  request->plan->conf->groups[request->decision.group].name,
-		  name_to_text(request->view.name, &name), addr_to_text(address, &text), more);
+		  "data (rebinding.protect); a name of your own belongs in rebinding.allow; "
+		  "%" PRIu64 " more like this since the last such line",
+		  request_asked_group(request), name_to_text(request->view.name, &name),
+		  addr_to_text(address, &text), more);
 }
 
 /* Where the answer holds private addresses, another takes its place, for all and for the cache.
