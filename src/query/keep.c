@@ -225,15 +225,30 @@ static void log_failure(struct request *request)
 		  how_often);
 }
 
-/* One that is within its time is not news to be forgotten, whatever a later question comes to. */
-static bool has_fresh_answer(const struct request *request)
+/* For so long the good answer that is kept is within its time; 0 for none. */
+static uint32_t fresh_for_s(const struct request *request)
 {
 	struct worker *worker = request->worker;
 	struct cache_hit hit;
 
-	return cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
-			  &hit) &&
-	       hit.note.kind != CACHE_FAILURE;
+	if (!cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
+			&hit) ||
+	    hit.note.kind == CACHE_FAILURE)
+		return 0;
+	return hit.remaining_s;
+}
+
+/* News puts an end to an answer that is past its time, and to one that is not when its time comes:
+ * then the failure is over too, or that answer would be told for it. */
+static uint32_t lifetime_of_news(const struct request *request, uint32_t failures)
+{
+	const uint32_t lifetime_s = lifetime_of_failure(failures), fresh_s = fresh_for_s(request);
+
+	if (fresh_s == 0) {
+		cache_drop(request->worker->cache, &request->key);
+		return lifetime_s;
+	}
+	return fresh_s < lifetime_s ? fresh_s : lifetime_s;
 }
 
 void keep_failure(struct request *request, struct reply_source *ret_source)
@@ -250,14 +265,15 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		return;
 	const bool is_silence = result == NULL || result->outcome != EXCHANGE_REPLIED;
 	const uint32_t failures = cache_failures(worker->cache, &request->key);
-	if (request->has_stale && !keep_stale_may_stand_in(request) && !has_fresh_answer(request))
-		cache_drop(worker->cache, &request->key);
+	uint32_t lifetime_s = is_silence ? LIFETIME_OF_SILENCE_S : lifetime_of_failure(failures);
+	if (request->has_stale && !keep_stale_may_stand_in(request))
+		lifetime_s = lifetime_of_news(request, failures);
 	const struct cache_item item = {
 		.wire = ret_source->wire,
 		.wire_len = ret_source->wire_len,
 		.options = ret_source->options,
 		.options_len = ret_source->options_len,
-		.lifetime_s = is_silence ? LIFETIME_OF_SILENCE_S : lifetime_of_failure(failures),
+		.lifetime_s = lifetime_s,
 		.is_silence = is_silence,
 		.note = note_for(request, CACHE_FAILURE, ret_source->opt_rcode),
 	};
