@@ -10,8 +10,10 @@
 /* What we ask: longer only with a client's options, which are then left out. */
 #define QUERY_MAX 4096u
 /* So many packets that do not match are no accident: somebody is trying IDs and would meet the
- * right one some time. The port is closed then, and where TCP fails another is asked from. */
+ * right one some time. The port is closed then, and where TCP fails another is asked from, which is
+ * good for a few more. */
 #define MISMATCHES_MAX 4u
+#define MISMATCHES_MAX_ALONE 64u
 /* A connection that breaks may be bad luck; two in a row are not. */
 #define STREAM_FAILURES_MAX 2u
 /* TCP sends again by itself; what we can do is to try another connection, where the first one seems
@@ -212,8 +214,13 @@ static void take_truncated(struct attempt *attempt)
 static void take_other_datagram(struct attempt *attempt)
 {
 	count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
-	if (++attempt->mismatches == MISMATCHES_MAX && is_out_by_stream(attempt))
+	const bool has_stream = is_out_by_stream(attempt);
+	if (++attempt->mismatches % (has_stream ? MISMATCHES_MAX : MISMATCHES_MAX_ALONE) == 0) {
 		transport_udp_close(&attempt->udp);
+		if (!has_stream)
+			resend(attempt);
+		return;
+	}
 	if (attempt->prefers_stream)
 		return;
 	attempt->prefers_stream = true;
