@@ -1,5 +1,6 @@
 #include "upstream/exchange.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/list.h"
@@ -12,8 +13,11 @@
 #define NEXT_UNWELL_US (25u * USEC_PER_MSEC)
 /* A failure that is known already is not held back for longer. */
 #define CONFIRM_US (400u * USEC_PER_MSEC)
-/* Servers an exchange may have asked at the same time, on the average. */
+/* Servers an exchange may have asked at the same time, on the average; the first has room whatever
+ * other exchanges do. */
 #define ATTEMPTS_PER_EXCHANGE 4u
+/* Where there is no room for another one it is looked for again so much later. */
+#define NO_ROOM_US (100u * USEC_PER_MSEC)
 /* A failure's reply is kept whole up to this, else its header and question. */
 #define FAILURE_MAX 4096u
 
@@ -26,6 +30,7 @@ struct upstream {
 	struct loop *loop;
 	struct stats *stats;
 	struct slab *exchanges, *attempts;
+	uint32_t more_attempts, max_more; /* beyond the first of their exchange */
 	struct transport_stream *streams;
 	struct health *health;
 	struct list running;  /* exchanges */
@@ -41,7 +46,8 @@ struct exchange {
 	exchange_done_fn done;
 	void *ctx;
 	struct timer timer; /* whatever is due next */
-	uint64_t end_us;
+	uint64_t deadline_us;
+	uint64_t end_us;  /* that, or sooner where a failure is known already */
 	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
 	uint64_t asked;	  /* of the pool's servers, for pool_next() */
 	bool was_silent;  /* something was waited for in vain */
@@ -70,6 +76,7 @@ static void forget_attempts(struct exchange *exchange)
 	while (exchange->attempts != NULL) {
 		struct attempt *attempt = exchange->attempts;
 		exchange->attempts = attempt->next;
+		exchange->upstream->more_attempts -= attempt->next != NULL;
 		attempt_done(attempt);
 		slab_give(exchange->upstream->attempts, attempt);
 	}
@@ -161,15 +168,31 @@ static bool has_hope(const struct exchange *exchange)
 	return attempt != NULL;
 }
 
-/* NULL where there is no room, or nothing could be sent. */
+static bool has_room(const struct exchange *exchange)
+{
+	return exchange->attempts == NULL ||
+	       exchange->upstream->more_attempts < exchange->upstream->max_more;
+}
+
+/* Of whom nothing is to be hoped gives its room to the next. */
+static void make_room(struct exchange *exchange)
+{
+	if (has_room(exchange) || has_hope(exchange))
+		return;
+	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next)
+		exchange->was_silent = exchange->was_silent || a->has_spoken;
+	forget_attempts(exchange);
+}
+
+/* There must be room. NULL where nothing could be sent. */
 static struct attempt *ask(struct exchange *exchange, struct server *server)
 {
 	struct attempt **end = &exchange->attempts;
 	struct attempt *attempt = slab_take(exchange->upstream->attempts);
 
-	if (attempt == NULL)
-		return NULL;
+	assert(attempt != NULL);
 	attempt_init(attempt, &exchange->question, server);
+	exchange->upstream->more_attempts += exchange->attempts != NULL;
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = attempt;
@@ -188,9 +211,13 @@ static void plan_next(struct exchange *exchange, const struct attempt *attempt)
 static bool ask_next(struct exchange *exchange, bool down_too)
 {
 	const uint64_t now = now_us(exchange);
-	struct server *server;
 
-	while ((server = pool_next(exchange->pool, now, down_too, &exchange->asked)) != NULL) {
+	for (make_room(exchange); has_room(exchange); make_room(exchange)) {
+		struct server *server = pool_next(exchange->pool, now, down_too, &exchange->asked);
+		if (server == NULL) {
+			exchange->next_us = UINT64_MAX;
+			return false;
+		}
 		struct attempt *attempt = ask(exchange, server);
 
 		if (attempt == NULL)
@@ -199,7 +226,7 @@ static bool ask_next(struct exchange *exchange, bool down_too)
 		plan_next(exchange, attempt);
 		return true;
 	}
-	exchange->next_us = UINT64_MAX;
+	exchange->next_us = now + NO_ROOM_US;
 	return false;
 }
 
@@ -355,12 +382,14 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 /* Nobody is told of an end from inside this call. */
 static void begin(struct exchange *exchange)
 {
+	exchange->end_us = exchange->deadline_us;
 	exchange->next_us = UINT64_MAX;
 	if (!go_on(exchange)) {
 		timer_start(loop_timers(exchange->upstream->loop), &exchange->timer, 0);
 		return;
 	}
-	struct server *beside = pool_beside(exchange->pool, &exchange->asked);
+	struct server *beside =
+		has_room(exchange) ? pool_beside(exchange->pool, &exchange->asked) : NULL;
 	if (beside != NULL && ask(exchange, beside) != NULL)
 		set_timer(exchange);
 }
@@ -396,9 +425,10 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 	};
 	list_add(&upstream->running, &exchange->running);
 	timer_init(&exchange->timer, on_timer, exchange);
-	exchange->end_us = now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
-	if (exchange->end_us > ask->deadline_us)
-		exchange->end_us = ask->deadline_us;
+	exchange->deadline_us =
+		now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
+	if (exchange->deadline_us > ask->deadline_us)
+		exchange->deadline_us = ask->deadline_us;
 	note_asked(exchange);
 	begin(exchange);
 	*ret_exchange = exchange;
@@ -469,15 +499,15 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 
 	if (upstream == NULL)
 		return NULL;
-	const uint32_t max_attempts = max_exchanges < UINT32_MAX / ATTEMPTS_PER_EXCHANGE
-					      ? max_exchanges * ATTEMPTS_PER_EXCHANGE
-					      : UINT32_MAX;
+	assert(max_exchanges <= UINT32_MAX / ATTEMPTS_PER_EXCHANGE);
 	list_init(&upstream->running);
 	timer_init(&upstream->change, on_change, upstream);
 	upstream->loop = loop;
 	upstream->stats = stats;
 	upstream->exchanges = slab_new(sizeof(struct exchange), max_exchanges);
-	upstream->attempts = slab_new(sizeof(struct attempt), max_attempts);
+	upstream->attempts =
+		slab_new(sizeof(struct attempt), max_exchanges * ATTEMPTS_PER_EXCHANGE);
+	upstream->max_more = max_exchanges * (ATTEMPTS_PER_EXCHANGE - 1);
 	upstream->streams = transport_stream_new(loop, stats);
 	if (upstream->streams != NULL)
 		upstream->health = health_new(loop, stats, upstream->streams);

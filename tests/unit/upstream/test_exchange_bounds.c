@@ -55,8 +55,34 @@ static void SP_09_some_strays_do_not_end_the_wait_where_there_is_no_tcp(void **s
 	assert_replied(bench, 1, RCODE_NOERROR);
 }
 
+/* The bench has room for three exchanges, and for twelve servers that are asked. */
+static void who_asks_many_servers_leaves_room_for_others(void **state)
+{
+	struct exchange_bench *bench = exchange_bench_new(20);
+	(void)state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		exchange_bench_start(bench);
+		for (unsigned j = 0; j < 6; j++)
+			fake_break(bench->loop, bench->loop->opened - 1, -EHOSTUNREACH);
+	}
+	assert_int_equal(bench->done, 0);
+	const unsigned sent = bench->loop->sent;
+	exchange_bench_ask(bench);
+	assert_int_equal(bench->loop->sent, sent + 1);
+	/* and when that one fails, another one is asked in its place, as for all of them */
+	for (unsigned i = 0; i < 13; i++)
+		fake_break(bench->loop, bench->loop->opened - 1, -EHOSTUNREACH);
+	assert_int_equal(bench->done, 0);
+	assert_int_equal(bench->loop->sent, sent + 14);
+	reply_data(bench, sent + 13);
+	assert_int_equal(bench->done, 1);
+	assert_int_equal(bench->result.outcome, EXCHANGE_REPLIED);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(SP_09_nobody_tries_all_ids_where_there_is_no_tcp),
 	cmocka_unit_test(SP_09_some_strays_do_not_end_the_wait_where_there_is_no_tcp),
+	cmocka_unit_test(who_asks_many_servers_leaves_room_for_others),
 };
 UNIT_MAIN(tests)

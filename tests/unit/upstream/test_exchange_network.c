@@ -98,11 +98,29 @@ static void without_any_network_the_end_is_told_later(void **state)
 	assert_int_equal(bench->result.outcome, EXCHANGE_UNREACHABLE);
 }
 
+/* What it failed with in the other network is forgotten, and so is that the end was near. */
+static void a_failure_that_was_to_be_confirmed_does_not_hasten_the_end(void **state)
+{
+	struct exchange_bench *bench = exchange_bench_new(1);
+	(void)state;
+
+	exchange_bench_ask(bench);
+	reply_rcode(bench, 0, RCODE_SERVFAIL);
+	assert_asked(bench, 1, 1, true);
+	change(bench);
+	assert_asked(bench, 2, 1, false);
+	fake_pass(bench->loop, 1000 * MSEC);
+	assert_int_equal(bench->done, 0);
+	reply_data(bench, 2);
+	assert_replied(bench, 1, RCODE_NOERROR);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_waits_is_asked_anew_at_once_from_other_sockets),
 	cmocka_unit_test(as_if_for_the_first_time_but_for_the_deadline),
 	cmocka_unit_test(UT_14_connections_are_made_anew),
 	cmocka_unit_test(a_swarm_of_changes_is_met_once_a_second),
 	cmocka_unit_test(without_any_network_the_end_is_told_later),
+	cmocka_unit_test(a_failure_that_was_to_be_confirmed_does_not_hasten_the_end),
 };
 UNIT_MAIN(tests)
