@@ -317,6 +317,27 @@ static void no_put_moves_more_than_its_share(void **state)
 	assert_in_range(gone, missing + 1, missing + 3);
 }
 
+/* It was asked for again, or it would not have come again. */
+static void who_takes_the_place_of_another_is_no_newcomer(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(1u << 17);
+	static const uint8_t rdata[1000];
+	static struct reply large;
+	const uint64_t room = fill(f, 0);
+
+	number(room - 1);
+	large = reply;
+	reply_add(&large, SECTION_ADDITIONAL, ".", TYPE_TXT, LIFETIME_S, rdata, sizeof(rdata));
+	const struct cache_item item = item_of(&large, CACHE_POSITIVE, LIFETIME_S);
+	cache_store(f->cache, &key, &item);
+	for (uint64_t n = room; n < 2 * room; n++)
+		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+	number(room - 1);
+	assert_true(fixture_find(f, &key, true));
+	assert_int_equal(f->hit.wire_len, large.len);
+}
+
 static void smaller_answer_does_not_hold_the_room_of_the_larger(void **state)
 {
 	(void)state;
@@ -536,6 +557,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full_bucket_puts_out_the_expired_then_the_oldest_not_found),
 	cmocka_unit_test(full_bucket_keeps_the_newest),
 	cmocka_unit_test(no_put_moves_more_than_its_share),
+	cmocka_unit_test(who_takes_the_place_of_another_is_no_newcomer),
 	cmocka_unit_test(smaller_answer_does_not_hold_the_room_of_the_larger),
 	cmocka_unit_test(CA_21_of_200000_names_none_gets_anothers_answer),
 	cmocka_unit_test(RX_13_names_that_collide_without_a_key_do_not_with_one),
