@@ -5,13 +5,14 @@
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
-check="libcmocka-dev python3 python3-dnspython bind9-dnsutils knot-dnsutils ldnsutils nsd knot
-	unbound dnsmasq-base procps iproute2 util-linux valgrind faketime pmccabe
+check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils knot-dnsutils
+	ldnsutils nsd knot
+	unbound dnsmasq-base bind9 smartdns procps iproute2 util-linux valgrind faketime pmccabe
 	shellcheck"
 faults="python3 util-linux procps dnsmasq-base unbound bind9"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
-services="nsd knot unbound bind9:named" # package, or package:service
+services="nsd knot unbound bind9:named smartdns" # package, or package:service
 
 [ $# -gt 0 ] || set -- usage
 wanted=

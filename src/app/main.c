@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/daemon.h"
+#include "app/doctor.h"
 #include "app/exit_code.h"
 #include "app/explain.h"
 #include "base/hash.h"
@@ -234,6 +235,19 @@ static const struct command commands[] = {
 	{ "config", "[-c FILE]",
 	  "Prints the effective configuration with all defaults, in the syntax it is written in.",
 	  command_config },
+	{ "doctor",
+	  "[@SERVER[@PORT]]... [--reference SERVER[@PORT]] [--count N] [--reach] [--json]",
+	  "Asks servers what a device asks while it is activated, and tells what fails, what that means,\n"
+	  "and what to do next. Needs no daemon. Ends with 0 healthy, 1 a check failed, 2 could not test.\n"
+	  "@SERVER          whom to ask; default: the servers of /etc/resolv.conf\n"
+	  "--reference      another server to compare with: names the one that squashes\n"
+	  "--count N        how many of the numbered names to try, 1 to 20; default 5\n"
+	  "--reach          also connects to what was answered (5223, 443, 2197, 80), and asks for the time\n"
+	  "--json           for machines\n"
+	  "--resolv-conf F  the servers of this file in place of /etc/resolv.conf\n"
+	  "--reach-at ADDR, --reach-port PORT=OTHER\n"
+	  "                 connects there in place of where it would, say to a stand-in in a lab",
+	  doctor_main },
 	{ "explain", "NAME [TYPE] [-c FILE] [--client ADDR] [--offline]",
 	  "Tells which rule speaks for a name, why, and whom it would be asked of.",
 	  command_explain },

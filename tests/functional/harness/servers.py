@@ -3,6 +3,7 @@ ended by its process id."""
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -70,8 +71,8 @@ def signed(t, origin, nsec3=False):
 class Server:
     """A process that answers on `address`; `origin` is what it is asked for until it does."""
 
-    def __init__(self, t, command, address, origin):
-        self.address, self.port, self.udp_sock = address, PORT, None
+    def __init__(self, t, command, address, origin, port=PORT):
+        self.address, self.port, self.udp_sock = address, port, None
         self.log = open(os.path.join(t.directory, "server.%s.log" % address), "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, cwd=t.directory)
@@ -210,3 +211,77 @@ forward-zone:
 """.format(address=address, port=PORT, directory=directory, origin=origin, behind=behind.address))
     return Server(t, [program("unbound"), "-d", "-c", path], address, origin)
 
+def dnsmasq(t, origin, behind):
+    """dnsmasq, as it is, in front of the server `behind`."""
+    address, directory = t.address(), place(t, "dnsmasq")
+    return Server(t, [program("dnsmasq"), "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                      "--no-hosts", "--bind-interfaces", "--except-interface=none", "--user=",
+                      "--listen-address=%s" % address, "--port=%d" % PORT, "--log-facility=-",
+                      "--pid-file=%s" % os.path.join(directory, "pid"),
+                      "--server=%s#%d" % (behind.address, PORT)], address, origin)
+
+def unbound_forwarding(t, origin, behind):
+    """unbound, which resolves what the server `behind` tells it once more."""
+    address, directory = t.address(), place(t, "unbound")
+    path = conf(directory, """
+server:
+    interface: {address}@{port}
+    do-ip6: no
+    do-daemonize: no
+    use-syslog: no
+    logfile: ""
+    chroot: ""
+    username: ""
+    directory: "{directory}"
+    pidfile: "{directory}/pid"
+    num-threads: 1
+    module-config: "iterator"
+    access-control: 127.0.0.0/8 allow
+    do-not-query-localhost: no
+    root-hints: ""
+remote-control:
+    control-enable: no
+forward-zone:
+    name: "."
+    forward-addr: {behind}@{port}
+""".format(address=address, port=PORT, directory=directory, behind=behind.address))
+    return Server(t, [program("unbound"), "-d", "-c", path], address, origin)
+
+def named(t, origin, behind):
+    """BIND's named, forwarding only. It listens on addresses that interfaces have and on no others,
+    so on a port that is free."""
+    address, directory = "127.0.0.1", place(t, "named")
+    with socket.socket() as free:
+        free.bind((address, 0))
+        port = free.getsockname()[1]
+    path = conf(directory, """
+options {{
+    directory "{directory}";
+    pid-file "{directory}/pid";
+    session-keyfile "{directory}/key";
+    managed-keys-directory "{directory}";
+    listen-on port {port} {{ {address}; }};
+    listen-on-v6 {{ none; }};
+    forwarders {{ {behind} port {theirs}; }};
+    forward only;
+    dnssec-validation no;
+    recursion yes;
+    empty-zones-enable no;
+    allow-query {{ any; }};
+}};
+controls {{ }};
+""".format(address=address, port=port, directory=directory, behind=behind.address, theirs=PORT))
+    return Server(t, [program("named"), "-g", "-n", "1", "-c", path], address, origin, port)
+
+def smartdns(t, origin, behind):
+    """smartdns, as it is, in front of the server `behind`."""
+    address, directory = t.address(), place(t, "smartdns")
+    path = conf(directory, """
+bind {address}:{port}
+bind-tcp {address}:{port}
+server {behind}:{port}
+log-file {directory}/log
+cache-persist no
+""".format(address=address, port=PORT, directory=directory, behind=behind.address))
+    return Server(t, [program("smartdns"), "-f", "-c", path, "-p", os.path.join(directory, "pid")],
+                  address, origin)

@@ -1,0 +1,8 @@
+/* app/doctor_variants.h: the checks of the numbered names, which devices really connect to. */
+#pragma once
+
+#include "app/doctor_finding.h"
+
+void doctor_variants_judge_a(const struct doctor_view *view, struct doctor_finding *finding);
+/** No data is right there: the alias, and a SOA. */
+void doctor_variants_judge_https(const struct doctor_view *view, struct doctor_finding *finding);

@@ -1,0 +1,243 @@
+#include "app/doctor_ask.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "upstream/packet_match.h"
+#include "wire/cursor.h"
+#include "wire/name.h"
+
+#define AGAIN_US (1u * USEC_PER_SEC)
+/* A port that is closed for the moment of a restart is asked once more. */
+#define REFUSED_AGAIN_US (200u * USEC_PER_MSEC)
+#define EDNS_SIZE 1232u
+
+static uint64_t now_us(const struct doctor_ask *ask)
+{
+	return loop_clock(ask->loop)->now_us;
+}
+
+static void close_sockets(struct doctor_ask *ask)
+{
+	timer_stop(loop_timers(ask->loop), &ask->again);
+	timer_stop(loop_timers(ask->loop), &ask->end);
+	if (transport_udp_is_open(&ask->udp))
+		transport_udp_close(&ask->udp);
+	stream_free(ask->stream);
+	ask->stream = NULL;
+}
+
+static void finish(struct doctor_ask *ask, enum doctor_ask_state state)
+{
+	ask->state = state;
+	ask->took_us = now_us(ask) - ask->started_us;
+	close_sockets(ask);
+	ask->fn(ask->ctx);
+}
+
+static void on_end(void *ctx)
+{
+	struct doctor_ask *ask = ctx;
+
+	finish(ask, ask->err == 0 ? DOCTOR_ASK_SILENT : DOCTOR_ASK_UNSENT);
+}
+
+/* Told from the loop, as everything is. */
+static void fail_soon(struct doctor_ask *ask, int err)
+{
+	ask->err = err;
+	timer_start(loop_timers(ask->loop), &ask->end, 0);
+}
+
+static void keep_reply(struct doctor_ask *ask, const uint8_t *wire)
+{
+	ask->wire = mem_dup(wire, ask->facts.wire_len);
+	if (ask->wire == NULL)
+		ask->err = -ENOMEM;
+	finish(ask, ask->wire == NULL ? DOCTOR_ASK_UNSENT : DOCTOR_ASK_REPLY);
+}
+
+/* Whether it is the reply, which then stands in facts. */
+static bool is_reply(struct doctor_ask *ask, const uint8_t *wire, size_t wire_len)
+{
+	enum message_quality quality;
+	struct message_facts facts;
+	const uint16_t id = message_id(ask->query);
+
+	if (packet_match(&ask->view, id, wire, wire_len, &facts, &quality) == PACKET_OTHER) {
+		ask->strangers++;
+		return false;
+	}
+	ask->facts = facts;
+	return true;
+}
+
+/* --- TCP ----------------------------------------------------------------------------------- */
+
+static void on_stream_message(void *ctx, uint8_t *wire, size_t wire_len)
+{
+	struct doctor_ask *ask = ctx;
+
+	if (is_reply(ask, wire, wire_len))
+		keep_reply(ask, wire);
+}
+
+static void on_stream_end(void *ctx)
+{
+	finish(ctx, DOCTOR_ASK_BROKEN);
+}
+
+static void on_stream_broken(void *ctx, int err)
+{
+	struct doctor_ask *ask = ctx;
+
+	ask->err = err;
+	if (err == -ENETUNREACH || err == -EADDRNOTAVAIL || err == -EACCES)
+		finish(ask, DOCTOR_ASK_UNSENT);
+	else
+		finish(ask, err == -ECONNREFUSED ? DOCTOR_ASK_CLOSED : DOCTOR_ASK_BROKEN);
+}
+
+static const struct stream_events stream_events = { .on_message = on_stream_message,
+						    .on_end = on_stream_end,
+						    .on_broken = on_stream_broken };
+
+static int open_stream(struct doctor_ask *ask)
+{
+	int err = stream_connect(ask->loop, ask->to, &stream_events, ask, &ask->stream);
+
+	if (err != 0)
+		return err;
+	message_set_id(ask->query, random_u16());
+	return stream_send(ask->stream, ask->query, ask->query_len);
+}
+
+/* --- UDP ----------------------------------------------------------------------------------- */
+
+static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len);
+
+static void send_again(void *ctx)
+{
+	struct doctor_ask *ask = ctx;
+
+	if (ask->sends++ == 0)
+		timer_start(loop_timers(ask->loop), &ask->again, AGAIN_US);
+	/* what cannot be sent is as good as lost, unless it is the first */
+	const int err = transport_udp_send(&ask->udp, ask->query, ask->query_len);
+	if (err != 0 && err != -ECONNREFUSED && ask->sends == 1)
+		fail_soon(ask, err);
+}
+
+static void switch_to_tcp(struct doctor_ask *ask)
+{
+	transport_udp_close(&ask->udp);
+	timer_stop(loop_timers(ask->loop), &ask->again);
+	ask->was_truncated = true;
+	const int err = open_stream(ask);
+	if (err != 0)
+		fail_soon(ask, err);
+}
+
+static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
+{
+	struct doctor_ask *ask = ctx;
+
+	if (err == -ECONNREFUSED) {
+		if (++ask->refusals > 1)
+			finish(ask, DOCTOR_ASK_CLOSED);
+		else
+			timer_start(loop_timers(ask->loop), &ask->again, REFUSED_AGAIN_US);
+		return;
+	}
+	if (err != 0 || !is_reply(ask, wire, wire_len))
+		return;
+	if ((ask->facts.flags & FLAG_TC) != 0)
+		switch_to_tcp(ask);
+	else
+		keep_reply(ask, wire);
+}
+
+static int open_udp(struct doctor_ask *ask)
+{
+	const int err = transport_udp_open(&ask->udp, ask->loop, ask->to, on_datagram, ask);
+
+	if (err == 0)
+		send_again(ask);
+	return err;
+}
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+static void put_edns(struct cursor_out *out)
+{
+	cursor_put_u8(out, 0);
+	cursor_put_u16(out, TYPE_OPT);
+	cursor_put_u16(out, EDNS_SIZE);
+	cursor_put_u32(out, 0);
+	cursor_put_u16(out, 0);
+}
+
+static int write_query(struct doctor_ask *ask, const struct doctor_question *question)
+{
+	uint8_t name[NAME_MAX_LEN];
+	size_t name_bytes;
+	struct cursor_out out = cursor_into(ask->query, sizeof(ask->query));
+
+	const int err = name_from_text(question->name, name, &name_bytes);
+	if (err != 0)
+		return err;
+	cursor_put_u16(&out, 0);
+	cursor_put_u16(&out, FLAG_RD);
+	cursor_put_u16(&out, 1);
+	cursor_put_u32(&out, 0);
+	cursor_put_u16(&out, question->with_edns);
+	cursor_put(&out, name, name_bytes);
+	cursor_put_u16(&out, question->type);
+	cursor_put_u16(&out, CLASS_IN);
+	if (question->with_edns)
+		put_edns(&out);
+	ask->query_len = cursor_written(&out);
+	return query_view_parse(&ask->view, ask->query, ask->query_len) == QUERY_OK ? 0
+										    : ERR_MALFORMED;
+}
+
+int doctor_ask_start(struct doctor_ask *ask, struct loop *loop, const struct conf_server *to,
+		     const struct doctor_question *question, doctor_ask_fn fn, void *ctx)
+{
+	int err = write_query(ask, question);
+
+	if (err != 0)
+		return err;
+	ask->state = DOCTOR_ASK_WAITING;
+	ask->loop = loop;
+	ask->to = to;
+	ask->is_tcp = question->is_tcp;
+	ask->fn = fn;
+	ask->ctx = ctx;
+	ask->started_us = now_us(ask);
+	timer_init(&ask->again, send_again, ask);
+	timer_init(&ask->end, on_end, ask);
+	timer_start(loop_timers(loop), &ask->end, DOCTOR_ASK_PATIENCE_US);
+	err = ask->is_tcp ? open_stream(ask) : open_udp(ask);
+	if (err != 0)
+		fail_soon(ask, err);
+	return 0;
+}
+
+void doctor_ask_give_up(struct doctor_ask *ask)
+{
+	if (ask->state != DOCTOR_ASK_WAITING)
+		return;
+	ask->state = DOCTOR_ASK_SILENT;
+	ask->took_us = now_us(ask) - ask->started_us;
+	close_sockets(ask);
+}
+
+void doctor_ask_done(struct doctor_ask *ask)
+{
+	if (ask->state == DOCTOR_ASK_WAITING)
+		close_sockets(ask);
+	mem_free(ask->wire);
+	*ask = (struct doctor_ask){ 0 };
+}
