@@ -144,6 +144,33 @@ def test_CT_06_a_network_of_IPv6_is_one_client(t):
     assert dev.statistics()["limit_tcp_clients_per_address"] == len(near) - 3
 
 
+
+def test_CT_03_who_waits_for_an_answer_is_not_idle(t):
+    """However short limits.tcp_idle is: it is for clients that leave us waiting."""
+    up, qname = t.upstream(), t.fresh()
+    up.answers(qname, "A", [a1(qname)], delay=1.2, times=(1, 3))
+    dev = t.device(up, conf="limits = { tcp_idle = 0.2; };")
+    with dev.tcp() as tcp:
+        assert tcp.ask(wire.query(qname, ident=7), 4.0).a() == ["192.0.2.1"]
+        t.until(lambda: not still_open(tcp), 4, "it is not closed afterwards")
+
+
+def test_CT_14_a_client_that_reads_late_gets_all(t):
+    """More than all buffers on the way can hold is asked for at once, and read a while later: we stop
+    taking questions meanwhile, and nothing is lost."""
+    up, qname, count = t.upstream(), t.fresh(), 250
+    up.answers(qname, "TXT", ['%s 300 TXT "%s"' % (qname, "x" * 250)] * 230, times=(1, 3))
+    dev = t.device(up)
+    dev.ask(qname, "TXT", tcp=True)
+    with dev.tcp(small_window=True) as tcp:
+        tcp.send(*[wire.query(qname, "TXT", ident=ident) for ident in range(count)])
+        time.sleep(0.5)     # so that much has come to wait; less is no failure
+        for ident in range(count):
+            data = tcp.recv(10.0)
+            assert data, "closed after %d answers" % ident
+            assert wire.Message(data).id == ident and len(data) > 60000
+
+
 @each([0, 1, 11])
 def test_CT_09_tiny_messages(t, size):
     """Dropped or refused; the good query behind is answered, or the connection closed."""
