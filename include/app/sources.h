@@ -15,5 +15,6 @@ void sources_free(struct sources *sources); /* NULL is fine */
 
 /** Reads each file that a group of `conf` names, and gives its groups the servers. Logs what is
  * new: a group that has other servers than at the last call, a file that names none. Files that no
- * group names are forgotten. -ENOMEM, and then `conf` has what it had. */
+ * group names are forgotten. `ret_has_changed`: a group of `conf` has other servers than it had.
+ * -ENOMEM. */
 MUST_CHECK int sources_read(struct sources *sources, struct conf *conf, bool *ret_has_changed);

@@ -168,6 +168,15 @@ static int read_source(struct source *source, const struct conf *conf)
 	return 0;
 }
 
+static bool has_others(const struct conf_group *group, const struct source *source)
+{
+	for (size_t i = 0; i < source->count && i < group->server_count; i++) {
+		if (!addr_equal(&group->servers[i].addr, &source->servers[i]))
+			return true;
+	}
+	return group->server_count != source->count;
+}
+
 static int read_group(struct sources *sources, const struct conf *conf, struct conf_group *group,
 		      bool *has_changed)
 {
@@ -178,11 +187,13 @@ static int read_group(struct sources *sources, const struct conf *conf, struct c
 		return -ENOMEM;
 	if (!source->is_read)
 		err = read_source(source, conf);
-	if (err == 0)
-		err = settings_set_servers(group, source->servers, source->count);
 	if (err != 0)
 		return err;
-	*has_changed = *has_changed || source->has_changed;
+	/* not whether the file has changed: that may have been seen for another `conf` */
+	*has_changed = *has_changed || has_others(group, source);
+	err = settings_set_servers(group, source->servers, source->count);
+	if (err != 0)
+		return err;
 	if (source->has_changed && !source->is_new)
 		tell_change(group, source);
 	return 0;

@@ -147,7 +147,7 @@ static void a_file_that_names_nobody_takes_no_server_away(void **state)
 	assert_servers(conf, 0, "192.0.2.1");
 	/* a configuration read anew has them as well */
 	struct conf *next = load();
-	assert_false(read_changes(sources, next));
+	assert_true(read_changes(sources, next));
 	assert_servers(next, 1, "192.0.2.1");
 }
 
@@ -162,6 +162,23 @@ static void what_a_group_has_is_where_a_file_begins(void **state)
 	remove_file("a");
 	assert_false(read_changes(new_sources(), conf));
 	assert_servers(conf, 0, "192.0.2.1");
+}
+
+/* Another configuration was read meanwhile, and did not come into use. */
+static void who_has_not_seen_a_change_is_told_of_it_later(void **state)
+{
+	struct sources *sources = new_sources();
+	struct conf *conf = load(), *refused = load();
+	(void)state;
+
+	write_file("a", "nameserver 192.0.2.1\n");
+	write_file("b", "nameserver 192.0.2.3\n");
+	assert_true(read_changes(sources, conf));
+	write_file("a", "nameserver 192.0.2.2\n");
+	assert_true(read_changes(sources, refused));
+	assert_true(read_changes(sources, conf));
+	assert_servers(conf, 0, "192.0.2.2");
+	assert_false(read_changes(sources, conf));
 }
 
 static void LZ_loops_to_ourselves_are_no_servers(void **state)
@@ -197,6 +214,8 @@ static const struct CMUnitTest tests[] = {
 					make_directory, remove_directory),
 	cmocka_unit_test_setup_teardown(what_a_group_has_is_where_a_file_begins, make_directory,
 					remove_directory),
+	cmocka_unit_test_setup_teardown(who_has_not_seen_a_change_is_told_of_it_later,
+					make_directory, remove_directory),
 	cmocka_unit_test_setup_teardown(LZ_loops_to_ourselves_are_no_servers, make_directory,
 					remove_directory),
 	cmocka_unit_test_setup_teardown(FO_15_a_link_local_server_has_its_link, make_directory,
