@@ -4,13 +4,15 @@
  * server that was silent several times in a row, or not to be reached, is asked for something that
  * every server answers: `. NS`, by a socket of its own like any question. Any reply to that, or to
  * anything else, and it is up. None, and it is set aside; it is then asked again every second while
- * clients ask its group, every twelve when nobody does. One that is up is never asked. */
+ * clients ask its group, every twelve when nobody does. Some are silent about the root, though: one
+ * that is set aside is now and then asked what a client asks. One that is up is never asked. */
 #pragma once
 
 #include "base/stats.h"
 #include "net/loop.h"
 #include "upstream/server.h"
 #include "upstream/transport_stream.h"
+#include "wire/query_view.h"
 
 struct health; /* what one loop has to do with that */
 /** All borrowed. NULL when memory is short. */
@@ -19,7 +21,7 @@ void health_free(struct health *health); /* NULL is fine; ends its probes */
 
 /** A client asks something that this server might be asked. To be called for each server of the
  * group, whichever is chosen: it is looked after from then on, as long as a plan lists it. */
-void health_note_asked(struct health *health, struct server *server);
+void health_note_asked(struct health *health, struct server *server, const struct query_view *view);
 /** The network is another: nothing is known of any server, all are up until they prove otherwise.
  * What was told of them in the log is remembered. */
 void health_network_changed(struct health *health);

@@ -1,4 +1,5 @@
-/* upstream/probe.h: asking a server whether it is there: `. NS`, which every resolver can answer.
+/* upstream/probe.h: asking a server whether it is there: `. NS`, which every resolver can answer,
+ * or a question of a client's, where that is what it does not answer.
  *
  * Matched as strictly as any question's reply; what it says does not matter. */
 #pragma once
@@ -9,6 +10,10 @@
 #include "upstream/server.h"
 #include "upstream/transport_stream.h"
 #include "upstream/transport_udp.h"
+#include "wire/name.h"
+#include "wire/query_view.h"
+
+#define PROBE_QUESTION_MAX (MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4u)
 
 struct probe;
 /** `err` 0: it is there; or what the system said of the way to it (-ECONNREFUSED and such). The
@@ -23,11 +28,15 @@ struct probe {
 	probe_fn fn;
 	struct transport_udp udp;
 	struct transport_question stream;
+	uint8_t question[PROBE_QUESTION_MAX];
+	size_t question_len;
 };
 
 /** All borrowed. */
 void probe_init(struct probe *probe, struct loop *loop, struct transport_stream *streams,
 		struct server *server, probe_fn fn);
+/** Asks that from here on, the root's with NULL. What is out is closed. */
+void probe_set_question(struct probe *probe, const struct query_view *view);
 /** Asks, again from the same port with the same ID while it has not been closed; `by_stream` asks
  * on a connection of its own as well. A negative code when nothing left. */
 MUST_CHECK int probe_send(struct probe *probe, bool by_stream);

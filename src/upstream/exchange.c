@@ -397,7 +397,8 @@ static void begin(struct exchange *exchange)
 static void note_asked(const struct exchange *exchange)
 {
 	for (size_t i = 0; i < pool_size(exchange->pool); i++)
-		health_note_asked(exchange->upstream->health, pool_server(exchange->pool, i));
+		health_note_asked(exchange->upstream->health, pool_server(exchange->pool, i),
+				  exchange->question.view);
 }
 
 int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, exchange_done_fn done,

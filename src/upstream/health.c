@@ -16,6 +16,8 @@
 /* One that is down is asked so often: while clients ask its group, and when nobody does. */
 #define DOWN_ASKED_US (1u * USEC_PER_SEC)
 #define DOWN_IDLE_US (12u * USEC_PER_SEC)
+/* And after so many of these it is asked what a client asks. */
+#define THEIRS_AFTER 4u
 /* A probe's socket is good for so long: late replies count, forgers have no standing target. */
 #define SOCKET_US (8u * USEC_PER_SEC)
 
@@ -41,6 +43,8 @@ struct patient {
 	uint64_t sent_us;	 /* the last probe */
 	unsigned probes;	 /* since then, without a reply */
 	bool knows_stream_alone; /* it has answered over TCP, but not over UDP */
+	bool wants_theirs;	 /* it is to be asked what a client asks next */
+	bool has_theirs;	 /* that is what was asked last */
 };
 
 static uint64_t now_us(const struct patient *patient)
@@ -132,7 +136,23 @@ static void look_at_suspect(struct patient *patient)
 static void look_at_down(struct patient *patient)
 {
 	wake_in(patient, DOWN_IDLE_US);
+	if (patient->has_theirs)
+		probe_set_question(&patient->probe, NULL);
+	patient->has_theirs = false;
 	ask(patient, patient->knows_stream_alone && patient->probes % 2 == 0);
+	patient->wants_theirs = patient->wants_theirs || patient->probes % THEIRS_AFTER == 0;
+}
+
+/* A probe in the place of the next; not for questions that say who asks, or ask for much. */
+static void ask_theirs(struct patient *patient, const struct query_view *view)
+{
+	if (view->is_opaque || (view->type >= 128 && view->type <= 255))
+		return;
+	patient->wants_theirs = false;
+	patient->has_theirs = true;
+	probe_set_question(&patient->probe, view);
+	wake_in(patient, DOWN_ASKED_US);
+	ask(patient, false);
 }
 
 static void on_timer(void *ctx)
@@ -180,9 +200,13 @@ static void on_change(struct server_watch *watch)
 	switch (server_state(patient->server)) {
 	case SERVER_UP:
 		stop_asking(patient);
+		patient->wants_theirs = false;
 		health_log_up(patient->health->log, &patient->log);
 		return;
 	case SERVER_SUSPECTED:
+		if (patient->has_theirs)
+			probe_set_question(&patient->probe, NULL);
+		patient->has_theirs = false;
 		patient->began_us = now_us(patient);
 		patient->opened_us = patient->sent_us = 0;
 		patient->probes = 0;
@@ -226,14 +250,18 @@ static void look_after(struct health *health, struct server *server)
 		on_change(&patient->watch);
 }
 
-void health_note_asked(struct health *health, struct server *server)
+void health_note_asked(struct health *health, struct server *server, const struct query_view *view)
 {
 	if (server->watch == NULL)
 		look_after(health, server);
 	if (server->watch == NULL || server_state(server) != SERVER_DOWN)
 		return;
 	struct patient *patient = (struct patient *)(void *)server->watch;
-	if (patient->health == health && patient->timer.due_us > patient->sent_us + DOWN_ASKED_US)
+	if (patient->health != health)
+		return;
+	if (patient->wants_theirs && view != NULL)
+		ask_theirs(patient, view);
+	if (patient->timer.due_us > patient->sent_us + DOWN_ASKED_US)
 		wake_at(patient, patient->sent_us + DOWN_ASKED_US);
 }
 

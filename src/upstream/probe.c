@@ -1,26 +1,37 @@
 #include "upstream/probe.h"
 
+#include <string.h>
+
 #include "upstream/packet_match.h"
 
 #define EDNS_SIZE 1232u
-#define QUERY_MAX 64u
+#define QUERY_MAX (PROBE_QUESTION_MAX + 64u)
 
-/* RD, one question: the root, NS, IN. */
-static const uint8_t question[] = { 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1 };
+/* RD, and one question. */
+static const uint8_t header[MESSAGE_HEADER_LEN] = { [2] = 1, [5] = 1 };
+/* The root, NS, IN. */
+static const uint8_t root[] = { 0, 0, 2, 0, 1 };
 
-static struct query_view view_of_question(void)
+static void put_question(struct probe *probe, const uint8_t *question, size_t len)
+{
+	memcpy(probe->question, header, sizeof(header));
+	memcpy(probe->question + sizeof(header), question, len);
+	probe->question_len = sizeof(header) + len;
+}
+
+static struct query_view view_of_question(const struct probe *probe)
 {
 	struct query_view view;
 
-	if (query_view_parse(&view, question, sizeof(question)) != QUERY_OK)
+	if (query_view_parse(&view, probe->question, probe->question_len) != QUERY_OK)
 		UNREACHABLE();
 	return view;
 }
 
 /* A header alone, which says that it does not know EDNS, is a sign of life too. */
-static bool is_reply(uint16_t id, const uint8_t *wire, size_t wire_len)
+static bool is_reply(const struct probe *probe, uint16_t id, const uint8_t *wire, size_t wire_len)
 {
-	const struct query_view view = view_of_question();
+	const struct query_view view = view_of_question(probe);
 	struct message_facts facts;
 	enum message_quality quality;
 
@@ -33,7 +44,7 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 
 	if (err != 0)
 		transport_udp_close(&probe->udp);
-	if (err != 0 || is_reply(probe->udp.id, wire, wire_len))
+	if (err != 0 || is_reply(probe, probe->udp.id, wire, wire_len))
 		probe->fn(probe, err, false);
 }
 
@@ -43,7 +54,7 @@ static void on_stream(struct transport_question *stream, int err, uint8_t *wire,
 
 	if (err == 0)
 		transport_stream_hang_up(probe->streams);
-	if (err == 0 && is_reply(stream->id, wire, wire_len))
+	if (err == 0 && is_reply(probe, stream->id, wire, wire_len))
 		probe->fn(probe, 0, true);
 }
 
@@ -53,12 +64,22 @@ void probe_init(struct probe *probe, struct loop *loop, struct transport_stream 
 	*probe = (struct probe){ .loop = loop, .streams = streams, .server = server, .fn = fn };
 	probe->stream =
 		(struct transport_question){ .fn = on_stream, .ctx = probe, .is_alone = true };
+	put_question(probe, root, sizeof(root));
+}
+
+void probe_set_question(struct probe *probe, const struct query_view *view)
+{
+	probe_close(probe);
+	if (view != NULL)
+		put_question(probe, view->name, view->question_len);
+	else
+		put_question(probe, root, sizeof(root));
 }
 
 int probe_send(struct probe *probe, bool by_stream)
 {
 	const struct conf_server *how = server_how(probe->server);
-	const struct query_view view = view_of_question();
+	const struct query_view view = view_of_question(probe);
 	const struct query_out out = { .with_edns = !server_lacks_edns(
 					       probe->server, loop_clock(probe->loop)->now_us),
 				       .edns_size = EDNS_SIZE };

@@ -16,6 +16,7 @@ struct play_auto {
 	uint64_t delay_us;
 	unsigned loss_percent; /* of datagrams, either way */
 	bool has_no_tcp;       /* connecting is refused */
+	bool ignores_probes;
 	uint64_t flap_us;      /* answers for as long, is deaf for as long, and so on; 0 for not */
 	uint64_t flip_us;      /* when it changes next */
 	unsigned sent, probes; /* since the script last asked */
@@ -82,6 +83,8 @@ static void read_auto_word(const char *word, struct play *play, struct play_auto
 		server->loss_percent = (unsigned)wire_build_number(value, 100);
 	} else if (strcmp(word, "tcp=refused") == 0) {
 		server->has_no_tcp = true;
+	} else if (strcmp(word, "probes=ignored") == 0) {
+		server->ignores_probes = true;
 	} else if ((value = play_value(word, "flaps")) != NULL) {
 		server->flap_us = play_read_us(value);
 		server->flip_us = now_us(play) + server->flap_us;
@@ -186,6 +189,8 @@ static bool is_ignored(const struct play_auto *server, const struct wire_seen *q
 {
 	const size_t len = strlen(server->ignores);
 
+	if (is_probe(question))
+		return server->ignores_probes;
 	return len > 0 && question->qname[0] >= len &&
 	       memcmp(question->qname + 1, server->ignores, len) == 0;
 }

@@ -65,7 +65,7 @@ static struct ward *ward_new(unsigned count)
 		ward->count++;
 	}
 	for (unsigned i = 0; i < count; i++)
-		health_note_asked(ward->health, ward->servers[i]);
+		health_note_asked(ward->health, ward->servers[i], NULL);
 	return ward;
 }
 
@@ -84,7 +84,7 @@ static void note_reply(struct ward *ward, unsigned server)
 static void ask_in_vain(struct ward *ward, unsigned server, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
-		health_note_asked(ward->health, ward->servers[server]);
+		health_note_asked(ward->health, ward->servers[server], NULL);
 		server_note_sent(ward->servers[server], now_us(ward), false);
 		fake_pass(ward->loop, 500 * MSEC);
 		server_note_silence(ward->servers[server], now_us(ward));
@@ -96,7 +96,7 @@ static void ask_in_vain(struct ward *ward, unsigned server, unsigned times)
 static void ask_around(struct ward *ward, unsigned server, unsigned seconds)
 {
 	for (unsigned i = 0; i < 4 * seconds; i++) {
-		health_note_asked(ward->health, ward->servers[server]);
+		health_note_asked(ward->health, ward->servers[server], NULL);
 		fake_pass(ward->loop, 250 * MSEC);
 	}
 }
@@ -139,7 +139,7 @@ static void server_that_answers_is_never_probed(void **state)
 	(void)state;
 
 	for (unsigned i = 0; i < 1000; i++) {
-		health_note_asked(ward->health, ward->servers[0]);
+		health_note_asked(ward->health, ward->servers[0], NULL);
 		note_reply(ward, 0);
 		fake_pass(ward->loop, 600 * MSEC);
 	}
@@ -491,7 +491,7 @@ static void FO_14_server_that_is_down_is_hardly_probed_when_nobody_asks(void **s
 		assert_true(addr_equal(&ward->loop->sends[i].to, &ward->loop->sends[0].to));
 	}
 	/* who asks then brings the next one forward */
-	health_note_asked(ward->health, ward->servers[0]);
+	health_note_asked(ward->health, ward->servers[0], NULL);
 	const unsigned idle = ward->loop->sent;
 	fake_pass(ward->loop, SEC);
 	assert_int_equal(ward->loop->sent, idle + 1);
@@ -651,7 +651,7 @@ static void servers_outlive_who_looks_after_them(void **state)
 	struct health *next = health_new(ward->loop, &ward->stats, ward->streams);
 	assert_non_null(next);
 	ward->health = next;
-	health_note_asked(next, ward->servers[0]);
+	health_note_asked(next, ward->servers[0], NULL);
 	fake_pass(ward->loop, MSEC);
 	if (unit_is_starved())
 		return;
