@@ -100,5 +100,7 @@ void attempt_note_silence(struct attempt *attempt);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);
+/** Puts off the next send if the server is down and has been sent it; true then. */
+bool attempt_postpone(struct attempt *attempt);
 /** It has failed over UDP: asks it once more, over TCP. False where that cannot be done. */
 bool attempt_ask_again_by_stream(struct attempt *attempt);

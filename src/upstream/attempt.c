@@ -19,6 +19,8 @@
 /* TCP sends again by itself; what we can do is to try another connection, where the first one seems
  * to be dead. */
 #define STREAM_RESEND_US (800u * USEC_PER_MSEC)
+/* One that is down is being probed: what is out waits for that, and is sent again when it is back. */
+#define DOWN_RESEND_US (1200u * USEC_PER_MSEC)
 /* A connection may have to be made first. */
 #define STREAM_PATIENCE 2u
 #define PATIENCE_MAX_US (400u * USEC_PER_MSEC)
@@ -435,6 +437,15 @@ static void plan_next(struct attempt *attempt, bool by_stream)
 			attempt->patience_us = PATIENCE_MAX_US;
 	}
 	attempt->late_us = now + attempt->patience_us;
+	attempt_postpone(attempt);
+}
+
+bool attempt_postpone(struct attempt *attempt)
+{
+	if (server_state(attempt->server) != SERVER_DOWN || attempt->is_owed)
+		return false;
+	attempt->due_us = now_us(attempt) + DOWN_RESEND_US;
+	return true;
 }
 
 /* A packet that did not match says nothing of the server, nor does it that TCP was tried for it:

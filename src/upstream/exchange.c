@@ -237,6 +237,8 @@ static void send_again(struct exchange *exchange, uint64_t due_us)
 		if (a->due_us > due_us)
 			continue;
 		attempt_note_silence(a);
+		if (due_us != UINT64_MAX && attempt_postpone(a))
+			continue;
 		/* what fails leaves no hope, and that is looked at */
 		if (attempt_is_askable(a) && attempt_send(a) != 0)
 			continue;
