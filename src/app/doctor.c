@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/doctor_report.h"
@@ -14,6 +15,7 @@
 #define SERVERS_MAX (DOCTOR_SERVERS_MAX - 1)
 #define VARIANTS_DEFAULT 5
 #define DNS_PORT 53
+#define DESCRIPTORS_WANTED 1024u
 
 struct arguments {
 	struct addr servers[SERVERS_MAX], reference;
@@ -190,18 +192,50 @@ static int add_servers(struct doctor_run *run, const struct arguments *arguments
 	return err;
 }
 
-/* Something was sent to one of those to be tested. */
+/* A socket for each question. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what is wanting is told in the end */
+}
+
+/* What could be sent, and what could not because something is short here. */
+struct sending {
+	size_t sent;
+	int shortage;
+};
+
+static void look_at_ask(struct sending *sending, const struct doctor_ask *ask)
+{
+	if (ask->state == DOCTOR_ASK_NONE)
+		return;
+	if (ask->state != DOCTOR_ASK_UNSENT)
+		sending->sent++;
+	else if (ask->err == -EMFILE || ask->err == -ENFILE || ask->err == -ENOMEM)
+		sending->shortage = ask->err;
+}
+
+/* False, and why is told, where the findings say nothing of the servers to be tested. */
 static bool is_tested(const struct doctor_run *run)
 {
+	struct sending sending = { 0 };
+
 	for (size_t i = 0; i < doctor_run_server_count(run); i++) {
 		const struct doctor_server *server = doctor_run_server(run, i);
-		for (size_t slot = 0; !server->is_reference && slot < DOCTOR_SLOTS; slot++) {
-			const enum doctor_ask_state state = server->asks[slot].state;
-			if (state != DOCTOR_ASK_NONE && state != DOCTOR_ASK_UNSENT)
-				return true;
-		}
+		for (size_t slot = 0; !server->is_reference && slot < DOCTOR_SLOTS; slot++)
+			look_at_ask(&sending, &server->asks[slot]);
 	}
-	return false;
+	if (sending.shortage != 0)
+		fprintf(stderr, "courierdns doctor: could not test all: %s\n",
+			err_text(sending.shortage));
+	else if (sending.sent == 0)
+		fprintf(stderr,
+			"courierdns doctor: could not test: nothing could be sent from here\n");
+	return sending.shortage == 0 && sending.sent > 0;
 }
 
 static int run_it(const struct arguments *arguments)
@@ -237,6 +271,7 @@ int doctor_main(int argc, char **argv)
 		fprintf(stderr, "Try: courierdns help doctor\n");
 		return DOCTOR_END_UNTESTED;
 	}
+	raise_descriptors();
 	arguments.options.with_progress = isatty(STDERR_FILENO) != 0;
 	return fill_servers(&arguments) ? run_it(&arguments) : DOCTOR_END_UNTESTED;
 }

@@ -27,6 +27,11 @@ static void tell_silence(const struct doctor_server *server, struct doctor_findi
 	finding->next =
 		"See that the address and the port are right, that the server runs, that it "
 		"lets this machine ask, and that no firewall is between (UDP and TCP).";
+	if (server->asks[SLOT_ALIAS_A].state != DOCTOR_ASK_UNSENT)
+		return;
+	finding->means = "This machine has no way there, so nothing is known of the server.";
+	finding->next = "Ask from a machine, or over a network, that devices use; or leave the "
+			"server out where they do not use it.";
 }
 
 static void judge_answers(const struct doctor_view *view, struct doctor_finding *finding)

@@ -522,8 +522,34 @@ def test_servers_of_resolv_conf(t):
 
 def test_nothing_can_be_sent(t):
     """To a broadcast address no question leaves this machine."""
-    said, _ = doctor(t, "@255.255.255.255")
-    assert not said["healthy"] and "could not be sent" in said["servers"][0]["checks"][0]["seen"]
+    said, _ = doctor(t, "@255.255.255.255", ends=UNTESTED)
+    found = checks(said)["answers"]
+    assert "could not be sent" in found["seen"] and "no way there" in found["means"], found
+
+
+def test_too_few_descriptors_are_no_verdict(t):
+    up = apple.truthful(t.upstream())
+    done = subprocess.run(["prlimit", "--nofile=24:24", PROGRAM, "doctor", at(up)], check=False,
+                          capture_output=True, text=True, timeout=20 * SLOWER, env=environment())
+    assert done.returncode == UNTESTED and "open files" in done.stderr, done
+    done = subprocess.run(["prlimit", "--nofile=24:512", PROGRAM, "doctor", at(up)], check=False,
+                          capture_output=True, text=True, timeout=20 * SLOWER, env=environment())
+    assert done.returncode == HEALTHY, done
+
+
+def test_output_that_cannot_be_written_is_no_verdict(t):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PROGRAM, "doctor", at(apple.truthful(t.upstream()))], check=False,
+                              stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=20)
+    assert done.returncode == UNTESTED, done
+
+
+def test_slow_server_is_a_warning(t):
+    up = apple.truthful(t.upstream(), lambda asked, name, qtype: send(apple.truth(asked), 1.2)
+                        if name == "init.push.apple.com." else NotImplemented)
+    said, _ = doctor(t, at(up), ends=HEALTHY)
+    expect(checks(said), answers="warn")
+    assert "init.push.apple.com" in checks(said)["answers"]["seen"], said
 
 
 def test_progress_is_for_terminals(t):
