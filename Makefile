@@ -6,6 +6,8 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 SAN ?=
+# TLS=openssl has the doctor look at certificates, in folders of its own below build/
+TLS ?=
 V ?= 0
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 NEEDS := sh contrib/needs.sh
@@ -23,18 +25,19 @@ FLOORS := app front query upstream cache policy rr net conf wire base
 STRICT := base wire cache policy
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
-RELEASE := build/release$(filter-out -gcc,-$(COMPILER))
-BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))
+RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)
+BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
-BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN)
+BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
+	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LIBS := -lldns -lconfig -levent_core
+LIBS := -lldns -lconfig -levent_core $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -139,7 +142,7 @@ $(BUILD)/starve.so: tests/functional/starve.c Makefile
 
 MILL := $(RELEASE)/faults
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) STARVER=$(abspath $(BUILD)/starve.so) \
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) STARVER=$(abspath $(BUILD)/starve.so) \
 		MILL=$(abspath $(MILL)) sh tests/functional/run.sh
 
 # The same tests as `functional` has, for longer; what they measure is printed.

@@ -1,4 +1,5 @@
-/* app/doctor_reach.h: whether addresses can be connected to, and whether an NTP server answers. */
+/* app/doctor_reach.h: whether addresses can be connected to, who answers there in TLS, and whether
+ * an NTP server answers. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/tls_look.h"
 #include "net/udp.h"
 
 #define DOCTOR_REACH_MAX 80
@@ -22,9 +24,11 @@ struct doctor_reach_ways {
 	size_t port_count;
 };
 
+enum doctor_reach_kind { REACH_TCP, REACH_NTP, REACH_TLS };
+
 enum doctor_reach_state {
 	REACH_WAITING,
-	REACH_OPEN,   /* connected, or the NTP server's answer came */
+	REACH_OPEN,   /* connected, the NTP server's answer came, a certificate was shown */
 	REACH_SILENT, /* in three seconds */
 	REACH_CLOSED, /* refused */
 	REACH_FAILED, /* err: no route, ... */
@@ -35,15 +39,17 @@ typedef void (*doctor_reach_fn)(void *ctx);
 struct doctor_reach_try {
 	struct conf_server to; /* where it went */
 	uint16_t port;	       /* the one that was meant */
-	bool is_ntp;
+	enum doctor_reach_kind kind;
 	enum doctor_reach_state state;
 	int err;
 	uint64_t took_us;
-	unsigned stratum; /* of the NTP server */
+	unsigned stratum;		  /* of the NTP server */
+	char issuer[TLS_LOOK_ISSUER_MAX]; /* of the certificate */
 	/* this module's own */
 	struct doctor_reach *reach;
 	struct stream *stream;
 	struct udp_client *udp;
+	struct tls_look *tls;
 	uint8_t cookie[8];
 	struct timer end;
 };
@@ -62,11 +68,12 @@ struct doctor_reach {
  * what is borrowed lives longer than it. */
 void doctor_reach_init(struct doctor_reach *reach, struct loop *loop,
 		       const struct doctor_reach_ways *ways, doctor_reach_fn fn, void *ctx);
-/** Begins to connect, or to ask for the time; twice the same is tried once. Past DOCTOR_REACH_MAX
- * it is not tried. */
+/** Begins to connect, to ask for the time, or TLS in the name of Apple's couriers; twice the same
+ * is tried once. Past DOCTOR_REACH_MAX it is not tried. */
 void doctor_reach_start(struct doctor_reach *reach, const struct addr *addr, uint16_t port,
-			bool is_ntp);
+			enum doctor_reach_kind kind);
 /** What became of it; NULL where it was not tried. */
 const struct doctor_reach_try *doctor_reach_find(const struct doctor_reach *reach,
-						 const struct addr *addr, uint16_t port);
+						 const struct addr *addr, uint16_t port,
+						 enum doctor_reach_kind kind);
 void doctor_reach_done(struct doctor_reach *reach);

@@ -65,26 +65,26 @@ static void say_difference(struct doctor_finding *finding, const struct doctor_a
 			   looks_text(there, &other));
 }
 
-/* Something that fails here and does not fail there. */
-static bool is_worse(const struct doctor_view *here, const struct doctor_view *there)
+/* Something that fails of the one and not of the other. */
+static bool is_worse(const struct doctor_view *one, const struct doctor_view *other)
 {
 	const struct doctor_check *check;
 
 	for (size_t i = 0; (check = doctor_check_at(i)) != NULL; i++) {
-		struct doctor_finding finding = { .result = DOCTOR_OK };
-		struct doctor_finding other = { .result = DOCTOR_OK };
-		check->judge(here, &finding);
-		check->judge(there, &other);
-		if (finding.result == DOCTOR_FAIL && other.result != DOCTOR_FAIL)
+		struct doctor_finding mine = { .result = DOCTOR_OK };
+		struct doctor_finding others = { .result = DOCTOR_OK };
+		check->judge(one, &mine);
+		check->judge(other, &others);
+		if (mine.result == DOCTOR_FAIL && others.result != DOCTOR_FAIL)
 			return true;
 	}
 	return false;
 }
 
-static void judge_differences(const struct doctor_view *here, const struct doctor_view *there,
+static void judge_differences(const struct doctor_view *view, const struct doctor_view *reference,
 			      struct doctor_finding *finding)
 {
-	if (is_worse(here, there)) {
+	if (is_worse(view, reference)) {
 		finding->result = DOCTOR_FAIL;
 		finding->means =
 			"The reference is answered as Apple has it: whatever squashes is this "
@@ -92,7 +92,7 @@ static void judge_differences(const struct doctor_view *here, const struct docto
 		finding->next =
 			"Have courierdns ask the reference for push.apple.com and akadns.net, "
 			"or mend this server.";
-	} else if (is_worse(there, here)) {
+	} else if (is_worse(reference, view)) {
 		doctor_finding_warn(finding, "It is the reference that fails, and not this server.",
 				    "Take another reference; one that fails is no measure.");
 	} else {

@@ -1,6 +1,7 @@
 #include "app/doctor_reach.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -26,6 +27,8 @@ static void close_try(struct doctor_reach_try *try)
 	timer_stop(loop_timers(try->reach->loop), &try->end);
 	stream_free(try->stream);
 	udp_client_free(try->udp);
+	tls_look_free(try->tls);
+	try->tls = NULL;
 	try->stream = NULL;
 	try->udp = NULL;
 }
@@ -113,6 +116,22 @@ static int ask_time(struct doctor_reach_try *try)
 	return udp_client_send(try->udp, packet, sizeof(packet));
 }
 
+/* --- TLS ----------------------------------------------------------------------------------- */
+
+static void on_issuer(void *ctx, const char *issuer)
+{
+	struct doctor_reach_try *try = ctx;
+
+	snprintf(try->issuer, sizeof(try->issuer), "%s", issuer);
+	finish(try, REACH_OPEN);
+}
+
+static const struct tls_look_events tls_events = { .on_issuer = on_issuer, .on_failed = on_broken };
+
+/* As Apple's push daemon does: the name without a number. */
+static const struct tls_look_names tls_names = { .server = "courier.push.apple.com",
+						 .protocol = "apns-security-v3" };
+
 /* --- what is tried ------------------------------------------------------------------------- */
 
 static struct addr way_to(const struct doctor_reach_ways *ways, const struct addr *addr,
@@ -129,31 +148,47 @@ static struct addr way_to(const struct doctor_reach_ways *ways, const struct add
 }
 
 const struct doctor_reach_try *doctor_reach_find(const struct doctor_reach *reach,
-						 const struct addr *addr, uint16_t port)
+						 const struct addr *addr, uint16_t port,
+						 enum doctor_reach_kind kind)
 {
 	const struct addr to = way_to(reach->ways, addr, port);
 
 	for (size_t i = 0; i < reach->count; i++) {
-		if (addr_equal(&reach->tries[i].to.addr, &to) && reach->tries[i].port == port)
-			return &reach->tries[i];
+		const struct doctor_reach_try *try = &reach->tries[i];
+		if (try->kind == kind && try->port == port && addr_equal(&try->to.addr, &to))
+			return try;
 	}
 	return NULL;
 }
 
-void doctor_reach_start(struct doctor_reach *reach, const struct addr *addr, uint16_t port,
-			bool is_ntp)
+static int begin(struct doctor_reach_try *try)
 {
-	if (reach->count == DOCTOR_REACH_MAX || doctor_reach_find(reach, addr, port) != NULL)
+	struct loop *loop = try->reach->loop;
+
+	switch (try->kind) {
+	case REACH_TCP:
+		return stream_connect(loop, &try->to, &events, try, &try->stream);
+	case REACH_NTP:
+		return ask_time(try);
+	case REACH_TLS:
+		return tls_look_start(loop, &try->to, &tls_names, &tls_events, try, &try->tls);
+	}
+	UNREACHABLE();
+}
+
+void doctor_reach_start(struct doctor_reach *reach, const struct addr *addr, uint16_t port,
+			enum doctor_reach_kind kind)
+{
+	if (reach->count == DOCTOR_REACH_MAX || doctor_reach_find(reach, addr, port, kind) != NULL)
 		return;
 	struct doctor_reach_try *try = &reach->tries[reach->count++];
 	*try = (struct doctor_reach_try){ .to.addr = way_to(reach->ways, addr, port),
 					  .port = port,
-					  .is_ntp = is_ntp,
+					  .kind = kind,
 					  .reach = reach };
 	reach->waiting++;
 	timer_init(&try->end, on_end, try);
-	try->err = is_ntp ? ask_time(try)
-			  : stream_connect(reach->loop, &try->to, &events, try, &try->stream);
+	try->err = begin(try);
 	timer_start(loop_timers(reach->loop), &try->end,
 		    try->err == 0 ? DOCTOR_REACH_PATIENCE_US : 0);
 }

@@ -1,5 +1,7 @@
 #include "app/doctor_reach_check.h"
 
+#include <string.h>
+
 #include "app/doctor_reply.h"
 #include "app/doctor_run.h"
 
@@ -39,13 +41,13 @@ static void fail(struct doctor_finding *finding, const char *means, const char *
 }
 
 static const struct doctor_reach_try *find_try(const struct doctor_view *view, size_t slot,
-					       uint16_t port)
+					       uint16_t port, enum doctor_reach_kind kind)
 {
 	struct addr addr;
 
 	if (doctor_reply_addresses(&view->server->asks[slot], &addr, 1) == 0)
 		return NULL;
-	return doctor_reach_find(doctor_run_reach(view->run), &addr, port);
+	return doctor_reach_find(doctor_run_reach(view->run), &addr, port, kind);
 }
 
 /* --- couriers ------------------------------------------------------------------------------ */
@@ -61,7 +63,8 @@ static struct couriers count_couriers(const struct doctor_view *view, uint16_t p
 	const struct doctor_reach_try *last = NULL;
 
 	for (size_t i = 0; i < doctor_run_options(view->run)->variants; i++) {
-		const struct doctor_reach_try *try = find_try(view, SLOT_VARIANTS_A + i, port);
+		const struct doctor_reach_try *try =
+			find_try(view, SLOT_VARIANTS_A + i, port, REACH_TCP);
 		if (try == NULL || try == last)
 			continue;
 		last = try;
@@ -125,7 +128,7 @@ struct hosts {
 static void judge_host_port(struct hosts *hosts, const struct doctor_host *host, size_t slot,
 			    uint16_t port)
 {
-	const struct doctor_reach_try *try = find_try(hosts->view, slot, port);
+	const struct doctor_reach_try *try = find_try(hosts->view, slot, port, REACH_TCP);
 
 	hosts->tried++;
 	if (try != NULL && try->state == REACH_OPEN) {
@@ -169,8 +172,9 @@ static void judge_ntp(const struct doctor_view *view, struct doctor_finding *fin
 	const struct doctor_reach_try *shown = NULL;
 
 	for (size_t i = 0; i < DOCTOR_HOSTS; i++) {
-		const struct doctor_reach_try *try = find_try(view, SLOT_HOSTS + i, NTP_PORT);
-		if (try != NULL && try->is_ntp && (shown == NULL || try->state == REACH_OPEN))
+		const struct doctor_reach_try *try =
+			find_try(view, SLOT_HOSTS + i, NTP_PORT, REACH_NTP);
+		if (try != NULL && (shown == NULL || try->state == REACH_OPEN))
 			shown = try;
 	}
 	if (shown == NULL) {
@@ -188,16 +192,64 @@ static void judge_ntp(const struct doctor_view *view, struct doctor_finding *fin
 		     "Open UDP 123 to time.apple.com, or hand out a time server by DHCP.");
 }
 
+static bool is_apples(const char *issuer)
+{
+	return strncmp(issuer, "Apple", strlen("Apple")) == 0;
+}
+
+/* One of the two ports is enough to tell; where both do, the one that is not Apple's. */
+static const struct doctor_reach_try *choose_tls(const struct doctor_view *view)
+{
+	static const uint16_t ports[] = { COURIER_PORT, COURIER_PORT_ELSE };
+	const struct doctor_reach_try *chosen = NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct doctor_reach_try *try =
+			find_try(view, SLOT_VARIANTS_A, ports[i], REACH_TLS);
+		if (try == NULL)
+			continue;
+		if (chosen == NULL || (try->state == REACH_OPEN &&
+				       (chosen->state != REACH_OPEN || !is_apples(try->issuer))))
+			chosen = try;
+	}
+	return chosen;
+}
+
 static void judge_tls(const struct doctor_view *view, struct doctor_finding *finding)
 {
-	(void)view;
-	finding->result = DOCTOR_INFO;
-	doctor_finding_say(
-		finding,
-		"not looked at. Whether something decrypts on the way, this shows: openssl "
-		"s_client -connect 1-courier.push.apple.com:5223 -servername "
-		"courier.push.apple.com -alpn apns-security-v3; the issuer must be "
-		"Apple's");
+	const struct doctor_reach_try *try = choose_tls(view);
+
+	if (try == NULL) {
+		finding->result = DOCTOR_INFO;
+		doctor_finding_say(
+			finding,
+			tls_look_is_built()
+				? "no address of a courier to look at"
+				: "not looked at, for this program is built without TLS. "
+				  "Whether something decrypts on the way, this shows: openssl "
+				  "s_client -connect 1-courier.push.apple.com:5223 "
+				  "-servername courier.push.apple.com -alpn "
+				  "apns-security-v3; the issuer must be Apple's");
+		return;
+	}
+	say_try(finding, try);
+	if (try->err == ERR_MALFORMED)
+		doctor_finding_say(finding, ", it does not speak TLS");
+	if (try->state != REACH_OPEN) {
+		doctor_finding_warn(finding,
+				    "No certificate was shown in TLS, so nothing is known of "
+				    "who answers there.",
+				    "See reach-5223 and reach-443 first; where they are open, "
+				    "something other than a courier listens.");
+		return;
+	}
+	doctor_finding_say(finding, ", certificate issued by \"%s\"", try->issuer);
+	if (!is_apples(try->issuer))
+		fail(finding,
+		     "Something on the way decrypts TLS. Devices take nobody's certificate "
+		     "but Apple's, so neither push nor activation works.",
+		     "Exempt *.push.apple.com and 17.0.0.0/8 from TLS inspection, by name and by "
+		     "address.");
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

@@ -249,12 +249,12 @@ static void on_reached(void *ctx)
 }
 
 static void reach_first(struct doctor_run *run, const struct doctor_ask *answer, uint16_t port,
-			bool is_ntp)
+			enum doctor_reach_kind kind)
 {
 	struct addr addr;
 
 	if (port != 0 && doctor_reply_addresses(answer, &addr, 1) == 1)
-		doctor_reach_start(&run->reach, &addr, port, is_ntp);
+		doctor_reach_start(&run->reach, &addr, port, kind);
 }
 
 static void start_reach(struct doctor_run *run)
@@ -263,16 +263,20 @@ static void start_reach(struct doctor_run *run)
 
 	doctor_reach_init(&run->reach, run->loop, &run->options.ways, on_reached, run);
 	for (size_t i = 0; i < run->options.variants; i++) {
-		reach_first(run, &asks[SLOT_VARIANTS_A + i], 5223, false);
-		reach_first(run, &asks[SLOT_VARIANTS_A + i], 443, false);
+		reach_first(run, &asks[SLOT_VARIANTS_A + i], 5223, REACH_TCP);
+		reach_first(run, &asks[SLOT_VARIANTS_A + i], 443, REACH_TCP);
 	}
-	reach_first(run, &asks[SLOT_BAG_A], 443, false);
+	if (tls_look_is_built()) {
+		reach_first(run, &asks[SLOT_VARIANTS_A], 5223, REACH_TLS);
+		reach_first(run, &asks[SLOT_VARIANTS_A], 443, REACH_TLS);
+	}
+	reach_first(run, &asks[SLOT_BAG_A], 443, REACH_TCP);
 	for (size_t i = 0; i < DOCTOR_HOSTS; i++) {
 		const struct doctor_ask *answer = &asks[SLOT_HOSTS + i];
-		reach_first(run, answer, hosts[i].ports[0], false);
-		reach_first(run, answer, hosts[i].ports[1], false);
+		reach_first(run, answer, hosts[i].ports[0], REACH_TCP);
+		reach_first(run, answer, hosts[i].ports[1], REACH_TCP);
 		if (strncmp(hosts[i].name, "time", 4) == 0)
-			reach_first(run, answer, NTP_PORT, true);
+			reach_first(run, answer, NTP_PORT, REACH_NTP);
 	}
 	if (run->reach.waiting == 0)
 		on_reached(run);

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -13,13 +14,14 @@ import time
 
 from harness import apple, servers, wire
 from harness.device import PROGRAM, SLOWER, environment
-from harness.mark import each, limit
+from harness.mark import Skip, each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa, r1
 from harness.upstream import close, send
 
 HEALTHY, FAILED, UNTESTED = 0, 1, 2
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 A, TXT, AAAA, SVCB, HTTPS = 1, 16, 28, 64, 65
+WITH_TLS = os.environ.get("TLS") == "openssl"
 ALIAS_CHECKS = ("alias-a", "alias-https", "alias-aaaa", "alias-tcp", "alias-again")
 
 
@@ -373,11 +375,12 @@ def test_the_slowest_run_ends_in_time(t):
     """A server that answers one question and no other, and a reach where nobody answers: every stage
     takes all it may."""
     up = apple.truthful(t.upstream(), lambda asked, name, qtype: NotImplemented
-                        if name == "albert.apple.com." else None)
+                                        if name == "time.apple.com." else None)
     hole = t.upstream()
     hole.deaf = True
-    said, took = doctor(t, at(up), "--reach", "--reach-at", hole.address, ends=FAILED)
-    assert 6 < took < 15 * SLOWER, took
+    said, took = doctor(t, at(up), "--reach", "--reach-at", hole.address, "--reach-port", "123=5300",
+                        ends=FAILED)
+    assert 12 <= took < 15 * SLOWER, took
     found = checks(said)
     assert found["answers"]["result"] == "ok" and found["bag"]["result"] == "fail", found
 
@@ -467,33 +470,146 @@ def reach(t, open_ports, answers, ends):
     return {check["name"]: check for check in said["reach"]["checks"]}
 
 
+NO_TLS_THERE = {"tls": "warn"} if WITH_TLS else {}
+
+
 def test_reach_all(t):
     found = reach(t, (80, 443, 2197, 5223), lambda data: [b"junk", bytes(48), ntp_reply(data)],
                   HEALTHY)
-    expect(found)
+    expect(found, **NO_TLS_THERE)
     assert "28 of 28" in found["reach-hosts"]["seen"], found
     assert "stratum 2" in found["ntp"]["seen"], found
 
 
 def test_reach_without_5223(t):
-    expect(reach(t, (80, 443, 2197), lambda data: [ntp_reply(data)], HEALTHY), reach_5223="warn")
+    expect(reach(t, (80, 443, 2197), lambda data: [ntp_reply(data)], HEALTHY), reach_5223="warn",
+           **NO_TLS_THERE)
 
 
 def test_reach_without_443(t):
     expect(reach(t, (80, 2197, 5223), lambda data: [ntp_reply(data)], FAILED), reach_443="fail",
-           reach_hosts="fail")
+           reach_hosts="fail", **NO_TLS_THERE)
 
 
 def test_reach_without_what_only_servers_need(t):
     found = reach(t, (80, 443, 5223), lambda data: [ntp_reply(data)], HEALTHY)
-    expect(found, reach_hosts="warn")
+    expect(found, reach_hosts="warn", **NO_TLS_THERE)
     assert "api.push.apple.com 2197" in found["reach-hosts"]["seen"], found
 
 
 def test_reach_nothing(t):
     found = reach(t, (), lambda data: [bytes(48)], FAILED)
-    expect(found, reach_5223="fail", reach_443="fail", reach_hosts="fail", ntp="fail")
+    expect(found, reach_5223="fail", reach_443="fail", reach_hosts="fail", ntp="fail",
+           **NO_TLS_THERE)
     assert "silent" in found["ntp"]["seen"] and "refused" in found["reach-443"]["seen"], found
+
+
+# --- TLS -----------------------------------------------------------------------------------
+
+class Secure(threading.Thread):
+    """Speaks TLS, with a certificate of that issuer's; wants one of the client's too, as couriers
+    do. What it was asked for is kept."""
+
+    def __init__(self, t, address, issuer):
+        super().__init__(daemon=True)
+        cert, key = (os.path.join(t.directory, name) for name in ("cert.pem", "key.pem"))
+        subprocess.run([servers.program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", issuer,
+                        "-out", cert, "-keyout", key], check=True, capture_output=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(cert, key)
+        self.context.load_verify_locations(cert)
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.context.set_alpn_protocols(["apns-security-v3"])
+        self.context.sni_callback = lambda sock, name, _: self.asked.append(name)
+        self.asked = []
+        self.sock = socket.socket()
+        self.sock.bind((address, 0))
+        self.sock.listen(16)
+        self.port = self.sock.getsockname()[1]
+        t.closing.append(self.sock.close)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            sock.settimeout(5)
+            try:
+                self.context.wrap_socket(sock, server_side=True).close()
+            except OSError:
+                sock.close()
+
+
+def look(t, issuer, ports_of=(443, 5223)):
+    address = t.address()
+    secure = Secure(t, address, issuer)
+    args = ["--reach", "--reach-at", address]
+    for number in ports_of:
+        args += ["--reach-port", "%d=%d" % (number, secure.port)]
+    said, took = doctor(t, at(apple.truthful(t.upstream())), *args)
+    assert took < 15 * SLOWER, took
+    found = {check["name"]: check for check in said["reach"]["checks"]}["tls"]
+    return found, secure
+
+
+def wants_tls():
+    if not WITH_TLS:
+        raise Skip("built without TLS (make TLS=openssl)")
+
+
+@each([(443, 5223), (443,), (5223,)], lambda those: "+".join(map(str, those)))
+def test_Q19_apples_own_certificate(t, those):
+    wants_tls()
+    found, secure = look(t, "/C=US/O=Apple Inc./CN=Apple Public Server RSA CA 12 - G1", those)
+    assert found["result"] == "ok" and '"Apple Inc."' in found["seen"], found
+    assert set(secure.asked) == {"courier.push.apple.com"}, secure.asked
+
+
+@each(["/O=Corp Web Gateway/CN=Root", "/CN=No Organization", "/O=Pineapple Inc./CN=Apple"])
+def test_Q19_certificate_of_somebody_else(t, issuer):
+    wants_tls()
+    found, _ = look(t, issuer)
+    assert found["result"] == "fail" and "decrypts" in found["means"], found
+    assert issuer[3:].split("/")[0].lstrip("=") in found["seen"], found
+
+
+def test_without_tls_there_is_a_hint(t):
+    if WITH_TLS:
+        raise Skip("built with TLS")
+    found, _ = look(t, "/O=Corp/CN=Root")
+    assert found["result"] == "info" and "openssl s_client" in found["seen"], found
+
+
+@each([b"SSH-2.0-OpenSSH\r\n", b"", b"\x15\x03\x01\x00\x02\x02\x28"], lambda text: repr(text[:3]))
+def test_no_tls_there(t, text):
+    """What talks something else, hangs up, or refuses in TLS."""
+    wants_tls()
+    address, sock = t.address(), socket.socket()
+    sock.bind((address, 0))
+    sock.listen(64)
+    t.closing.append(sock.close)
+
+    def serve():
+        while True:
+            try:
+                peer, _ = sock.accept()
+            except OSError:
+                return
+            try:
+                peer.sendall(text)
+            except OSError:
+                pass
+            peer.close()
+    threading.Thread(target=serve, daemon=True).start()
+    number = sock.getsockname()[1]
+    said, _ = doctor(t, at(apple.truthful(t.upstream())), "--reach", "--reach-at", address,
+                     "--reach-port", "443=%d" % number, "--reach-port", "5223=%d" % number)
+    found = {check["name"]: check for check in said["reach"]["checks"]}
+    assert found["tls"]["result"] == "warn", found
+    assert found["reach-5223"]["result"] == found["reach-443"]["result"] == "ok", found
 
 
 # --- arguments -----------------------------------------------------------------------------

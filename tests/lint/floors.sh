@@ -16,6 +16,7 @@ BEGIN {
 	allow("front", "base wire conf net query")
 	allow("side", "base wire conf net cache upstream"); known["app"] = 1
 	only["ldns"] = "/rr/"; only["libconfig.h"] = "/conf/conf_load\\."
+	only["openssl"] = "/net/tls_look\\."
 	only["event2"] = "/(net/|side/web\\.)"
 	only["sys/socket.h"] = "/(base/(addr|log)\\.|net/|upstream/|front/|side/|app/)"
 }
