@@ -17,6 +17,8 @@ enum verdict doctor_reply_verdict(const struct doctor_ask *ask);
 size_t doctor_reply_addresses(const struct doctor_ask *ask, struct addr *ret_addrs, size_t max);
 /** The first address in the answer, hints of SVCB and HTTPS too, that nobody outside can mean. */
 bool doctor_reply_private(const struct doctor_ask *ask, struct addr *ret_addr);
+/** 0.0.0.0/8, ::, or a loopback address: whoever connects to it meets itself. */
+bool doctor_reply_leads_nowhere(const struct addr *addr);
 /** Target of the last CNAME in the answer. */
 bool doctor_reply_last_cname(const struct doctor_ask *ask, struct name_text *ret_target);
 /** Owner of the SOA. */

@@ -106,6 +106,15 @@ bool doctor_reply_private(const struct doctor_ask *ask, struct addr *ret_addr)
 	return true;
 }
 
+bool doctor_reply_leads_nowhere(const struct addr *addr)
+{
+	static const uint8_t first[15] = { 0 }; /* of :: and ::1 */
+
+	if (addr->family == ADDR_IPV4)
+		return addr->bytes[0] == 0 || addr->bytes[0] == 127;
+	return memcmp(addr->bytes, first, sizeof(first)) == 0 && addr->bytes[15] <= 1;
+}
+
 /* --- names and texts ----------------------------------------------------------------------- */
 
 struct note {

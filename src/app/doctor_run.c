@@ -253,7 +253,8 @@ static void reach_first(struct doctor_run *run, const struct doctor_ask *answer,
 {
 	struct addr addr;
 
-	if (port != 0 && doctor_reply_addresses(answer, &addr, 1) == 1)
+	if (port != 0 && doctor_reply_addresses(answer, &addr, 1) == 1 &&
+	    !doctor_reply_leads_nowhere(&addr))
 		doctor_reach_start(&run->reach, &addr, port, kind);
 }
 

@@ -22,9 +22,7 @@ static bool is_relay(const struct doctor_ask *ask)
 {
 	struct addr addr;
 
-	return doctor_reply_private(ask, &addr) && !addr_is_wildcard(&addr) &&
-	       !(addr.family == ADDR_IPV4 && (addr.bytes[0] == 127 || addr.bytes[0] == 0)) &&
-	       !(addr.family == ADDR_IPV6 && addr.bytes[0] == 0);
+	return doctor_reply_private(ask, &addr) && !doctor_reply_leads_nowhere(&addr);
 }
 
 struct variants_seen {

@@ -13,7 +13,7 @@ import threading
 import time
 
 from harness import apple, servers, wire
-from harness.device import PROGRAM, SLOWER, environment
+from harness.device import PROGRAM, SANITIZED, SLOWER, environment
 from harness.mark import Skip, each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa, r1
 from harness.upstream import close, send
@@ -292,7 +292,8 @@ OTHERS = {
             dict(alias_tcp=("fail", "silent"), tcp=("fail", "silent"))),
     "edns-dropped": (lambda asked, name, _: None if asked.msg.opt else NotImplemented,
                      dict(edns="warn")),
-    "case": (lambda asked, name, _: send(wire.reply(wire.lower(asked.wire), *r1()))
+    "case": (lambda asked, name, _: send(wire.reply(
+        asked.wire[:12] + wire.lower(asked.wire[12:]), *r1()))
              if asked.name != wire.lower(asked.name) else NotImplemented, dict(case="warn")),
 }
 
@@ -504,6 +505,16 @@ def test_reach_nothing(t):
     assert "silent" in found["ntp"]["seen"] and "refused" in found["reach-443"]["seen"], found
 
 
+def test_reach_does_not_connect_to_itself(t):
+    """Names that were sinkholed lead to whoever asks."""
+    up = apple.truthful(t.upstream(), lambda asked, name, qtype: asked.reply([a1(name, "127.0.0.1")])
+                        if qtype == A else NotImplemented)
+    said, _ = doctor(t, at(up), "--reach", "--reach-at", t.address(), ends=FAILED)
+    found = {check["name"]: check for check in said["reach"]["checks"]}
+    assert found["reach-5223"]["result"] == found["reach-443"]["result"] == "info", found
+    assert "no address" in found["ntp"]["seen"] and "0 of 28" in found["reach-hosts"]["seen"], found
+
+
 # --- TLS -----------------------------------------------------------------------------------
 
 class Secure(threading.Thread):
@@ -651,6 +662,22 @@ def test_too_few_descriptors_are_no_verdict(t):
     done = subprocess.run(["prlimit", "--nofile=24:512", PROGRAM, "doctor", at(up)], check=False,
                           capture_output=True, text=True, timeout=20 * SLOWER, env=environment())
     assert done.returncode == HEALTHY, done
+
+
+def test_short_memory_is_no_verdict(t):
+    """Every so manieth allocation fails: it tells the truth, or that it could not test."""
+    library = os.environ.get("STARVER", "")
+    if SANITIZED or not os.path.exists(library):
+        raise Skip("needs a build without sanitizers")
+    up, ends = apple.truthful(t.upstream()), []
+    for nth in (3, 11, 29, 61, 101, 401, 1601):
+        path = os.path.join(t.directory, "orders")
+        with open(path, "wb") as orders:
+            orders.write(struct.pack("II", nth, 0) + bytes(4096))
+        done = subprocess.run([PROGRAM, "doctor", at(up)], check=False, capture_output=True,
+                              timeout=20, env=environment({"LD_PRELOAD": library, "STARVE": path}))
+        ends.append(done.returncode)
+    assert set(ends) == {HEALTHY, UNTESTED}, ends
 
 
 def test_output_that_cannot_be_written_is_no_verdict(t):

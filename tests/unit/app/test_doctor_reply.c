@@ -66,6 +66,22 @@ static void private_address_is_found_where_there_is_one(void **state)
 	assert_true(addr_is_wildcard(&addr));
 }
 
+static void addresses_that_lead_nowhere_are_known(void **state)
+{
+	static const char *const texts[] = { "0.0.0.0", "127.8.0.1", "::", "::1" };
+	static const char *const others[] = { "10.0.0.1", "17.57.146.132", "::2",
+					      "2620:149:a44::1" };
+	struct addr addr;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(addr_parse(texts[i], 53, &addr), 0);
+		assert_true(doctor_reply_leads_nowhere(&addr));
+		assert_int_equal(addr_parse(others[i], 53, &addr), 0);
+		assert_false(doctor_reply_leads_nowhere(&addr));
+	}
+}
+
 static void end_of_the_chain_and_zone_are_named(void **state)
 {
 	struct name_text text;
@@ -146,6 +162,7 @@ static void what_was_seen_is_cut_and_not_overrun(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(addresses_are_those_of_the_answer),
 	cmocka_unit_test(private_address_is_found_where_there_is_one),
+	cmocka_unit_test(addresses_that_lead_nowhere_are_known),
 	cmocka_unit_test(end_of_the_chain_and_zone_are_named),
 	cmocka_unit_test(count_is_read_from_txt),
 	cmocka_unit_test(name_without_alias_has_a_shape_too),
