@@ -19,7 +19,8 @@
 /* TCP sends again by itself; what we can do is to try another connection, where the first one seems
  * to be dead. */
 #define STREAM_RESEND_US (800u * USEC_PER_MSEC)
-/* One that is down is being probed: what is out waits for that, and is sent again when it is back. */
+/* One that is down is being probed: what is out waits for that, and is sent again when it is back.
+ */
 #define DOWN_RESEND_US (1200u * USEC_PER_MSEC)
 /* A connection may have to be made first. */
 #define STREAM_PATIENCE 2u

@@ -199,11 +199,20 @@ static struct attempt *ask(struct exchange *exchange, struct server *server)
 	return attempt_send(attempt) == 0 ? attempt : NULL;
 }
 
+static bool all_are_asked(const struct exchange *exchange)
+{
+	const size_t size = pool_size(exchange->pool);
+
+	return size == 0 || exchange->asked == UINT64_MAX >> (POOL_SERVERS_MAX - size);
+}
+
 /* When the next one is asked beside this one. */
 static void plan_next(struct exchange *exchange, const struct attempt *attempt)
 {
 	exchange->next_us = attempt->late_us;
-	if (server_state(attempt->server) != SERVER_UP)
+	if (all_are_asked(exchange)) /* a lone server, mostly: one wake less for each question */
+		exchange->next_us = UINT64_MAX;
+	else if (server_state(attempt->server) != SERVER_UP)
 		exchange->next_us = now_us(exchange) + NEXT_UNWELL_US;
 }
 
