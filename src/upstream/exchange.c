@@ -3,60 +3,20 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/list.h"
 #include "base/mem.h"
-#include "upstream/attempt.h"
-#include "upstream/health.h"
+#include "exchange_internal.h"
 
 /* When none is known to be well all are asked, soon after one another: 64 of them within a group's
  * two seconds. */
 #define NEXT_UNWELL_US (25u * USEC_PER_MSEC)
 /* A failure that is known already is not held back for longer. */
 #define CONFIRM_US (400u * USEC_PER_MSEC)
-/* Servers an exchange may have asked at the same time, on the average; the first has room whatever
- * other exchanges do. */
-#define ATTEMPTS_PER_EXCHANGE 4u
 /* Where there is no room for another one it is looked for again so much later. */
 #define NO_ROOM_US (100u * USEC_PER_MSEC)
 /* A failure's reply is kept whole up to this, else its header and question. */
 #define FAILURE_MAX 4096u
 
 _Static_assert(EXCHANGE_SENDS_MAX == ATTEMPT_SENDS_MAX, "one bound");
-
-/* Changes of the network come in swarms, and each costs a packet for whatever waits. */
-#define CHANGE_EVERY_US (1u * USEC_PER_SEC)
-
-struct upstream {
-	struct loop *loop;
-	struct stats *stats;
-	struct slab *exchanges, *attempts;
-	uint32_t more_attempts, max_more; /* beyond the first of their exchange */
-	struct transport_stream *streams;
-	struct health *health;
-	struct list running;  /* exchanges */
-	struct timer change;  /* set for a change of the network that is to be looked at */
-	uint64_t change_next; /* not before then */
-};
-
-struct exchange {
-	struct upstream *upstream;
-	struct list running; /* in upstream->running */
-	struct pool *pool;   /* a reference */
-	struct attempt_question question;
-	exchange_done_fn done;
-	void *ctx;
-	struct timer timer; /* whatever is due next */
-	uint64_t deadline_us;
-	uint64_t end_us;  /* that, or sooner where a failure is known already */
-	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
-	uint64_t asked;	  /* of the pool's servers, for pool_next() */
-	bool was_silent;  /* something was waited for in vain */
-	struct attempt *attempts;
-	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
-	/* The failure reply that is told when nobody does better. */
-	struct attempt_reply failure; /* `wire` is ours; NULL for none */
-	const struct server *failed_server;
-};
 
 static uint64_t now_us(const struct exchange *exchange)
 {
@@ -454,92 +414,20 @@ void exchange_cancel(struct exchange *exchange)
 
 /* --- another network ----------------------------------------------------------------------- */
 
-static struct exchange *running(struct list *link)
+void exchange_suspend(struct exchange *exchange)
 {
-	return link == NULL ? NULL : LIST_ITEM(link, struct exchange, running);
+	forget_attempts(exchange);
+	mem_free(exchange->failure.wire);
+	exchange->failure.wire = NULL;
 }
 
-/* Nothing is out any more that points to a server of the one before. */
-static void take_latest_pool(struct exchange *exchange)
+void exchange_resume(struct exchange *exchange)
 {
 	struct pool *latest = pool_ref(pool_latest(exchange->pool));
 
 	pool_unref(exchange->pool);
 	exchange->pool = latest;
+	exchange->asked = 0;
 	note_asked(exchange);
-}
-
-/* Nothing here tells anybody of an end, so that the list stays as it is. */
-static void on_change(void *ctx)
-{
-	struct upstream *upstream = ctx;
-	struct list *link;
-
-	upstream->change_next = loop_clock(upstream->loop)->now_us + CHANGE_EVERY_US;
-	for (link = list_first(&upstream->running); link != NULL;
-	     link = list_next(&upstream->running, link))
-		forget_attempts(running(link));
-	health_network_changed(upstream->health);
-	transport_stream_close_all(upstream->streams);
-	for (link = list_first(&upstream->running); link != NULL;
-	     link = list_next(&upstream->running, link)) {
-		struct exchange *exchange = running(link);
-
-		mem_free(exchange->failure.wire);
-		exchange->failure.wire = NULL;
-		exchange->asked = 0;
-		take_latest_pool(exchange);
-		begin(exchange);
-	}
-}
-
-void exchange_upstream_network_changed(struct upstream *upstream)
-{
-	const uint64_t now = loop_clock(upstream->loop)->now_us;
-
-	if (!timer_is_set(&upstream->change))
-		timer_start(loop_timers(upstream->loop), &upstream->change,
-			    upstream->change_next > now ? upstream->change_next - now : 0);
-}
-
-/* --- all of them --------------------------------------------------------------------------- */
-
-struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
-				       uint32_t max_exchanges)
-{
-	struct upstream *upstream = mem_zalloc(sizeof(*upstream));
-
-	if (upstream == NULL)
-		return NULL;
-	assert(max_exchanges <= UINT32_MAX / ATTEMPTS_PER_EXCHANGE);
-	list_init(&upstream->running);
-	timer_init(&upstream->change, on_change, upstream);
-	upstream->loop = loop;
-	upstream->stats = stats;
-	upstream->exchanges = slab_new(sizeof(struct exchange), max_exchanges);
-	upstream->attempts =
-		slab_new(sizeof(struct attempt), max_exchanges * ATTEMPTS_PER_EXCHANGE);
-	upstream->max_more = max_exchanges * (ATTEMPTS_PER_EXCHANGE - 1);
-	upstream->streams = transport_stream_new(loop, stats);
-	if (upstream->streams != NULL)
-		upstream->health = health_new(loop, stats, upstream->streams);
-	if (upstream->exchanges == NULL || upstream->attempts == NULL || upstream->health == NULL) {
-		exchange_upstream_free(upstream);
-		return NULL;
-	}
-	return upstream;
-}
-
-void exchange_upstream_free(struct upstream *upstream)
-{
-	if (upstream == NULL)
-		return;
-	for (struct list *link; (link = list_first(&upstream->running)) != NULL;)
-		exchange_free(running(link));
-	timer_stop(loop_timers(upstream->loop), &upstream->change);
-	health_free(upstream->health);
-	transport_stream_free(upstream->streams);
-	slab_free(upstream->attempts);
-	slab_free(upstream->exchanges);
-	mem_free(upstream);
+	begin(exchange);
 }
