@@ -99,7 +99,8 @@ static void at_the_descriptor_limit_accepting_waits_and_goes_on(void **state)
 	const uint64_t start_us = cpu_us();
 	loop_bench_pass(&seen->bench, 60000);
 	assert_int_equal(seen->accepted, 0);
-	assert_int_equal(seen->refused, 1);
+	assert_in_range(seen->refused, 1,
+			5); /* it is looked at again, more often where we are late */
 	assert_true(cpu_us() - start_us < 30000);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, limit), 0);
 	seen->stops_on_accept = true;
@@ -119,7 +120,8 @@ static void RX_16_some_descriptors_are_left_for_files(void **state)
 	loop_bench_connect(seen->fd, &server);
 	loop_bench_pass(&seen->bench, 20000);
 	assert_int_equal(seen->accepted, 0);
-	assert_int_equal(seen->refused, 1);
+	assert_in_range(seen->refused, 1,
+			5); /* it is looked at again, more often where we are late */
 	sockets.max_incoming = 100000;
 	loop_limit_sockets(seen->bench.loop, &sockets);
 	const int second = loop_bench_socket(SOCK_STREAM, "127.0.0.1");
