@@ -497,6 +497,70 @@ static void FO_14_server_that_is_down_is_hardly_probed_when_nobody_asks(void **s
 	assert_int_equal(ward->loop->sent, idle + 1);
 }
 
+/* How many of what was sent from `before` on asks that. */
+static unsigned count_asked(const struct ward *ward, unsigned before, const uint8_t *question,
+			    size_t len)
+{
+	unsigned asked = 0;
+
+	for (unsigned i = before; i < ward->loop->sent; i++) {
+		const struct fake_sent *sent = &ward->loop->sends[i];
+
+		asked += sent->len >= 12 + len && memcmp(sent->wire + 12, question, len) == 0;
+	}
+	return asked;
+}
+
+/* For it may be silent about the root alone. */
+static void server_that_is_down_is_now_and_then_asked_what_clients_ask(void **state)
+{
+	static const uint8_t wire[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\0\0\1\0\1";
+	const size_t len = sizeof(wire) - 1 - 12;
+	struct ward *ward = ward_new(1);
+	struct query_view view;
+	(void)state;
+
+	assert_int_equal(query_view_parse(&view, wire, sizeof(wire) - 1), QUERY_OK);
+	health_note_asked(ward->health, ward->servers[0], &view);
+	condemn(ward, 0);
+	assert_int_equal(count_asked(ward, 0, wire + 12, len), 0);
+	const unsigned before = ward->loop->sent;
+	for (unsigned i = 0; i < 240; i++) {
+		health_note_asked(ward->health, ward->servers[0], &view);
+		fake_pass(ward->loop, 250 * MSEC);
+	}
+	assert_in_range(ward->loop->sent - before, 45, 85);
+	assert_in_range(count_asked(ward, before, wire + 12, len), 10, 22);
+	while (count_asked(ward, ward->loop->sent - 1, wire + 12, len) == 0) {
+		health_note_asked(ward->health, ward->servers[0], &view);
+		fake_pass(ward->loop, 250 * MSEC);
+	}
+	/* nobody who does not know the ID is believed, nor what answers the question before */
+	const struct fake_sent *last = &ward->loop->sends[ward->loop->sent - 1];
+	reply_to(ward, ward->loop->sent - 2);
+	assert_int_equal(server_state(ward->servers[0]), SERVER_DOWN);
+	assert_int_not_equal(last->socket, ward->loop->sends[ward->loop->sent - 2].socket);
+	reply_to_last(ward);
+	assert_int_equal(server_state(ward->servers[0]), SERVER_UP);
+}
+
+static void who_asks_privately_is_not_quoted(void **state)
+{
+	static const uint8_t wire[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\0\0\xfb\0\1";
+	struct ward *ward = ward_new(1);
+	struct query_view view;
+	(void)state;
+
+	assert_int_equal(query_view_parse(&view, wire, sizeof(wire) - 1), QUERY_OK);
+	assert_true(view.is_opaque);
+	condemn(ward, 0);
+	for (unsigned i = 0; i < 240; i++) {
+		health_note_asked(ward->health, ward->servers[0], &view);
+		fake_pass(ward->loop, 250 * MSEC);
+	}
+	assert_int_equal(count_asked(ward, 0, wire + 12, 12), 0);
+}
+
 static void UF_32_late_reply_to_an_earlier_probe_counts(void **state)
 {
 	struct ward *ward = ward_new(1);
@@ -706,6 +770,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(want_of_sockets_condemns_nobody),
 	cmocka_unit_test(FO_02_server_that_is_down_is_probed_every_second_while_clients_ask),
 	cmocka_unit_test(FO_14_server_that_is_down_is_hardly_probed_when_nobody_asks),
+	cmocka_unit_test(server_that_is_down_is_now_and_then_asked_what_clients_ask),
+	cmocka_unit_test(who_asks_privately_is_not_quoted),
 	cmocka_unit_test(UF_32_late_reply_to_an_earlier_probe_counts),
 	cmocka_unit_test(probes_change_their_port_and_id_by_and_by),
 	cmocka_unit_test(server_that_answers_over_tcp_alone_stays_up),
