@@ -48,5 +48,8 @@ typedef void (*udp_client_fn)(void *ctx, int err, uint8_t *wire, size_t wire_len
  * -ENODEV where those are not here, and such as the system says. */
 MUST_CHECK int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn,
 			      void *ctx, struct udp_client **ret_client);
+/** The address of ours, without a port, that it would be asked from now. -errno where there is no
+ * way to it. Sends nothing. */
+MUST_CHECK int udp_client_source(const struct conf_server *to, struct addr *ret_source);
 void udp_client_free(struct udp_client *client); /* NULL is fine */
 MUST_CHECK int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_len);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/netlink.h"
+#include "net/udp.h"
 #include "net/watch.h"
 
 /* Lines about changes: so many at once, and one more each so often. A network that does not come to
@@ -21,9 +22,62 @@ struct network {
 	struct server_table *servers;
 	struct watch *watch;	 /* or NULL: the system has no more */
 	struct netlink *netlink; /* likewise */
+	/* Our addresses that servers were asked from when it was last looked at; `knows_sources` is
+	 * false where memory was short for that. */
+	struct addr *from;
+	size_t from_count;
+	bool knows_sources;
 	uint64_t lines_until_us;
 	unsigned held_back;
 };
+
+/* --- where servers are asked from ---------------------------------------------------------- */
+
+static bool is_listed(const struct addr *list, size_t count, const struct addr *addr)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addr_same_host(&list[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* Into `list`, which has room for one of each server; each once. */
+static size_t find_sources(const struct conf *conf, struct addr *list)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->group_count; i++) {
+		const struct conf_group *group = &conf->groups[i];
+
+		for (size_t j = 0; j < group->server_count; j++) {
+			if (udp_client_source(&group->servers[j], &list[count]) == 0 &&
+			    !is_listed(list, count, &list[count]))
+				count++;
+		}
+	}
+	return count;
+}
+
+static struct addr *room_for_sources(const struct conf *conf)
+{
+	size_t servers = 0;
+
+	for (size_t i = 0; i < conf->group_count; i++)
+		servers += conf->groups[i].server_count;
+	return mem_alloc((servers + 1) * sizeof(struct addr));
+}
+
+static void learn_sources(struct network *network)
+{
+	const struct conf *conf = worker_plan(network->worker)->conf;
+	struct addr *from = room_for_sources(conf);
+
+	mem_free(network->from);
+	network->from = from;
+	network->knows_sources = from != NULL;
+	network->from_count = from != NULL ? find_sources(conf, from) : 0;
+}
 
 /* --- name servers -------------------------------------------------------------------------- */
 
@@ -54,6 +108,7 @@ static void on_files(void *ctx)
 
 	if (take_servers(network))
 		worker_network_changed(network->worker);
+	learn_sources(network);
 }
 
 /* --- addresses, routes, links -------------------------------------------------------------- */
@@ -70,6 +125,20 @@ static bool matters(void *ctx, const struct addr_prefix *to)
 		}
 	}
 	return false;
+}
+
+/* Before the change, or as things are now. */
+static bool leaves_from(void *ctx, const struct addr *local)
+{
+	const struct network *network = ctx;
+	const struct conf *conf = worker_plan(network->worker)->conf;
+
+	if (!network->knows_sources || is_listed(network->from, network->from_count, local))
+		return true;
+	struct addr *from = room_for_sources(conf);
+	const bool leaves = from == NULL || is_listed(from, find_sources(conf, from), local);
+	mem_free(from);
+	return leaves;
 }
 
 static bool may_log(struct network *network)
@@ -128,6 +197,7 @@ static void on_change(void *ctx, const struct netlink_changes *changes)
 	/* our own addresses are no name servers, whatever a file says */
 	(void)take_servers(network);
 	worker_network_changed(network->worker);
+	learn_sources(network);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -160,7 +230,9 @@ void network_follow(struct network *network)
 /* Both are a help, not a need. */
 static int begin_watching(struct network *network)
 {
-	static const struct netlink_events events = { .matters = matters, .on_change = on_change };
+	static const struct netlink_events events = { .matters = matters,
+						      .leaves_from = leaves_from,
+						      .on_change = on_change };
 	int err = watch_new(network->loop, on_files, network, &network->watch);
 
 	if (err == -ENOMEM)
@@ -206,5 +278,6 @@ void network_free(struct network *network)
 		return;
 	watch_free(network->watch);
 	netlink_free(network->netlink);
+	mem_free(network->from);
 	mem_free(network);
 }

@@ -124,8 +124,10 @@ static bool address_matters(const struct netlink *netlink, const struct addr *ad
 static bool link_matters(const struct netlink *netlink, uint32_t index)
 {
 	for (size_t i = 0; i < netlink->address_count; i++) {
-		if (netlink->addresses[i].index == index &&
-		    address_matters(netlink, &netlink->addresses[i].addr))
+		const struct addr *addr = &netlink->addresses[i].addr;
+
+		if (netlink->addresses[i].index == index && address_matters(netlink, addr) &&
+		    netlink->events->leaves_from(netlink->ctx, addr))
 			return true;
 	}
 	return false;

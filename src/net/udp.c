@@ -430,6 +430,25 @@ out:
 	return err;
 }
 
+int udp_client_source(const struct conf_server *to, struct addr *ret_source)
+{
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	const int fd = open_socket(to->addr.family);
+
+	if (fd < 0)
+		return fd;
+	int err = outgoing_connect(fd, to);
+	if (err == 0 && getsockname(fd, (struct sockaddr *)&from, &len) != 0)
+		err = -errno;
+	if (err == 0)
+		err = addr_from_sockaddr((struct sockaddr *)&from, ret_source);
+	if (err == 0)
+		ret_source->port = 0;
+	close(fd);
+	return err;
+}
+
 void udp_client_free(struct udp_client *client)
 {
 	if (client == NULL)

@@ -44,6 +44,15 @@ static bool matters(void *ctx, const struct addr_prefix *to)
 	return addr_prefix_covers(to, &seen->asked.net);
 }
 
+static bool leaves_from(void *ctx, const struct addr *local)
+{
+	struct addr wan;
+
+	(void)ctx;
+	assert_int_equal(addr_parse("192.0.2.2", 1, &wan), 0);
+	return addr_same_host(local, &wan);
+}
+
 static void on_change(void *ctx, const struct netlink_changes *changes)
 {
 	struct seen *seen = ctx;
@@ -54,7 +63,9 @@ static void on_change(void *ctx, const struct netlink_changes *changes)
 		loop_stop(seen->bench.loop);
 }
 
-static const struct netlink_events events = { .matters = matters, .on_change = on_change };
+static const struct netlink_events events = { .matters = matters,
+					      .leaves_from = leaves_from,
+					      .on_change = on_change };
 
 static void free_netlink(struct seen *seen)
 {
@@ -148,6 +159,25 @@ static void links_are_told_where_they_have_an_address(void **state)
 	run("ip link set isp up");
 	assert_true(told(seen)->links == 1);
 	run("ip link set wan down");
+	assert_true(told(seen)->links == 1);
+}
+
+static void a_bridge_that_nobody_is_asked_from_is_not_told(void **state)
+{
+	(void)state;
+	run(WITH_WAN " && ip link add containers type bridge && ip link set containers up && "
+		     "ip address add 172.17.0.1/16 dev containers && "
+		     "ip link add spare type veth peer name other && ip link set other up");
+	struct seen *seen = listening("198.51.100.1");
+	assert_not_told(seen);
+	/* the system tells of carriers when it finds the time */
+	run("ip link set spare master containers up && "
+	    "until ip link show containers | grep -q 'state UP'; do sleep 0.01; done");
+	assert_not_told(seen);
+	run("ip link del spare && "
+	    "while ip link show containers | grep -q 'state UP'; do sleep 0.01; done");
+	assert_not_told(seen);
+	run("ip link set isp down");
 	assert_true(told(seen)->links == 1);
 }
 
@@ -245,6 +275,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(addresses_are_told),
 	TEST(an_address_that_is_refreshed_is_no_change),
 	TEST(links_are_told_where_they_have_an_address),
+	TEST(a_bridge_that_nobody_is_asked_from_is_not_told),
 	TEST(routes_are_told_where_somebody_is_asked),
 	TEST(link_local_matters_to_who_asks_there),
 	TEST(neighbours_are_no_change),

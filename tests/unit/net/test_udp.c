@@ -548,7 +548,24 @@ static void RX_16_no_descriptor_is_told(void **state)
 	assert_int_equal(*none, 1);
 }
 
+static void it_is_known_from_where_a_server_would_be_asked(void **state)
+{
+	struct conf_server server = { .addr = loop_bench_addr("127.0.0.1", 53) };
+	struct addr source;
+	(void)state;
+
+	assert_int_equal(udp_client_source(&server, &source), 0);
+	assert_true(addr_same_host(&source, &server.addr));
+	assert_int_equal(source.port, 0);
+	server.source = loop_bench_addr("127.0.0.9", 0);
+	assert_int_equal(udp_client_source(&server, &source), 0);
+	assert_true(addr_same_host(&source, &server.source));
+	server.source = loop_bench_addr("192.0.2.9", 0);
+	assert_int_equal(udp_client_source(&server, &source), -EADDRNOTAVAIL);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(it_is_known_from_where_a_server_would_be_asked),
 	cmocka_unit_test(a_taken_port_is_refused),
 	cmocka_unit_test(an_address_of_nobody_here_is_refused),
 	cmocka_unit_test(a_query_is_told_with_both_ends),
