@@ -176,10 +176,8 @@ zone:
            sign="on" if sign else "off"))
     return Server(t, [program("knotd"), "-c", path], address, origin)
 
-def unbound(t, origin, behind):
-    """unbound, recursing to the server `behind` for that zone and to nobody else."""
-    address, directory = t.address(), place(t, "unbound")
-    path = conf(directory, """
+# By itself, in the foreground, in a folder of its own; what is added goes on in the same section.
+UNBOUND = """
 server:
     interface: {address}@{port}
     do-ip6: no
@@ -194,6 +192,12 @@ server:
     module-config: "iterator"
     access-control: 127.0.0.0/8 allow
     do-not-query-localhost: no
+"""
+
+def unbound(t, origin, behind):
+    """unbound, recursing to the server `behind` for that zone and to nobody else."""
+    address, directory = t.address(), place(t, "unbound")
+    path = conf(directory, (UNBOUND + """\
     rrset-roundrobin: no
     qname-minimisation: no
     root-hints: ""
@@ -208,7 +212,7 @@ stub-zone:
 forward-zone:
     name: "."
     forward-addr: {behind}@{port}
-""".format(address=address, port=PORT, directory=directory, origin=origin, behind=behind.address))
+""").format(address=address, port=PORT, directory=directory, origin=origin, behind=behind.address))
     return Server(t, [program("unbound"), "-d", "-c", path], address, origin)
 
 def dnsmasq(t, origin, behind):
@@ -223,28 +227,14 @@ def dnsmasq(t, origin, behind):
 def unbound_forwarding(t, origin, behind):
     """unbound, which resolves what the server `behind` tells it once more."""
     address, directory = t.address(), place(t, "unbound")
-    path = conf(directory, """
-server:
-    interface: {address}@{port}
-    do-ip6: no
-    do-daemonize: no
-    use-syslog: no
-    logfile: ""
-    chroot: ""
-    username: ""
-    directory: "{directory}"
-    pidfile: "{directory}/pid"
-    num-threads: 1
-    module-config: "iterator"
-    access-control: 127.0.0.0/8 allow
-    do-not-query-localhost: no
+    path = conf(directory, (UNBOUND + """\
     root-hints: ""
 remote-control:
     control-enable: no
 forward-zone:
     name: "."
     forward-addr: {behind}@{port}
-""".format(address=address, port=PORT, directory=directory, behind=behind.address))
+""").format(address=address, port=PORT, directory=directory, behind=behind.address))
     return Server(t, [program("unbound"), "-d", "-c", path], address, origin)
 
 def named(t, origin, behind):
