@@ -11,6 +11,7 @@
 
 #include "base/stats.h"
 #include "net/loop.h"
+#include "upstream/letter_case.h"
 #include "upstream/server.h"
 #include "upstream/transport_stream.h"
 #include "upstream/transport_udp.h"
@@ -21,8 +22,6 @@
 #define ATTEMPT_SENDS_MAX 3u
 /* And over both, whatever the cause. */
 #define ATTEMPT_PACKETS_MAX 4u
-/* A bit for each byte of a name. */
-#define ATTEMPT_FLIPS ((NAME_MAX_LEN + 7) / 8)
 
 struct attempt;
 
@@ -81,8 +80,7 @@ struct attempt {
 	bool has_failed;
 	bool is_owed; /* the last send came to nothing for want of our own resources */
 	bool is_silence_noted;
-	bool has_flips; /* over UDP it is asked in another letter case than the client's */
-	uint8_t flips[ATTEMPT_FLIPS]; /* of these letters */
+	struct letter_case letters; /* over UDP; TCP needs none */
 };
 
 /** The question is borrowed. */

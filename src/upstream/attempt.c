@@ -2,9 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
-#include "base/random.h"
 #include "upstream/packet_match.h"
 
 /* What we ask: longer only with a client's options, which are then left out. */
@@ -107,35 +105,6 @@ static void close_all(struct attempt *attempt)
 	transport_udp_close(&attempt->udp);
 	transport_stream_forget(&attempt->streams[0]);
 	transport_stream_forget(&attempt->streams[1]);
-}
-
-/* --- letter case (0x20) -------------------------------------------------------------------- */
-
-/* Each letter of a question that must come back as it was sent is a bit that a forger has to guess.
- * Lengths of labels are below any letter. */
-static void flip(const struct attempt *attempt, uint8_t *name)
-{
-	for (size_t i = 0; i < attempt->question->view->name_len; i++) {
-		const uint8_t lower = name[i] | 0x20u;
-
-		if (lower >= 'a' && lower <= 'z' && (attempt->flips[i / 8] >> i % 8 & 1) != 0)
-			name[i] ^= 0x20u;
-	}
-}
-
-/* The asked name came back as it was sent; then it is given back its own case, so that nobody
- * further on sees the difference. */
-static bool take_case_back(const struct attempt *attempt, struct attempt_reply *reply)
-{
-	const struct query_view *view = attempt->question->view;
-	uint8_t sent[NAME_MAX_LEN];
-
-	memcpy(sent, view->name, view->name_len);
-	flip(attempt, sent);
-	if (memcmp(reply->wire + MESSAGE_HEADER_LEN, sent, view->name_len) != 0)
-		return false;
-	message_set_case(reply->wire, reply->facts.wire_len, view->name, view->name_len);
-	return true;
 }
 
 /* --- what a packet means ------------------------------------------------------------------- */
@@ -264,6 +233,14 @@ static void take_reply(struct attempt *attempt, const struct attempt_reply *repl
 	}
 }
 
+static bool has_case(const struct attempt *attempt, const struct attempt_reply *reply)
+{
+	const struct query_view *view = attempt->question->view;
+
+	return letter_case_take_back(&attempt->letters, view->name, view->name_len, reply->wire,
+				     reply->facts.wire_len);
+}
+
 static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, size_t wire_len,
 			bool by_stream)
 {
@@ -272,8 +249,7 @@ static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, siz
 	attempt->has_spoken = true;
 	enum packet_match match = packet_match(attempt->question->view, id, wire, wire_len,
 					       &reply.facts, &reply.quality);
-	if (match == PACKET_REPLY && attempt->has_flips && !by_stream &&
-	    !take_case_back(attempt, &reply))
+	if (match == PACKET_REPLY && !by_stream && !has_case(attempt, &reply))
 		match = PACKET_OTHER;
 
 	if (match == PACKET_REPLY || (match == PACKET_BARE_ERROR && attempt->with_edns))
@@ -364,8 +340,9 @@ static size_t write_query(const struct attempt *attempt, bool by_stream, uint8_t
 {
 	const size_t len = write_as_asked(attempt, query);
 
-	if (len > 0 && attempt->has_flips && !by_stream)
-		flip(attempt, query + MESSAGE_HEADER_LEN);
+	if (len > 0 && attempt->letters.is_random && !by_stream)
+		letter_case_flip(&attempt->letters, query + MESSAGE_HEADER_LEN,
+				 attempt->question->view->name_len);
 	return len;
 }
 
@@ -509,9 +486,8 @@ void attempt_init(struct attempt *attempt, const struct attempt_question *questi
 	 * out */
 	attempt->with_edns =
 		!question->view->is_opaque && !server_lacks_edns(server, now_us(attempt));
-	attempt->has_flips = question->randomize_case && !question->view->is_opaque;
-	if (attempt->has_flips)
-		random_bytes(attempt->flips, (question->view->name_len + 7) / 8);
+	if (question->randomize_case && !question->view->is_opaque)
+		letter_case_draw(&attempt->letters, question->view->name_len);
 }
 
 void attempt_done(struct attempt *attempt)
