@@ -67,8 +67,8 @@ struct attempt {
 	uint8_t udp_sends, stream_sends, stream_failures;
 	uint8_t unheard_sends;	    /* since it answered, or since the start */
 	uint64_t first_us, last_us; /* when the first and the last of these were */
-	uint64_t patience_us;	    /* after which silence counts against it */
-	uint64_t late_us;	    /* when another one is asked too, reckoned from the last send */
+	uint64_t patience_us;	    /* the server's usual time, after which it is late */
+	uint64_t late_us;	    /* when it is, reckoned from the last send */
 	uint64_t due_us;	    /* when it is to be sent again */
 	bool with_edns;
 	bool may_lack_edns;  /* it has refused EDNS, in a way that tells of the server itself */

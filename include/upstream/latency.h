@@ -18,14 +18,12 @@ struct latency {
 	uint32_t silent_us;   /* what silence has added to that since the last one */
 	uint32_t lost;	      /* the share of questions whose first packet was lost, in 1/65536 */
 	uint32_t total;	      /* of all steps */
-	uint16_t unsure;      /* answers in a row to one of several sends */
 	uint16_t steps[LATENCY_STEPS];
 };
 
 /** A reply came so long after the first and after the last of so many sends. Which of them it
  * answers is not known; one that comes soon after the last, when the first has been out for much
- * longer than this server takes, answers the last: the first was lost. While it is not known what
- * this server takes, several in a row mean that it is slow: losses would spare some. */
+ * longer than this server takes, answers the last: the first was lost. */
 void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
 		 uint64_t since_last_us, unsigned sends);
 /** Nothing came: until something does it looks slower than it was. */

@@ -58,12 +58,8 @@ uint64_t server_latency_us(const struct server *server, uint64_t now_us);
 /** When to ask another one as well: its p95, at least 20 and at most 400 ms; 400 ms while unknown.
  */
 uint64_t server_hedge_us(const struct server *server);
-/** How long a question may be out before its silence counts against the server: as above, or a
- * quarter more than its p95, at most 2 s. */
-uint64_t server_patience_us(const struct server *server);
 /** How long after the `sends`-th send (1, 2, 3) to wait for it before the next one: 0.4 s, 1.2 s,
- * 0.2 s, so that what takes 1.5 s sees two; the first longer where that is known to be too soon, at
- * most 1 s; where packets are being lost twice its p95, at least
+ * 0.2 s, so that what takes 1.5 s sees two; where packets are being lost twice its p95, at least
  * 100 ms, then twice that, then 0.2 s. */
 uint64_t server_resend_us(const struct server *server, unsigned sends);
 bool server_is_lossy(const struct server *server);

@@ -22,7 +22,7 @@
 #define DOWN_RESEND_US (1200u * USEC_PER_MSEC)
 /* A connection may have to be made first. */
 #define STREAM_PATIENCE 2u
-#define STREAM_HEDGE_MAX_US (400u * USEC_PER_MSEC)
+#define PATIENCE_MAX_US (400u * USEC_PER_MSEC)
 
 static uint64_t now_us(const struct attempt *attempt)
 {
@@ -406,18 +406,15 @@ static void plan_next(struct attempt *attempt, bool by_stream)
 {
 	const uint64_t now = now_us(attempt);
 
-	uint64_t hedge_us = server_hedge_us(attempt->server);
-	attempt->patience_us = server_patience_us(attempt->server);
+	attempt->patience_us = server_hedge_us(attempt->server);
 	attempt->due_us = now + server_resend_us(attempt->server, attempt->udp_sends);
 	if (by_stream) {
 		attempt->due_us = now + STREAM_RESEND_US;
-		hedge_us *= STREAM_PATIENCE;
-		if (hedge_us > STREAM_HEDGE_MAX_US)
-			hedge_us = STREAM_HEDGE_MAX_US;
+		attempt->patience_us *= STREAM_PATIENCE;
+		if (attempt->patience_us > PATIENCE_MAX_US)
+			attempt->patience_us = PATIENCE_MAX_US;
 	}
-	if (attempt->patience_us < hedge_us)
-		attempt->patience_us = hedge_us;
-	attempt->late_us = now + hedge_us;
+	attempt->late_us = now + attempt->patience_us;
 	attempt_postpone(attempt);
 }
 

@@ -19,8 +19,6 @@
 #define SILENT_LEAST_US (5u * USEC_PER_MSEC)
 #define SILENT_MAX_US (2u * USEC_PER_SEC)
 
-#define SLOW_AT 4u
-
 #define LOST_ONE 65536u
 #define LOST_GAIN 16u /* one loss makes it a sixteenth: two of a few make a server lossy */
 #define LOSSY_AT (LOST_ONE / 12u)
@@ -113,12 +111,8 @@ void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_
 
 	note_loss(latency, was_lost);
 	smooth(latency, now_us, took_us);
-	if (sends <= 1)
-		latency->unsure = 0;
-	else if (latency->unsure < SLOW_AT)
-		latency->unsure++;
 	/* which send it was is not to be told while the server's own speed is unknown */
-	if (sends <= 1 || latency->unsure >= SLOW_AT || latency_p95_us(latency) != 0)
+	if (sends <= 1 || latency_p95_us(latency) != 0)
 		count(latency, took_us);
 }
 

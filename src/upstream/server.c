@@ -19,8 +19,6 @@
 #define HEDGE_LEAST_US (20u * USEC_PER_MSEC)
 #define HEDGE_MOST_US (400u * USEC_PER_MSEC)
 #define RESEND_LEAST_US (100u * USEC_PER_MSEC)
-#define RESEND_MOST_US (1u * USEC_PER_SEC)
-#define PATIENCE_MOST_US (2u * USEC_PER_SEC)
 #define RESENDS 3u
 
 /* One that fails always comes to count as so much slower; in a name or two out of a hundred, as
@@ -209,18 +207,6 @@ uint64_t server_hedge_us(const struct server *server)
 	return p95_us < HEDGE_LEAST_US ? HEDGE_LEAST_US : p95_us;
 }
 
-static uint64_t a_quarter_more(uint64_t us, uint64_t least_us, uint64_t most_us)
-{
-	us += us / 4;
-	return us < least_us ? least_us : us > most_us ? most_us : us;
-}
-
-uint64_t server_patience_us(const struct server *server)
-{
-	return a_quarter_more(latency_p95_us(&server->latency), server_hedge_us(server),
-			      PATIENCE_MOST_US);
-}
-
 uint64_t server_resend_us(const struct server *server, unsigned sends)
 {
 	static const uint64_t lossless_us[RESENDS] = { 400 * USEC_PER_MSEC, 1200 * USEC_PER_MSEC,
@@ -228,12 +214,8 @@ uint64_t server_resend_us(const struct server *server, unsigned sends)
 	const unsigned at = sends == 0 ? 0 : sends > RESENDS ? RESENDS - 1 : sends - 1;
 
 	/* the last wait ends with TCP, for which there must be time left */
-	if (at == RESENDS - 1)
+	if (!server_is_lossy(server) || at == RESENDS - 1)
 		return lossless_us[at];
-	if (!server_is_lossy(server))
-		return at > 0 ? lossless_us[at]
-			      : a_quarter_more(latency_p95_us(&server->latency), lossless_us[0],
-					       RESEND_MOST_US);
 	uint64_t us = 2 * latency_p95_us(&server->latency);
 	if (us < RESEND_LEAST_US)
 		us = RESEND_LEAST_US;

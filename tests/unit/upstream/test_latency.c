@@ -50,26 +50,6 @@ static void one_answer_gives_a_latency_four_a_p95(void **state)
 	assert_about(latency_p95_us(&latency), 30 * MSEC);
 }
 
-static void who_never_answers_before_the_second_send_is_slow(void **state)
-{
-	struct latency latency = { 0 }, lossy = { 0 };
-	(void)state;
-
-	for (int i = 0; i < 8; i++)
-		answer_resend(&latency, 400 * MSEC, 200 * MSEC);
-	assert_about(latency_p95_us(&latency), 600 * MSEC);
-	assert_false(latency_is_lossy(&latency));
-	/* of lost packets some come through */
-	for (int i = 0; i < 3; i++) {
-		answer_resend(&lossy, 400 * MSEC, 5 * MSEC);
-		answer_resend(&lossy, 400 * MSEC, 5 * MSEC);
-		answer(&lossy, 5 * MSEC);
-	}
-	assert_int_equal(latency_p95_us(&lossy), 0);
-	answer(&lossy, 5 * MSEC);
-	assert_about(latency_p95_us(&lossy), 5 * MSEC);
-}
-
 static void p95_is_within_a_step_of_any_latency(void **state)
 {
 	(void)state;
@@ -261,7 +241,6 @@ static void silence_makes_a_server_look_worse(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_is_known_of_a_new_server),
 	cmocka_unit_test(one_answer_gives_a_latency_four_a_p95),
-	cmocka_unit_test(who_never_answers_before_the_second_send_is_slow),
 	cmocka_unit_test(p95_is_within_a_step_of_any_latency),
 	cmocka_unit_test(extreme_times_do_no_harm),
 	cmocka_unit_test(server_that_resolves_has_a_p95_of_what_it_looks_up),

@@ -166,27 +166,6 @@ static void SP_04_answer_after_a_second_and_a_half_sees_two_sends(void **state)
 	assert_int_equal(server_resend_us(server, 3), 200 * MSEC);
 }
 
-static void a_slow_server_is_given_its_time(void **state)
-{
-	static const struct {
-		uint64_t took_us, resend_us, patience_us;
-	} cases[] = { { 5 * MSEC, 400 * MSEC, 20 * MSEC },
-		      { 600 * MSEC, 750 * MSEC, 750 * MSEC },
-		      { 1900 * MSEC, 1000 * MSEC, 2000 * MSEC } };
-	(void)state;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct server *server = new_server();
-
-		note_answers(server, 10, cases[i].took_us);
-		assert_in_range(server_resend_us(server, 1), cases[i].resend_us,
-				cases[i].resend_us * 5 / 4);
-		assert_in_range(server_patience_us(server), cases[i].patience_us,
-				cases[i].patience_us * 5 / 4);
-		assert_in_range(server_hedge_us(server), 20 * MSEC, 400 * MSEC);
-	}
-}
-
 static void resends_come_sooner_where_packets_are_lost(void **state)
 {
 	static const struct {
@@ -258,7 +237,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_error_is_enough),
 	cmocka_unit_test(nobody_is_asked_beside_before_20_ms_or_after_400),
 	cmocka_unit_test(SP_04_answer_after_a_second_and_a_half_sees_two_sends),
-	cmocka_unit_test(a_slow_server_is_given_its_time),
 	cmocka_unit_test(resends_come_sooner_where_packets_are_lost),
 	cmocka_unit_test(report_has_the_names_of_the_metrics),
 };
