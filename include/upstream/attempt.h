@@ -22,6 +22,9 @@
 #define ATTEMPT_SENDS_MAX 3u
 /* And over both, whatever the cause. */
 #define ATTEMPT_PACKETS_MAX 4u
+/* In an outage it is waking up that costs: what waits for a server that is down wakes at whole
+ * multiples of this, together with others. */
+#define ATTEMPT_TOGETHER_US (50u * USEC_PER_MSEC)
 
 struct attempt;
 

@@ -422,7 +422,8 @@ bool attempt_postpone(struct attempt *attempt)
 {
 	if (server_state(attempt->server) != SERVER_DOWN || attempt->is_owed)
 		return false;
-	attempt->due_us = now_us(attempt) + DOWN_RESEND_US;
+	attempt->due_us = now_us(attempt) + DOWN_RESEND_US + ATTEMPT_TOGETHER_US - 1;
+	attempt->due_us -= attempt->due_us % ATTEMPT_TOGETHER_US;
 	return true;
 }
 

@@ -359,6 +359,10 @@ static void begin(struct exchange *exchange)
 		timer_start(loop_timers(exchange->upstream->loop), &exchange->timer, 0);
 		return;
 	}
+	if (exchange->latest != NULL && server_state(exchange->latest->server) == SERVER_DOWN) {
+		exchange->end_us -= exchange->end_us % ATTEMPT_TOGETHER_US;
+		set_timer(exchange);
+	}
 	struct server *beside =
 		has_room(exchange) ? pool_beside(exchange->pool, &exchange->asked) : NULL;
 	if (beside != NULL && ask(exchange, beside) != NULL)

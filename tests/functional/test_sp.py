@@ -175,7 +175,8 @@ def test_SP_17_no_pair_of_port_and_id_twice_at_once(t):
         assert open_until.get(port, 0.0) < asked.time, "port %d is used twice at once" % port
         open_until[port] = asked.time + 0.07
     ports, idents = [asked.source[1] for asked in first], [asked.id for asked in first]
-    assert len(set(zip(ports, idents))) == number
+    # all of them over 2 s; by chance 0.02 pairs come twice, four once in 10^8
+    assert len(set(zip(ports, idents))) >= number - 3
     distinct(idents, 65536, "IDs")
     no_trend(ports, "ports")
     no_trend(idents, "IDs")

@@ -228,6 +228,26 @@ static void FO_08_all_that_are_down_are_asked_soon_after_one_another(void **stat
 	assert_int_equal(server_state(server_at(bench, 3)), SERVER_UP);
 }
 
+/* Fifty questions a second must not be fifty wakings a second while nobody is there. */
+static void those_that_wait_for_one_that_is_down_end_together_and_in_time(void **state)
+{
+	struct exchange_bench *bench = new_bench_looked_after(1);
+	(void)state;
+
+	bench->done = 0;
+	make_down(bench, 1);
+	const uint64_t now = loop_clock(bench->loop)->now_us;
+	fake_pass(bench->loop, 50 * MSEC - now % (50 * MSEC));
+	const uint64_t begin = loop_clock(bench->loop)->now_us;
+	exchange_bench_ask(bench);
+	fake_pass(bench->loop, 30 * MSEC);
+	exchange_bench_ask(bench);
+	while (bench->done == 0)
+		fake_pass(bench->loop, 1 * MSEC);
+	assert_int_equal(bench->done, 2);
+	assert_in_range(loop_clock(bench->loop)->now_us - begin, 1980 * MSEC, 2000 * MSEC);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(FO_01_a_late_server_is_late_by_its_own_measure),
 	cmocka_unit_test(a_quick_one_has_twenty_ms),
@@ -240,5 +260,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_that_is_down_is_left_out_while_another_is_not),
 	cmocka_unit_test(unless_there_is_no_other_way),
 	cmocka_unit_test(FO_08_all_that_are_down_are_asked_soon_after_one_another),
+	cmocka_unit_test(those_that_wait_for_one_that_is_down_end_together_and_in_time),
 };
 UNIT_MAIN(tests)
