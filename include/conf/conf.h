@@ -95,15 +95,43 @@ struct conf_zone {
 	struct conf_place place;
 };
 
+/* When the variants of a family are kept warm: never, while clients use the family, always. */
+enum courier_warmth { WARMTH_OFF, WARMTH_DEMAND, WARMTH_ALWAYS };
+/* What a squashed alias leads to: a count; other servers are asked; and, failing that, the answer
+ * is made here. */
+enum courier_repair { REPAIR_OFF, REPAIR_REASK, REPAIR_SYNTHESIZE };
+
+#define CONF_COURIER_N_MAX 9999 /* what {n} may stand for in a family's names */
+
+/* A family of names around an alias that leads to no address by design. No two families share a
+ * name, but for that of the count. */
+struct conf_courier {
+	char *name; /* no two have the same */
+	struct conf_name alias, target;
+	struct conf_name *variants; /* templates, of which one or more are there */
+	size_t variant_count;
+	struct conf_name count_txt; /* wire is NULL: none */
+	uint32_t count;		    /* {n} runs from 0 to this, where count_txt does not say */
+	enum courier_warmth pre_resolve;
+	uint16_t *types; /* what is kept warm: ascending, each once; one or more */
+	size_t type_count;
+	enum courier_repair repair;
+	int repair_group; /* index into groups, or CONF_GROUP_NONE */
+	struct conf_place place;
+};
+
 struct conf {
 	struct conf_listen *listen;
 	size_t listen_count;
 	struct conf_access *access;
 	size_t access_count;
+	struct addr_prefix *trusted; /* whose word on who their clients are is taken */
+	size_t trusted_count;
 	uint32_t inflight, inflight_per_client;
 	uint32_t tcp_clients, tcp_clients_per_address;
 	uint32_t tcp_idle_ms;
 	uint32_t rate_per_client, rate_burst; /* questions a second; 0: no limit, as the rate */
+	uint32_t devices;		      /* remembered; 0: none */
 	uint64_t cache_size;		      /* bytes; 0 is no cache */
 	uint32_t ttl_max, ttl_min, negative_ttl_max;
 	uint32_t stale_s, stale_ttl, stale_wait_ms; /* stale_s = 0: off */
@@ -112,15 +140,18 @@ struct conf {
 	size_t group_count;
 	struct conf_zone *zones;
 	size_t zone_count;
+	struct conf_courier *couriers; /* those that are on, the built-in one too */
+	size_t courier_count;
 	uint16_t edns_size;
 	bool strip_ecs;
 	bool special_names;
 	bool rebinding_protect;
 	struct conf_name *rebinding_allow; /* no templates */
 	size_t rebinding_allow_count;
-	int log_level;	/* enum log_level */
-	int log_target; /* enum log_target */
-	char **files;	/* names of all files read; what every conf_place points to */
+	int log_level;	      /* enum log_level */
+	int log_target;	      /* enum log_target */
+	char *control_socket; /* path; "": none */
+	char **files;	      /* names of all files read; what every conf_place points to */
 	size_t file_count;
 };
 

@@ -10,6 +10,7 @@
 #include "conf/complaint.h"
 #include "conf/conf.h"
 #include "policy/access.h"
+#include "policy/courier.h"
 #include "policy/policy.h"
 #include "policy/rebinding.h"
 #include "upstream/pool.h"
@@ -24,7 +25,8 @@ struct plan {
 	struct access *access;
 	struct policy *policy;
 	struct rebinding *rebinding;
-	struct pool **pools; /* by index of conf->groups */
+	struct courier *courier; /* its families are those of conf->couriers */
+	struct pool **pools;	 /* by index of conf->groups */
 };
 
 /** Takes over `conf`, also on failure. What was learned of servers that stand in the table is kept;
