@@ -12,6 +12,7 @@
 #include "net/client.h"
 #include "net/timer.h"
 #include "policy/classify.h"
+#include "policy/courier.h"
 #include "policy/policy.h"
 #include "query/client_rate.h"
 #include "query/client_share.h"
@@ -63,6 +64,8 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
+	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
+				       * COURIER_NONE in classes other than IN */
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */
