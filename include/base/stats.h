@@ -43,6 +43,8 @@
 	  "questions dropped, told to come over TCP or refused: limits.rate_per_client")           \
 	X(LIMIT_RATE_CLIENTS, "limit_rate_clients",                                                \
 	  "clients whose rate was forgotten for the sake of others")                               \
+	X(LIMIT_DEVICES, "limit_devices",                                                          \
+	  "devices forgotten for the sake of others: limits.devices")                              \
 	X(LIMIT_TCP_CLIENTS, "limit_tcp_clients", "connections closed: limits.tcp_clients")        \
 	X(LIMIT_TCP_PER_ADDRESS, "limit_tcp_clients_per_address",                                  \
 	  "connections closed: limits.tcp_clients_per_address")                                    \

@@ -10,6 +10,7 @@
 
 #include "base/stats.h"
 #include "cache/cache.h"
+#include "devices/timeline.h"
 #include "net/client.h"
 #include "net/loop.h"
 #include "query/limit.h"
@@ -45,5 +46,7 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 struct limits *worker_limits(struct worker *worker);
 struct stats *worker_stats(struct worker *worker);
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);
+/** What devices were told; remembers nobody where limits.devices is 0. */
+const struct timeline *worker_timeline(const struct worker *worker);
 /** Questions waiting for an upstream. */
 uint32_t worker_waiting(const struct worker *worker);

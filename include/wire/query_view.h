@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "wire/message.h"
+#include "wire/option.h"
 
 /* What became of the packet (decisions D9 and D10; RFC 6891 section 6.1.3). Everything but OK and
  * IGNORE is answered with reply_rcode() from the same view. */
@@ -36,6 +37,9 @@ struct query_view {
 	bool has_ecs; /* a client subnet: the answer is not shared, unless it is stripped */
 	bool has_private_option; /* another that we do not consume: the answer is not shared
 				  * (D11) */
+	bool has_hardware;	 /* told by a forwarder: whether to believe it is for others to say.
+				  * The last that makes sense, where there are several */
+	uint8_t hardware[OPTION_HARDWARE_LEN];
 	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the
 			 * ID, never shared, never kept */
 };
@@ -57,7 +61,7 @@ struct query_out {
 };
 
 /** Writes the query for a server: the client's question bytes, its RD, AD and CD, and with_edns an
- * OPT with DO and the options that travel on (all but COOKIE, keepalive and padding; ECS unless
+ * OPT with DO and the options that travel on (all but those of one hop, EDE, and ECS where
  * strip_ecs). An opaque view is copied with the ID alone changed. Returns its length, 0 when it
  * does not fit. */
 size_t query_view_write(uint8_t *out, size_t out_max, const struct query_view *view,

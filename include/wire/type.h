@@ -42,14 +42,16 @@ enum rcode {
 	RCODE_BADVERS = 16,
 };
 
-/* RFC 6891, 7871, 7873, 7828, 7830, 8914 */
+/* RFC 6891, 7871, 7873, 7828, 7830, 8914; and what forwarders tell hardware addresses by */
 enum {
 	OPTION_NSID = 3,
 	OPTION_ECS = 8,
 	OPTION_COOKIE = 10,
 	OPTION_KEEPALIVE = 11,
 	OPTION_PADDING = 12,
-	OPTION_EDE = 15
+	OPTION_EDE = 15,
+	OPTION_HARDWARE = 65001,
+	OPTION_HARDWARE_TEXT = 65073,
 };
 
 /* RFC 8914 section 5.2 */

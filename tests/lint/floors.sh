@@ -11,10 +11,10 @@ BEGIN {
 	allow("base", ""); allow("wire", "base"); allow("conf", "base wire")
 	allow("rr", "base wire conf"); allow("net", "base wire conf")
 	allow("policy", "base wire conf rr"); allow("cache", "base wire conf")
-	allow("upstream", "base wire conf net")
-	allow("query", "base wire conf rr net policy cache upstream")
+	allow("devices", "base wire conf"); allow("upstream", "base wire conf net")
+	allow("query", "base wire conf rr net policy cache devices upstream")
 	allow("front", "base wire conf net query")
-	allow("side", "base wire conf net cache upstream"); known["app"] = 1
+	allow("side", "base wire conf net cache devices upstream"); known["app"] = 1
 	only["ldns"] = "/rr/"; only["libconfig.h"] = "/conf/conf_load\\."
 	only["openssl"] = "/net/tls_look\\."
 	only["event2"] = "/(net/|side/web\\.)"
