@@ -101,12 +101,17 @@ enum courier_warmth { WARMTH_OFF, WARMTH_DEMAND, WARMTH_ALWAYS };
  * is made here. */
 enum courier_repair { REPAIR_OFF, REPAIR_REASK, REPAIR_SYNTHESIZE };
 
-#define CONF_COURIER_N_MAX 9999 /* what {n} may stand for in a family's names */
+#define CONF_COURIER_N_MAX 9999	   /* {n} of a name that is a family's, whatever its range */
+#define CONF_COURIER_COUNT_MAX 999 /* end of a range */
+#define CONF_COURIER_TYPES_MAX 8
+#define CONF_COURIER_VARIANTS_MAX 8
+#define CONF_COURIERS_MAX 32
 
 /* A family of names around an alias that leads to no address by design. No two families share a
  * name, but for that of the count. */
 struct conf_courier {
-	char *name; /* no two have the same */
+	char *name;   /* 1 to 32 letters, digits, "-", "_" and "."; no two have the same */
+	bool enabled; /* is true of those that stay */
 	struct conf_name alias, target;
 	struct conf_name *variants; /* templates, of which one or more are there */
 	size_t variant_count;
@@ -159,3 +164,9 @@ void conf_free(struct conf *conf); /* NULL is fine */
 
 /** Index of the group of that name, or CONF_GROUP_NONE. */
 int conf_find_group(const struct conf *conf, const char *name);
+
+/** Writes the name that a template is with `n` in place of {n}, for which there must be room.
+ * Returns its length. */
+size_t conf_name_fill(const struct conf_name *name, uint32_t n, uint8_t ret_name[NAME_MAX_LEN]);
+/** Lets go of what the family holds; its own memory stays. */
+void conf_clear_courier(struct conf_courier *courier);

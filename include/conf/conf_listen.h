@@ -1,4 +1,5 @@
-/* conf/conf_listen.h: the settings `listen` and `access`: where we listen, and whom we serve. */
+/* conf/conf_listen.h: the settings `listen`, `access` and `trusted`: where we listen, whom we
+ * serve, and whose word we take. */
 #pragma once
 
 #include "conf/conf_option.h"
@@ -10,6 +11,8 @@ void conf_listen_read(struct conf_reader *reader, const struct conf_node *node, 
 void conf_listen_print(struct conf_printer *printer, const void *base);
 void conf_listen_read_access(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_listen_print_access(struct conf_printer *printer, const void *base);
+void conf_listen_read_trusted(struct conf_reader *reader, const struct conf_node *node, void *base);
+void conf_listen_print_trusted(struct conf_printer *printer, const void *base);
 
 /** Puts the default lists where none were read. -ENOMEM. */
 MUST_CHECK int conf_listen_defaults(struct conf *conf);

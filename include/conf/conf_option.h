@@ -17,8 +17,8 @@ struct conf_reader {
 	const struct conf_text *text;
 	struct complaints *complaints;
 	const struct conf_section *const *sections; /* all there are, NULL at the end */
-	const struct conf_node *zones; /* kept until all groups are known; NULL without */
-	int err;		       /* -ENOMEM once memory was short */
+	const struct conf_node *zones, *couriers;   /* kept until all groups are known, or NULL */
+	int err;				    /* -ENOMEM once memory was short */
 };
 
 enum conf_option_kind {

@@ -28,7 +28,10 @@ void conf_print_indent(struct conf_printer *printer);
 /** Writes text in quotes, escaped. */
 void conf_print_text(struct conf_printer *printer, const char *text);
 
-typedef const char *(*conf_print_text_fn)(const void *list, size_t at, struct name_text *into);
-/** Writes NAME = [ "a", "b" ]; of `count` texts, nothing where there are none. */
-void conf_print_list(struct conf_printer *printer, const char *name, const void *list, size_t count,
-		     conf_print_text_fn text_of);
+/* NAME = [ "a", "b" ]; and nothing where there are none. */
+void conf_print_names(struct conf_printer *printer, const char *name, const struct conf_name *names,
+		      size_t count);
+void conf_print_types(struct conf_printer *printer, const char *name, const uint16_t *types,
+		      size_t count);
+void conf_print_nets(struct conf_printer *printer, const char *name, const struct addr_prefix *nets,
+		     size_t count);

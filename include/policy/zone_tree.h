@@ -35,3 +35,6 @@ typedef bool (*zone_tree_fn)(void *ctx, const struct zone_match *match);
  * lookup cost. */
 size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn,
 		      void *ctx);
+/** The same with the asked name alone, and no shorter suffix. */
+size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn,
+		      void *ctx);

@@ -1,5 +1,7 @@
 #include "conf/conf.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -25,12 +27,23 @@ static void free_zones(struct conf_zone *zones, size_t count)
 	mem_free(zones);
 }
 
+void conf_clear_courier(struct conf_courier *courier)
+{
+	mem_free(courier->name);
+	mem_free(courier->alias.wire);
+	mem_free(courier->target.wire);
+	mem_free(courier->count_txt.wire);
+	free_names(courier->variants, courier->variant_count);
+	mem_free(courier->types);
+}
+
 void conf_free(struct conf *conf)
 {
 	if (conf == NULL)
 		return;
 	mem_free(conf->listen);
 	mem_free(conf->access);
+	mem_free(conf->trusted);
 	for (size_t i = 0; i < conf->group_count; i++) {
 		mem_free(conf->groups[i].name);
 		mem_free(conf->groups[i].servers);
@@ -38,6 +51,10 @@ void conf_free(struct conf *conf)
 	}
 	mem_free(conf->groups);
 	free_zones(conf->zones, conf->zone_count);
+	for (size_t i = 0; i < conf->courier_count; i++)
+		conf_clear_courier(&conf->couriers[i]);
+	mem_free(conf->couriers);
+	mem_free(conf->control_socket);
 	free_names(conf->rebinding_allow, conf->rebinding_allow_count);
 	for (size_t i = 0; i < conf->file_count; i++)
 		mem_free(conf->files[i]);
@@ -57,4 +74,22 @@ int conf_find_group(const struct conf *conf, const char *name)
 		if (strcmp(conf->groups[i].name, name) == 0)
 			return (int)i;
 	return CONF_GROUP_NONE;
+}
+
+size_t conf_name_fill(const struct conf_name *name, uint32_t n, uint8_t ret_name[NAME_MAX_LEN])
+{
+	static const size_t marker_len = 3; /* {n}, the only brace there is */
+	const uint8_t *marker = memchr(name->wire, '{', name->len);
+	const size_t head = (size_t)(marker - name->wire);
+	char digits[sizeof("4294967295")];
+	const size_t count = (size_t)snprintf(digits, sizeof(digits), "%" PRIu32, n);
+	size_t label = 0;
+
+	while (label + name->wire[label] < head)
+		label += 1u + name->wire[label];
+	memcpy(ret_name, name->wire, head);
+	memcpy(ret_name + head, digits, count);
+	memcpy(ret_name + head + count, marker + marker_len, name->len - head - marker_len);
+	ret_name[label] = (uint8_t)(name->wire[label] + count - marker_len);
+	return name->len + count - marker_len;
 }

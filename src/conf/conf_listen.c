@@ -49,6 +49,7 @@ static const struct conf_section access_section = {
 static const char *const default_nets[] = { "127.0.0.0/8",    "10.0.0.0/8",	"172.16.0.0/12",
 					    "192.168.0.0/16", "169.254.0.0/16", "::1/128",
 					    "fe80::/10",      "fc00::/7" };
+static const char *const default_trusted_nets[] = { "127.0.0.0/8", "::1/128" };
 static const char *const default_addresses[] = { "127.0.0.1", "::1" };
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -290,6 +291,31 @@ void conf_listen_print_access(struct conf_printer *printer, const void *base)
 	conf_print_end(printer);
 }
 
+/* --- trusted ------------------------------------------------------------------------------- */
+
+/* None at all is a list, too: nobody is trusted. */
+void conf_listen_read_trusted(struct conf_reader *reader, const struct conf_node *node, void *base)
+{
+	struct conf *conf = base;
+
+	if (conf_node_is_list(node))
+		conf_value_nets(reader, node, &conf->trusted, &conf->trusted_count);
+	else
+		conf_option_refuse(reader, node, "a list such as [ \"127.0.0.0/8\", \"::1/128\" ]");
+}
+
+void conf_listen_print_trusted(struct conf_printer *printer, const void *base)
+{
+	const struct conf *conf = base;
+
+	conf_print_nets(printer, "trusted", conf->trusted, conf->trusted_count);
+	if (conf->trusted_count > 0)
+		return;
+	conf_print_begin(printer, "trusted");
+	fputs("[ ]", printer->out);
+	conf_print_end(printer);
+}
+
 /* --- defaults ------------------------------------------------------------------------------ */
 
 static int default_listen(struct conf *conf)
@@ -321,10 +347,25 @@ static int default_access(struct conf *conf)
 	return 0;
 }
 
+static int default_trusted(struct conf *conf)
+{
+	conf->trusted = mem_zalloc(COUNT(default_trusted_nets) * sizeof(*conf->trusted));
+	if (conf->trusted == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < COUNT(default_trusted_nets); i++) {
+		if (addr_prefix_parse(default_trusted_nets[i], &conf->trusted[i]) != 0)
+			UNREACHABLE();
+	}
+	conf->trusted_count = COUNT(default_trusted_nets);
+	return 0;
+}
+
 int conf_listen_defaults(struct conf *conf)
 {
 	int err = conf->listen == NULL ? default_listen(conf) : 0;
 	if (err == 0 && conf->access == NULL)
 		err = default_access(conf);
+	if (err == 0 && conf->trusted == NULL)
+		err = default_trusted(conf);
 	return err;
 }

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/conf_control.h"
+#include "conf/conf_courier.h"
 #include "conf/conf_group.h"
 #include "conf/conf_listen.h"
 #include "conf/conf_node.h"
@@ -45,6 +47,8 @@ static const struct conf_option limits[] = {
 	  .help = "questions a second that one client may ask; 0: as many as it likes" },
 	{ "rate_burst", OPTION_INTEGER, FIELD(rate_burst), .min = 0, .max = 1000000, .fallback = 0,
 	  .help = "questions that it may ask at once after a pause; 0: as many as in a second" },
+	{ "devices", OPTION_INTEGER, FIELD(devices), .min = 0, .max = 100000, .fallback = 1024,
+	  .help = "clients whose way through an activation is remembered; 0: none" },
 };
 static const struct conf_option cache[] = {
 	{ "size", OPTION_SIZE, FIELD(cache_size),
@@ -86,6 +90,11 @@ static const struct conf_option log_[] = {
 	{ "to", OPTION_WORD, FIELD(log_target), .words = targets, .fallback = LOG_TO_STDERR,
 	  .help = "stderr or syslog" },
 };
+static const struct conf_option control[] = {
+	{ "socket", OPTION_OTHER, .read = conf_control_read_socket,
+	  .print = conf_control_print_socket,
+	  .help = "path of the socket that commands such as status talk to; \"\": none" },
+};
 #define SECTION_OF(path_, options_) \
 	{ path_, options_, sizeof(options_) / sizeof((options_)[0]) }
 static const struct conf_section limits_section = SECTION_OF("limits", limits);
@@ -93,6 +102,7 @@ static const struct conf_section cache_section = SECTION_OF("cache", cache);
 static const struct conf_section edns_section = SECTION_OF("edns", edns);
 static const struct conf_section rebinding_section = SECTION_OF("rebinding", rebinding);
 static const struct conf_section log_section = SECTION_OF("log", log_);
+static const struct conf_section control_section = SECTION_OF("control", control);
 
 static const struct conf_option root[] = {
 	{ "listen", OPTION_OTHER, .read = conf_listen_read, .print = conf_listen_print,
@@ -100,6 +110,9 @@ static const struct conf_option root[] = {
 	{ "access", OPTION_OTHER, .read = conf_listen_read_access,
 	  .print = conf_listen_print_access,
 	  .help = "whom to serve: the longest network decides; all others are refused" },
+	{ "trusted", OPTION_OTHER, .read = conf_listen_read_trusted,
+	  .print = conf_listen_print_trusted,
+	  .help = "networks of forwarders that are believed whom they ask for (EDNS 65001, 65073)" },
 	{ "limits", OPTION_SECTION, .section = &limits_section,
 	  .help = "how much is done at once" },
 	{ "cache", OPTION_SECTION, .section = &cache_section,
@@ -108,6 +121,8 @@ static const struct conf_option root[] = {
 	  .help = "groups of servers to ask; \"default\" is asked where no zone says otherwise" },
 	{ "zones", OPTION_OTHER, .read = conf_zone_note, .print = conf_zone_print,
 	  .help = "which names are treated otherwise; the most specific name wins" },
+	{ "couriers", OPTION_OTHER, .read = conf_courier_note, .print = conf_courier_print,
+	  .help = "families of an alias that leads to no address by design; Apple's is built in" },
 	{ "edns", OPTION_SECTION, .section = &edns_section,
 	  .help = "extensions of the protocol" },
 	{ "special_names", OPTION_BOOL, FIELD(special_names), .fallback = true,
@@ -116,19 +131,22 @@ static const struct conf_option root[] = {
 	  .help = "private addresses from outside" },
 	{ "log", OPTION_SECTION, .section = &log_section,
 	  .help = "what is told" },
+	{ "control", OPTION_SECTION, .section = &control_section,
+	  .help = "how the running program is talked to" },
 };
 /* clang-format on */
 static const struct conf_section root_section = SECTION_OF("", root);
 
-#define SECTIONS_MAX 11u
+#define SECTIONS_MAX 13u
 /* All of them, in printing order, and NULL. */
 static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX + 1])
 {
 	const struct conf_section *const all[SECTIONS_MAX + 1] = {
 		&root_section,	       conf_listen_section(), conf_listen_access_section(),
 		&limits_section,       &cache_section,	      conf_group_section(),
-		conf_server_section(), conf_zone_section(),   &edns_section,
-		&rebinding_section,    &log_section,
+		conf_server_section(), conf_zone_section(),   conf_courier_section(),
+		&edns_section,	       &rebinding_section,    &log_section,
+		&control_section,
 	};
 	memcpy(ret_sections, all, sizeof(all));
 }
@@ -226,7 +244,7 @@ static struct conf *new_conf(void)
 	if (conf == NULL)
 		return NULL;
 	conf_option_defaults(&root_section, conf);
-	if (conf_group_defaults(conf) != 0) {
+	if (conf_group_defaults(conf) != 0 || conf_control_defaults(conf) != 0) {
 		conf_free(conf);
 		return NULL;
 	}
@@ -263,6 +281,8 @@ static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 		check_together(&reader, tree);
 	if (reader.err == 0)
 		conf_zone_read(&reader);
+	if (reader.err == 0)
+		conf_courier_read(&reader);
 	if (reader.err == 0)
 		reader.err = conf_listen_defaults(reader.conf);
 	if (reader.err != 0) {
@@ -331,7 +351,9 @@ static int load_defaults(struct conf **ret_conf)
 
 	if (conf == NULL)
 		return -ENOMEM;
-	const int err = conf_listen_defaults(conf);
+	int err = conf_listen_defaults(conf);
+	if (err == 0)
+		err = conf_courier_defaults(conf);
 	if (err == 0)
 		*ret_conf = conf;
 	else

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "wire/type.h"
+
 /* Only what has 8 bytes can be negative. */
 static int64_t get_field(const struct conf_option *option, const void *base)
 {
@@ -64,20 +66,56 @@ void conf_print_text(struct conf_printer *printer, const char *text)
 	fputc('"', out);
 }
 
-void conf_print_list(struct conf_printer *printer, const char *name, const void *list, size_t count,
-		     conf_print_text_fn text_of)
+/* Text number `at` of a list has to be put between these. */
+static void begin_element(struct conf_printer *printer, const char *name, size_t at)
+{
+	if (at == 0)
+		conf_print_begin(printer, name);
+	fputs(at == 0 ? "[ " : ", ", printer->out);
+}
+
+static void end_list(struct conf_printer *printer, size_t count)
+{
+	if (count == 0)
+		return;
+	fputs(" ]", printer->out);
+	conf_print_end(printer);
+}
+
+void conf_print_names(struct conf_printer *printer, const char *name, const struct conf_name *names,
+		      size_t count)
 {
 	struct name_text text;
 
-	if (count == 0)
-		return;
-	conf_print_begin(printer, name);
 	for (size_t i = 0; i < count; i++) {
-		fputs(i == 0 ? "[ " : ", ", printer->out);
-		conf_print_text(printer, text_of(list, i, &text));
+		begin_element(printer, name, i);
+		conf_print_text(printer, name_to_text(names[i].wire, &text));
 	}
-	fputs(" ]", printer->out);
-	conf_print_end(printer);
+	end_list(printer, count);
+}
+
+void conf_print_types(struct conf_printer *printer, const char *name, const uint16_t *types,
+		      size_t count)
+{
+	struct type_text text;
+
+	for (size_t i = 0; i < count; i++) {
+		begin_element(printer, name, i);
+		conf_print_text(printer, type_to_text(types[i], &text));
+	}
+	end_list(printer, count);
+}
+
+void conf_print_nets(struct conf_printer *printer, const char *name, const struct addr_prefix *nets,
+		     size_t count)
+{
+	struct addr_text text;
+
+	for (size_t i = 0; i < count; i++) {
+		begin_element(printer, name, i);
+		conf_print_text(printer, addr_prefix_to_text(&nets[i], &text));
+	}
+	end_list(printer, count);
 }
 
 /* 2.0, 0.4, 0.125 */

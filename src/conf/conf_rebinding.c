@@ -24,15 +24,9 @@ void conf_rebinding_read_allow(struct conf_reader *reader, const struct conf_nod
 	}
 }
 
-static const char *name_text(const void *list, size_t at, struct name_text *into)
-{
-	return name_to_text(((const struct conf_name *)list)[at].wire, into);
-}
-
 void conf_rebinding_print_allow(struct conf_printer *printer, const void *base)
 {
 	const struct conf *conf = base;
 
-	conf_print_list(printer, "allow", conf->rebinding_allow, conf->rebinding_allow_count,
-			name_text);
+	conf_print_names(printer, "allow", conf->rebinding_allow, conf->rebinding_allow_count);
 }

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/type.h"
+
+#define LABEL_MAX_LEN 63
+
 static const uint8_t number_label[3] = "{n}";
 
 /* --- addresses ----------------------------------------------------------------------------- */
@@ -97,6 +101,83 @@ int conf_value_compare_nets(const void *a, const void *b)
 	return order != 0 ? order : left->bits - right->bits;
 }
 
+void conf_value_nets(struct conf_reader *reader, const struct conf_node *node,
+		     struct addr_prefix **ret_nets, size_t *ret_count)
+{
+	struct addr_prefix *nets = conf_option_alloc(reader, node->count + 1, sizeof(*nets));
+	size_t count = 0;
+
+	if (nets == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++)
+		if (conf_value_net(reader, &node->children[i], &nets[count]))
+			count++;
+	qsort(nets, count, sizeof(*nets), conf_value_compare_nets);
+	for (size_t i = 1; i < count; i++) {
+		struct addr_text text;
+		if (conf_value_compare_nets(&nets[i - 1], &nets[i]) == 0)
+			conf_option_complain(reader, node,
+					     "has %s twice; expected each network once",
+					     addr_prefix_to_text(&nets[i], &text));
+	}
+	*ret_nets = nets;
+	*ret_count = count;
+}
+
+/* --- types --------------------------------------------------------------------------------- */
+
+static int compare_types(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static bool read_type(struct conf_reader *reader, const struct conf_node *node, uint16_t *ret_type)
+{
+	static const char expected[] =
+		"a record type such as \"A\", \"AAAA\", \"HTTPS\" or \"TYPE65\"";
+	static const char *const common[] = { "A",    "AAAA",  "HTTPS", "SVCB",	  "TXT",
+					      "MX",   "NS",    "SRV",	"PTR",	  "CNAME",
+					      "SOA",  "CAA",   "DS",	"DNSKEY", "NAPTR",
+					      "TLSA", "SSHFP", "ANY",	NULL };
+	const char *text = conf_option_text(reader, node, expected);
+
+	if (text == NULL)
+		return false;
+	if (type_from_text(text, ret_type))
+		return true;
+	struct complaint_quote quote;
+	const char *nearest = complaint_nearest(text, common);
+	if (nearest != NULL)
+		conf_option_complain(reader, node, "is %s; expected %s; did you mean \"%s\"?",
+				     conf_node_value(node, &quote), expected, nearest);
+	else
+		conf_option_refuse(reader, node, expected);
+	return false;
+}
+
+void conf_value_types(struct conf_reader *reader, const struct conf_node *node,
+		      uint16_t **ret_types, size_t *ret_count)
+{
+	if (!conf_option_check_list(reader, node, "a list such as [ \"A\", \"AAAA\" ]"))
+		return;
+	uint16_t *types = conf_option_alloc(reader, node->count, sizeof(*types));
+	size_t count = 0;
+	if (types == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++)
+		if (read_type(reader, &node->children[i], &types[count]))
+			count++;
+	qsort(types, count, sizeof(*types), compare_types);
+	for (size_t i = 1; i < count; i++) {
+		struct type_text text;
+		if (types[i] == types[i - 1])
+			conf_option_complain(reader, node, "has %s twice; expected each type once",
+					     type_to_text(types[i], &text));
+	}
+	*ret_types = types;
+	*ret_count = count;
+}
+
 /* --- names --------------------------------------------------------------------------------- */
 
 static bool is_digit(uint8_t byte)
@@ -180,4 +261,25 @@ bool conf_value_name(struct conf_reader *reader, const struct conf_node *node,
 	if (ret_name->wire == NULL)
 		reader->err = -ENOMEM;
 	return ret_name->wire != NULL;
+}
+
+/* Bytes that the highest number needs beyond those of "{n}"; may be negative. */
+static int growth_of(uint32_t n_high)
+{
+	int digits = 1;
+	for (; n_high >= 10; n_high /= 10)
+		digits++;
+	return digits - (int)sizeof(number_label);
+}
+
+bool conf_value_has_room(const struct conf_name *name, uint32_t n_high)
+{
+	const int growth = growth_of(n_high);
+
+	if (name->len + growth > NAME_MAX_LEN)
+		return false;
+	for (const uint8_t *label = name->wire; *label != 0; label += 1u + *label)
+		if (memchr(label + 1, '{', *label) != NULL && *label + growth > LABEL_MAX_LEN)
+			return false;
+	return true;
 }

@@ -1,14 +1,12 @@
 #include "conf/conf_zone.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf_group.h"
 #include "conf/conf_print.h"
 #include "conf/conf_value.h"
 #include "conf/conf_zone_check.h"
-#include "wire/type.h"
 
 #define N_MAX 999999999
 
@@ -118,11 +116,6 @@ static void read_names(struct conf_reader *reader, const struct conf_node *node,
 			       &zone->name_count);
 }
 
-static const char *name_text(const void *list, size_t at, struct name_text *into)
-{
-	return name_to_text(((const struct conf_name *)list)[at].wire, into);
-}
-
 static void print_name(struct conf_printer *printer, const void *base)
 {
 	const struct conf_zone *zone = base;
@@ -131,7 +124,7 @@ static void print_name(struct conf_printer *printer, const void *base)
 	if (zone->name_count != 1)
 		return;
 	conf_print_begin(printer, "name");
-	conf_print_text(printer, name_text(zone->names, 0, &text));
+	conf_print_text(printer, name_to_text(zone->names[0].wire, &text));
 	conf_print_end(printer);
 }
 
@@ -140,7 +133,7 @@ static void print_names(struct conf_printer *printer, const void *base)
 	const struct conf_zone *zone = base;
 
 	if (zone->name_count > 1)
-		conf_print_list(printer, "names", zone->names, zone->name_count, name_text);
+		conf_print_names(printer, "names", zone->names, zone->name_count);
 }
 
 static void read_except(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -156,7 +149,7 @@ static void print_except(struct conf_printer *printer, const void *base)
 {
 	const struct conf_zone *zone = base;
 
-	conf_print_list(printer, "except", zone->except, zone->except_count, name_text);
+	conf_print_names(printer, "except", zone->except, zone->except_count);
 }
 
 /* --- conditions ---------------------------------------------------------------------------- */
@@ -201,106 +194,30 @@ static void print_range(struct conf_printer *printer, const void *base)
 	conf_print_end(printer);
 }
 
-static int compare_types(const void *a, const void *b)
-{
-	return *(const uint16_t *)a - *(const uint16_t *)b;
-}
-
-static void read_type(struct conf_reader *reader, const struct conf_node *node,
-		      struct conf_zone *zone)
-{
-	static const char expected[] =
-		"a record type such as \"A\", \"AAAA\", \"HTTPS\" or \"TYPE65\"";
-	static const char *const common[] = { "A",    "AAAA",  "HTTPS", "SVCB",	  "TXT",
-					      "MX",   "NS",    "SRV",	"PTR",	  "CNAME",
-					      "SOA",  "CAA",   "DS",	"DNSKEY", "NAPTR",
-					      "TLSA", "SSHFP", "ANY",	NULL };
-	const char *text = conf_option_text(reader, node, expected);
-	uint16_t type;
-
-	if (text == NULL)
-		return;
-	if (type_from_text(text, &type)) {
-		zone->types[zone->type_count++] = type;
-		return;
-	}
-	struct complaint_quote quote;
-	const char *nearest = complaint_nearest(text, common);
-	if (nearest != NULL)
-		conf_option_complain(reader, node, "is %s; expected %s; did you mean \"%s\"?",
-				     conf_node_value(node, &quote), expected, nearest);
-	else
-		conf_option_refuse(reader, node, expected);
-}
-
 static void read_types(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_zone *zone = base;
-
-	if (!conf_option_check_list(reader, node, "a list such as [ \"A\", \"AAAA\" ]"))
-		return;
-	zone->types = conf_option_alloc(reader, node->count, sizeof(*zone->types));
-	if (zone->types == NULL)
-		return;
-	for (uint32_t i = 0; i < node->count; i++)
-		read_type(reader, &node->children[i], zone);
-	qsort(zone->types, zone->type_count, sizeof(*zone->types), compare_types);
-	for (size_t i = 1; i < zone->type_count; i++) {
-		struct type_text text;
-		if (zone->types[i] == zone->types[i - 1])
-			conf_option_complain(reader, node, "has %s twice; expected each type once",
-					     type_to_text(zone->types[i], &text));
-	}
-}
-
-static const char *type_text(const void *list, size_t at, struct name_text *into)
-{
-	struct type_text text;
-	snprintf(into->text, sizeof(into->text), "%s",
-		 type_to_text(((const uint16_t *)list)[at], &text));
-	return into->text;
+	conf_value_types(reader, node, &zone->types, &zone->type_count);
 }
 
 static void print_types(struct conf_printer *printer, const void *base)
 {
 	const struct conf_zone *zone = base;
-	conf_print_list(printer, "types", zone->types, zone->type_count, type_text);
+	conf_print_types(printer, "types", zone->types, zone->type_count);
 }
 
 static void read_clients(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_zone *zone = base;
 
-	if (!conf_option_check_list(reader, node, "a list such as [ \"10.9.0.0/16\" ]"))
-		return;
-	zone->clients = conf_option_alloc(reader, node->count, sizeof(*zone->clients));
-	if (zone->clients == NULL)
-		return;
-	for (uint32_t i = 0; i < node->count; i++)
-		if (conf_value_net(reader, &node->children[i], &zone->clients[zone->client_count]))
-			zone->client_count++;
-	qsort(zone->clients, zone->client_count, sizeof(*zone->clients), conf_value_compare_nets);
-	for (size_t i = 1; i < zone->client_count; i++) {
-		struct addr_text text;
-		if (conf_value_compare_nets(&zone->clients[i - 1], &zone->clients[i]) == 0)
-			conf_option_complain(reader, node,
-					     "has %s twice; expected each network once",
-					     addr_prefix_to_text(&zone->clients[i], &text));
-	}
-}
-
-static const char *client_text(const void *list, size_t at, struct name_text *into)
-{
-	struct addr_text text;
-	snprintf(into->text, sizeof(into->text), "%s",
-		 addr_prefix_to_text(&((const struct addr_prefix *)list)[at], &text));
-	return into->text;
+	if (conf_option_check_list(reader, node, "a list such as [ \"10.9.0.0/16\" ]"))
+		conf_value_nets(reader, node, &zone->clients, &zone->client_count);
 }
 
 static void print_clients(struct conf_printer *printer, const void *base)
 {
 	const struct conf_zone *zone = base;
-	conf_print_list(printer, "clients", zone->clients, zone->client_count, client_text);
+	conf_print_nets(printer, "clients", zone->clients, zone->client_count);
 }
 
 /* --- what is done -------------------------------------------------------------------------- */

@@ -4,9 +4,6 @@
 
 #include "conf/conf_value.h"
 
-#define LABEL_MAX_LEN 63
-#define NUMBER_LABEL_LEN 3 /* {n} */
-
 /* --- one zone ------------------------------------------------------------------------------ */
 
 static void check_names(struct conf_reader *reader, const struct conf_node *node)
@@ -14,25 +11,6 @@ static void check_names(struct conf_reader *reader, const struct conf_node *node
 	if (conf_node_find(node, "name") == NULL && conf_node_find(node, "names") == NULL)
 		conf_option_complain(reader, node,
 				     "has no name; expected one, such as name = \"corp.example\"");
-}
-
-/* Bytes that the highest number needs beyond those of "{n}"; may be negative. */
-static int growth_of(uint32_t n_high)
-{
-	int digits = 1;
-	for (; n_high >= 10; n_high /= 10)
-		digits++;
-	return digits - NUMBER_LABEL_LEN;
-}
-
-static bool has_room(const struct conf_name *name, int growth)
-{
-	if (name->len + growth > NAME_MAX_LEN)
-		return false;
-	for (const uint8_t *label = name->wire; *label != 0; label += 1u + *label)
-		if (memchr(label + 1, '{', *label) != NULL && *label + growth > LABEL_MAX_LEN)
-			return false;
-	return true;
 }
 
 static void check_template(struct conf_reader *reader, const struct conf_node *node,
@@ -46,7 +24,7 @@ static void check_template(struct conf_reader *reader, const struct conf_node *n
 		if (!zone->names[i].is_template)
 			continue;
 		has_template = true;
-		if (zone->has_range && !has_room(&zone->names[i], growth_of(zone->n_high)))
+		if (zone->has_range && !conf_value_has_room(&zone->names[i], zone->n_high))
 			conf_option_complain(reader, range,
 					     "makes \"%s\" too long; expected labels up to 63 "
 					     "bytes, 253 in all",

@@ -4,7 +4,7 @@
 #include "policy/prefix_table.h"
 
 struct access {
-	struct prefix_table *table;
+	struct prefix_table *table, *trusted;
 	enum access_action actions[]; /* by index in the table */
 };
 
@@ -20,10 +20,11 @@ struct access *access_new(const struct conf *conf)
 			access->actions[i] = conf->access[i].action;
 		}
 		access->table = prefix_table_new(prefixes, count);
+		access->trusted = prefix_table_new(conf->trusted, conf->trusted_count);
 	}
 	mem_free(prefixes);
-	if (access != NULL && access->table == NULL) {
-		mem_free(access);
+	if (access != NULL && (access->table == NULL || access->trusted == NULL)) {
+		access_free(access);
 		return NULL;
 	}
 	return access;
@@ -33,6 +34,7 @@ void access_free(struct access *access)
 {
 	if (access == NULL)
 		return;
+	prefix_table_free(access->trusted);
 	prefix_table_free(access->table);
 	mem_free(access);
 }
@@ -44,4 +46,11 @@ enum access_action access_judge(const struct access *access, const struct addr *
 	if (!prefix_table_find(access->table, client, &index))
 		return ACCESS_REFUSE;
 	return access->actions[index];
+}
+
+bool access_trusts(const struct access *access, const struct addr *client)
+{
+	size_t index;
+
+	return prefix_table_find(access->trusted, client, &index);
 }

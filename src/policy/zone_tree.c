@@ -343,17 +343,33 @@ static bool try_length(struct walk *walk, unsigned labels)
 	return false;
 }
 
+static void find_labels(struct walk *walk)
+{
+	while (walk->name[walk->len] != 0) {
+		walk->label_at[walk->labels++] = (uint8_t)walk->len;
+		walk->len += 1u + walk->name[walk->len];
+	}
+	walk->label_at[walk->labels] = (uint8_t)walk->len++;
+}
+
+size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx)
+{
+	struct walk walk = { .tree = tree, .name = name, .fn = fn, .ctx = ctx };
+
+	if (tree->node_count == 0)
+		return 0;
+	find_labels(&walk);
+	try_length(&walk, walk.labels);
+	return walk.cost;
+}
+
 size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx)
 {
 	struct walk walk = { .tree = tree, .name = name, .fn = fn, .ctx = ctx };
 
 	if (tree->node_count == 0)
 		return 0;
-	while (name[walk.len] != 0) {
-		walk.label_at[walk.labels++] = (uint8_t)walk.len;
-		walk.len += 1u + name[walk.len];
-	}
-	walk.label_at[walk.labels] = (uint8_t)walk.len++;
+	find_labels(&walk);
 	for (unsigned labels = walk.labels + 1; labels-- > 0;) {
 		if (try_length(&walk, labels))
 			break;

@@ -10,6 +10,7 @@ struct plan_rules {
 	struct access *access;
 	struct policy *policy;
 	struct rebinding *rebinding;
+	struct courier *courier;
 };
 
 static int make_pools(struct plan *plan, struct server_table *servers)
@@ -31,6 +32,7 @@ static void rules_unref(struct plan_rules *rules)
 {
 	if (rules == NULL || --rules->holders > 0)
 		return;
+	courier_free(rules->courier);
 	rebinding_free(rules->rebinding);
 	policy_free(rules->policy);
 	access_free(rules->access);
@@ -53,7 +55,8 @@ static int rules_new(struct conf *conf, const struct hash_key *route_key,
 	rules->conf = conf;
 	rules->access = access_new(conf);
 	rules->rebinding = rebinding_new(conf);
-	if (rules->access != NULL && rules->rebinding != NULL)
+	rules->courier = courier_new(conf);
+	if (rules->access != NULL && rules->rebinding != NULL && rules->courier != NULL)
 		err = policy_compile(conf, route_key, complaints, &rules->policy);
 	if (err != 0) {
 		rules_unref(rules);
@@ -79,7 +82,8 @@ static int plan_of(struct plan_rules *rules, struct server_table *servers, struc
 			       .conf = rules->conf,
 			       .access = rules->access,
 			       .policy = rules->policy,
-			       .rebinding = rules->rebinding };
+			       .rebinding = rules->rebinding,
+			       .courier = rules->courier };
 	int err = make_pools(plan, servers);
 	if (err != 0) {
 		plan_unref(plan);

@@ -44,6 +44,7 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	assert_int_equal(conf->tcp_idle_ms, 10000);
 	assert_int_equal(conf->rate_per_client, 0);
 	assert_int_equal(conf->rate_burst, 0);
+	assert_int_equal(conf->devices, 1024);
 	assert_int_equal(conf->cache_size, 16 << 20);
 	assert_int_equal(conf->ttl_max, 86400);
 	assert_int_equal(conf->ttl_min, 0);
@@ -57,6 +58,7 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	assert_true(conf->special_names);
 	assert_int_equal(conf->log_level, LEVEL_INFO);
 	assert_int_equal(conf->log_target, LOG_TO_STDERR);
+	assert_string_equal(conf->control_socket, "/run/courierdns/control.sock");
 }
 
 static void default_group_is_there_without_servers(void **state)
@@ -94,7 +96,8 @@ static void every_scalar_goes_to_its_field(void **state)
 	const struct conf *conf =
 		load("limits = { inflight = 1; tcp_clients = 2; tcp_clients_per_address = 3;\n"
 		     "  tcp_idle = 0.25; inflight_per_client = 12; rate_per_client = 13;\n"
-		     "  rate_burst = 14; };\n"
+		     "  rate_burst = 14; devices = 0; };\n"
+		     "control = { socket = \"/tmp/a b\"; };\n"
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
 		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; prefetch = false; };\n"
 		     "edns = { size = 4096; ecs = \"strip\"; };\n"
@@ -108,6 +111,8 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->inflight_per_client, 12);
 	assert_int_equal(conf->rate_per_client, 13);
 	assert_int_equal(conf->rate_burst, 14);
+	assert_int_equal(conf->devices, 0);
+	assert_string_equal(conf->control_socket, "/tmp/a b");
 	assert_int_equal(conf->cache_size, 3 << 20);
 	assert_int_equal(conf->ttl_max, 4);
 	assert_int_equal(conf->ttl_min, 3);
@@ -357,6 +362,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"access = (\n"
 		"\t{ net = \"2001:db8::/32\"; action = \"refuse\"; }\n"
 		");\n"
+		"trusted = [ ];\n"
 		"limits = {\n"
 		"\tinflight = 4096;\n"
 		"\tinflight_per_client = 256;\n"
@@ -365,6 +371,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"\ttcp_idle = 1.25;\n"
 		"\trate_per_client = 0;\n"
 		"\trate_burst = 0;\n"
+		"\tdevices = 1024;\n"
 		"};\n"
 		"cache = {\n"
 		"\tsize = \"65537\";\n"
@@ -414,6 +421,25 @@ static void print_shows_everything_and_loads_again(void **state)
 		"\t\t];\n"
 		"\t}\n"
 		");\n"
+		"couriers = (\n"
+		"\t{\n"
+		"\t\tname = \"lab\";\n"
+		"\t\tenabled = true;\n"
+		"\t\talias = \"push.example\";\n"
+		"\t\ttarget = \"target.example\";\n"
+		"\t\tvariants = [ \"a{n}b.push.example\" ];\n"
+		"\t\tcount_txt = \"\";\n"
+		"\t\tcount = 50;\n"
+		"\t\tpre_resolve = \"always\";\n"
+		"\t\ttypes = [ \"A\", \"HTTPS\" ];\n"
+		"\t\trepair = \"synthesize\";\n"
+		"\t\trepair_upstream = \"corp\";\n"
+		"\t},\n"
+		"\t{\n"
+		"\t\tname = \"apple\";\n"
+		"\t\tenabled = false;\n"
+		"\t}\n"
+		");\n"
 		"edns = {\n"
 		"\tsize = 1232;\n"
 		"\tecs = \"forward\";\n"
@@ -426,6 +452,9 @@ static void print_shows_everything_and_loads_again(void **state)
 		"log = {\n"
 		"\tlevel = \"info\";\n"
 		"\tto = \"stderr\";\n"
+		"};\n"
+		"control = {\n"
+		"\tsocket = \"\";\n"
 		"};\n";
 	static const char text[] =
 		"zones = ( { name = \"corp.example\"; except = [ \"X.corp.example\" ];\n"
@@ -439,6 +468,12 @@ static void print_shows_everything_and_loads_again(void **state)
 		"  } );\n"
 		"upstreams = { corp = { timeout = 0.3333; order = \"race\"; randomize_case = true;\n"
 		"  servers = [ \"192.0.2.1\", \"2001:db8:0::1@5353\" ]; }; };\n"
+		"trusted = ( ); control = { socket = \"\"; };\n"
+		"couriers = ( { name = \"apple\"; enabled = false; },\n"
+		"  { name = \"lab\"; types = [ \"https\", \"a\" ]; repair = \"synthesize\";\n"
+		"    variants = [ \"A{N}b.push.example.\" ]; target = \"target.example.\";\n"
+		"    alias = \"PUSH.example\"; repair_upstream = \"corp\"; pre_resolve = \"always\";\n"
+		"  } );\n"
 		"cache = { size = 65537; };\n"
 		"rebinding = { allow = [ \"Corp.example.\", \"b\" ]; };\n"
 		"limits = { tcp_idle = 1.25; };\n"
@@ -467,7 +502,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 59);
+	assert_int_equal(count, 75);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
