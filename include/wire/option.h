@@ -7,13 +7,13 @@
 
 #include "wire/cursor.h"
 
-struct option {
+struct edns_option {
 	uint16_t code, len;
 	const uint8_t *data;
 };
 
 /** The next option; false at the end, and with cursor->failed where one overruns. */
-bool option_next(struct cursor *cursor, struct option *ret_option);
+bool option_next(struct cursor *cursor, struct edns_option *ret_option);
 
 /** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828,
  * 7830). So are hardware addresses, which are nobody's business further up. */
@@ -23,7 +23,8 @@ bool option_is_of_one_hop(uint16_t code);
 /** The hardware address of whom a forwarder asks for, as dnsmasq and others tell it: six bytes in
  * OPTION_HARDWARE; in OPTION_HARDWARE_TEXT "02:00:5e:10:00:01", or the base64 of six bytes (RFC
  * 4648). False for another option, and for one that says anything else. */
-bool option_read_hardware(const struct option *option, uint8_t ret_address[OPTION_HARDWARE_LEN]);
+bool option_read_hardware(const struct edns_option *option,
+			  uint8_t ret_address[OPTION_HARDWARE_LEN]);
 
 /** Copies, as they are, the options of an upstream reply that go on to clients: extended errors
  * (RFC 8914 section 3); with `is_private`, for the one client whose own options were sent, all but

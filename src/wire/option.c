@@ -2,7 +2,7 @@
 
 #include "wire/type.h"
 
-bool option_next(struct cursor *cursor, struct option *ret_option)
+bool option_next(struct cursor *cursor, struct edns_option *ret_option)
 {
 	if (cursor->failed || cursor_left(cursor) == 0)
 		return false;
@@ -27,7 +27,7 @@ size_t option_relay(const uint8_t *options, size_t len, bool is_private, uint8_t
 {
 	struct cursor cursor = cursor_over(options, len);
 	struct cursor_out copy = cursor_into(out, out_max);
-	struct option option;
+	struct edns_option option;
 
 	while (option_next(&cursor, &option)) {
 		const size_t room = out_max - cursor_written(&copy);

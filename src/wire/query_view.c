@@ -89,7 +89,7 @@ static bool is_consumed(uint16_t code)
 static bool read_options(struct query_view *view, const struct record *record)
 {
 	struct cursor cursor = cursor_over(record->rdata, record->rdata_len);
-	struct option option;
+	struct edns_option option;
 
 	while (option_next(&cursor, &option)) {
 		if (option.code == OPTION_ECS)
@@ -200,7 +200,7 @@ enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wi
 static void put_options(struct cursor_out *out, const struct query_view *view, bool strip_ecs)
 {
 	struct cursor cursor = cursor_over(view->options, view->options_len);
-	struct option option;
+	struct edns_option option;
 
 	while (option_next(&cursor, &option)) {
 		if (is_consumed(option.code) || (strip_ecs && option.code == OPTION_ECS))
