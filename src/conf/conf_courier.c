@@ -389,16 +389,16 @@ static void check_missing(struct conf_reader *reader, const struct conf_node *no
 	static const struct {
 		const char *name, *example;
 	} wanted[] = {
-		{ "name", "name = \"apple\"" },
-		{ "alias", "alias = \"courier.push.apple.com\"" },
-		{ "target", "target = \"courier-push-apple.com.akadns.net\"" },
-		{ "variants", "variants = [ \"{n}-courier.push.apple.com\" ]" },
+		{ "name", "one, such as name = \"apple\"" },
+		{ "alias", "one, such as alias = \"courier.push.apple.com\"" },
+		{ "target", "one, such as target = \"courier-push-apple.com.akadns.net\"" },
+		{ "variants", "some, such as variants = [ \"{n}-courier.push.apple.com\" ]" },
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (conf_node_find(node, wanted[i].name) == NULL)
-			conf_option_complain(reader, node, "has no %s; expected one, such as %s",
-					     wanted[i].name, wanted[i].example);
+			conf_option_complain(reader, node, "has no %s; expected %s", wanted[i].name,
+					     wanted[i].example);
 	}
 }
 

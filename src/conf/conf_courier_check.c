@@ -10,7 +10,12 @@
 #define DIGITS_MAX 4u /* of CONF_COURIER_N_MAX */
 
 enum part { PART_VARIANT, PART_ALIAS, PART_TARGET, PART_COUNT_TXT };
-static const char *const part_texts[] = { "variant", "alias", "target", "count_txt" };
+static const struct {
+	const char *its, *of; /* "as its alias", "the alias of" */
+} part_texts[] = { { "variant", "a variant" },
+		   { "alias", "the alias" },
+		   { "target", "the target" },
+		   { "count_txt", "the count_txt" } };
 
 /* A name and what it is in which family. */
 struct owned {
@@ -139,10 +144,10 @@ static void complain(const struct check *check, const struct owned *first,
 	name_to_text(second->name->wire, &name);
 	name_to_text(first->name->wire, &first_name);
 	complaint_add(check->reader->complaints, place_of(check, second),
-		      "%s has \"%.254s\" as its %s, but \"%.254s\" is the %s of %s; expected each "
+		      "%s has \"%.254s\" as its %s, but \"%.254s\" is %s of %s; expected each "
 		      "name in one place%s",
-		      put_family(check, second->family, &path), name.text, part_texts[second->part],
-		      first_name.text, part_texts[first->part],
+		      put_family(check, second->family, &path), name.text,
+		      part_texts[second->part].its, first_name.text, part_texts[first->part].of,
 		      second->family == first->family ? "the same one"
 						      : put_family(check, first->family, &other),
 		      where);

@@ -48,6 +48,13 @@ zones = (
     action = "answer"; records = [ "@ 60 IN A 10.100.100.{n}" ]; },
   { name = "view.example"; clients = [ "10.9.0.0/16" ]; action = "refuse"; }
 );
+trusted = [ "10.0.0.7" ];
+couriers = (
+  { name = "apple2"; alias = "courier2.push.apple.com"; target = "courier2-push-apple.com.akadns.net";
+    variants = [ "{n}-courier2.push.apple.com" ]; repair_upstream = "corp"; },
+  { name = "off"; enabled = false; alias = "a.example"; target = "b.example";
+    variants = [ "{n}.a.example" ]; }
+);
 """
 
 
@@ -87,9 +94,26 @@ def test_config_printed_is_config_read(t):
     second = ends(run(t, "config", "-c", file(t, first, "second.conf")), OK).stdout
     assert first == second, "%s\n---\n%s" % (first, second)
     for word in ("listen", "access", "limits", "inflight", "tcp_idle", "cache", "negative_ttl_max",
-                 "upstreams", "zones", "edns", "ecs", "special_names", "log", "corp.example"):
+                 "upstreams", "zones", "edns", "ecs", "special_names", "log", "corp.example", "trusted", "couriers",
+                 "apple", "apple2", "repair_upstream", "control", "devices"):
         assert re.search(r"\b%s\b" % re.escape(word), first), word
     ends(run(t, "check", "-c", file(t, first, "third.conf")), OK)
+
+
+def test_config_shows_a_family_that_is_off(t):
+    """Of a built-in family silence would mean that it is on; of others it means that they are not."""
+    text = 'couriers = ( { name = "apple"; enabled = false; } );\n'
+    first = ends(run(t, "config", "-c", file(t, text)), OK).stdout
+    assert re.search(r'couriers = \(\s*{\s*name = "apple";\s*enabled = false;\s*}\s*\);', first), first
+    assert ends(run(t, "config", "-c", file(t, first, "again.conf")), OK).stdout == first
+
+
+def test_config_keeps_what_is_not_written_of_a_built_in_family(t):
+    text = 'couriers = ( { name = "apple"; pre_resolve = "always"; } );\n'
+    mine = ends(run(t, "config", "-c", file(t, text)), OK).stdout
+    builtin = ends(run(t, "config", "-c", file(t, "special_names = true;\n", "other.conf")), OK).stdout
+    assert 'pre_resolve = "demand";' in builtin, builtin
+    assert mine == builtin.replace('pre_resolve = "demand";', 'pre_resolve = "always";'), mine
 
 
 def test_config_without_a_setting_is_the_default(t):
@@ -143,6 +167,27 @@ BAD = {
                           ');', "n"),
     "bad-match": ('zones = (\n!  { name = "a.example"; match = "exakt"; action = "drop"; }\n);',
                   "exact"),
+    "family-option": ('couriers = (\n  { name = "apple";\n!    pre_reslove = "off"; }\n);',
+                      "pre_resolve"),
+    "family-misspelt": ('couriers = (\n!  { name = "aple"; count = 5; }\n);', '"apple"'),
+    "family-without-target": ('couriers = (\n!  { name = "a"; alias = "a.example"; variants = '
+                              '[ "{n}-a.example" ]; }\n);', "target"),
+    "variant-without-number": ('couriers = (\n  { name = "apple";\n    variants = [ "{n}.a.example",\n'
+                               '!      "n-a.example" ]; }\n);', "{n}"),
+    "count-too-large": ('couriers = (\n!  { name = "apple"; count = 1000; }\n);', "1 to 999"),
+    "alias-under-its-variant": ('couriers = (\n  { name = "b"; target = "u.example"; variants = '
+                                '[ "{n}-b.example" ];\n!    alias = "5-b.example"; }\n);',
+                                "{n}-b.example"),
+    "families-share-a-name": ('couriers = (\n  { name = "a"; target = "t.example"; variants = '
+                              '[ "{n}-a.example" ];\n!    alias = "Courier.push.apple.com"; }\n);',
+                              "built-in"),
+    "family-twice": ('couriers = (\n  { name = "apple"; count = 5; },\n!  { name = "apple"; '
+                     'enabled = false; }\n);', "duplicate"),
+    "family-group": ('couriers = (\n!  { name = "apple"; repair_upstream = "outsid"; }\n);\n'
+                     'upstreams = { outside = { servers = [ "192.0.2.1" ]; }; };', "outside"),
+    "family-type": ('couriers = (\n!  { name = "apple"; types = [ "A", "HTTPD" ]; }\n);', "HTTPS"),
+    "trusted-host-bits": ('!trusted = [ "10.0.0.1/8" ];', "10.0.0.0/8"),
+    "control-not-absolute": ('control = {\n!  socket = "control.sock"; };', "/run/courierdns"),
     "syntax": ('cache = {\n  size = "1M"\n!  = ;\n};', ""),
     "missing-include": ('!@include "no-such-file.conf"', ""),
     "unknown-level": ('log = {\n!  level = "inof";\n};', "info"),

@@ -9,16 +9,16 @@ from test_cli import OK, ends, file, run
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TEXT = open(os.path.join(ROOT, "README.md"), encoding="utf-8").read()
 BLOCKS = re.findall(r"^```\n(.*?)^```$", TEXT, re.M | re.S)
-CONFIGURATIONS = [block for block in BLOCKS if block.startswith("listen = ")]
+CONFIGURATIONS = [block for block in BLOCKS if block.startswith(("listen = ", "couriers = "))]
 
 
-@each(range(3))
+@each(range(4))
 def test_each_configuration_of_the_readme_is_good(t, at):
     ends(run(t, "check", "-c", file(t, CONFIGURATIONS[at])), OK)
 
 
 def test_every_configuration_of_the_readme_is_among_them(t):
-    assert len(CONFIGURATIONS) == 3, len(CONFIGURATIONS)
+    assert len(CONFIGURATIONS) == 4, len(CONFIGURATIONS)
 
 
 def test_every_command_of_the_readme_is_known(t):

@@ -51,6 +51,8 @@ static void examples_load_when_uncommented(void **state)
 	assert_int_equal(conf->group_count, 4);
 	assert_string_equal(conf->groups[2].resolv_conf, "/tmp/resolv.conf.d/resolv.conf.auto");
 	assert_int_equal(conf->groups[3].server_count, 2);
+	assert_int_equal(conf->courier_count, 3);
+	assert_int_equal(conf->couriers[0].repair_group, 2);
 	/* each action is shown */
 	bool shown[ZONE_DROP + 1] = { false };
 	for (size_t i = 0; i < conf->zone_count; i++)

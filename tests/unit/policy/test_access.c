@@ -58,9 +58,37 @@ static void AM_02_nothing_matching_is_refused(void **state)
 	assert_int_equal(judge(rows, 2, "::2"), ACCESS_REFUSE);
 }
 
+static bool trusts(const struct addr_prefix *nets, size_t count, const char *client)
+{
+	const struct conf conf = { .trusted = (struct addr_prefix *)nets, .trusted_count = count };
+	const struct access *access = unit_own(access_new(&conf), access_free);
+	struct addr addr;
+
+	assert_non_null(access);
+	assert_int_equal(addr_parse(client, 5353, &addr), 0);
+	return access_trusts(access, &addr);
+}
+
+static void who_is_trusted_is_told_apart_from_who_may_ask(void **state)
+{
+	(void)state;
+	const struct addr_prefix nets[] = { row("10.0.0.0/30", ACCESS_DROP).net,
+					    row("::1/128", ACCESS_DROP).net };
+
+	assert_true(trusts(nets, 2, "10.0.0.3"));
+	assert_false(trusts(nets, 2, "10.0.0.4"));
+	assert_true(trusts(nets, 2, "::ffff:10.0.0.1"));
+	assert_true(trusts(nets, 2, "::1"));
+	assert_false(trusts(nets, 2, "127.0.0.1"));
+	assert_false(trusts(NULL, 0, "127.0.0.1"));
+	/* and none of them may ask */
+	assert_int_equal(judge(NULL, 0, "10.0.0.3"), ACCESS_REFUSE);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nobody_is_allowed_by_an_empty_list),
 	cmocka_unit_test(longest_prefix_decides_whatever_the_order),
 	cmocka_unit_test(AM_02_nothing_matching_is_refused),
+	cmocka_unit_test(who_is_trusted_is_told_apart_from_who_may_ask),
 };
 UNIT_MAIN(tests)

@@ -358,6 +358,39 @@ static void hostile_labels_of_digits_are_cheap(void **state)
 	assert_int_equal(hits, 1);
 }
 
+static void whole_name_is_found_without_its_suffixes(void **state)
+{
+	(void)state;
+	struct zone_tree *tree = tree_new();
+	struct seen seen;
+	uint8_t name[NAME_MAX_LEN];
+
+	name_of("a.example", name);
+	assert_int_equal(zone_tree_find(tree, name, note, &seen), 0);
+	add(tree, "example", 1);
+	add(tree, "a.example", 2);
+	add(tree, "b{n}.example", 3);
+	add(tree, "x.{n}.a.example", 4);
+	static const struct {
+		const char *name;
+		unsigned value, n; /* 0: not found */
+	} cases[] = { { "a.example", 2, 0 },	{ "example", 1, 0 },
+		      { "b7.example", 3, 7 },	{ "x.5.a.example", 4, 5 },
+		      { "b.a.example", 0, 0 },	{ "y.x.5.a.example", 0, 0 },
+		      { "b7.a.example", 0, 0 }, { ".", 0, 0 } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		name_of(cases[i].name, name);
+		seen = (struct seen){ .name = name };
+		zone_tree_find(tree, name, note, &seen);
+		assert_int_equal(seen.count, cases[i].value != 0);
+		if (seen.count == 0)
+			continue;
+		assert_true(seen.matches[0].is_whole);
+		assert_int_equal(seen.matches[0].value, cases[i].value);
+		assert_int_equal(seen.matches[0].n, cases[i].n);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(empty_tree_finds_nothing),
 	cmocka_unit_test(FO_11_longer_suffixes_come_first),
@@ -373,5 +406,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_number_of_a_label_is_tried),
 	cmocka_unit_test(FO_13_lookup_among_100000_rules_costs_what_it_costs_among_ten),
 	cmocka_unit_test(hostile_labels_of_digits_are_cheap),
+	cmocka_unit_test(whole_name_is_found_without_its_suffixes),
 };
 UNIT_MAIN(tests)
