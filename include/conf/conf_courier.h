@@ -3,8 +3,6 @@
 
 #include "conf/conf_option.h"
 
-const struct conf_section *conf_courier_section(void); /* of one family */
-
 /** Keeps the node for conf_courier_read(), by when all groups are known. */
 void conf_courier_note(struct conf_reader *reader, const struct conf_node *node, void *base);
 /** Reads what was kept, and adds the built-in families that it does not name. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "conf/conf_control.h"
 #include "conf/conf_courier.h"
+#include "conf/conf_courier_option.h"
 #include "conf/conf_group.h"
 #include "conf/conf_listen.h"
 #include "conf/conf_node.h"
@@ -144,7 +145,7 @@ static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX +
 	const struct conf_section *const all[SECTIONS_MAX + 1] = {
 		&root_section,	       conf_listen_section(), conf_listen_access_section(),
 		&limits_section,       &cache_section,	      conf_group_section(),
-		conf_server_section(), conf_zone_section(),   conf_courier_section(),
+		conf_server_section(), conf_zone_section(),   conf_courier_option_section(),
 		&edns_section,	       &rebinding_section,    &log_section,
 		&control_section,
 	};
