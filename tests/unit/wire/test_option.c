@@ -25,7 +25,7 @@ static void CA_23_a_cookie_goes_to_nobody(void **state)
 	uint8_t out[64];
 	size_t len = option_relay(options, sizeof(options), true, out, sizeof(out));
 	struct cursor cursor = cursor_over(out, len);
-	struct option option;
+	struct edns_option option;
 	unsigned count = 0;
 
 	(void)state;
@@ -52,7 +52,7 @@ static void an_overrun_ends_the_walk(void **state)
 	static const uint8_t cut[] = { 0, 15, 0, 2, 0, 3, 0, 15, 0, 200, 1 };
 	uint8_t out[64];
 	struct cursor cursor = cursor_over(cut, sizeof(cut));
-	struct option option;
+	struct edns_option option;
 
 	(void)state;
 	assert_true(option_next(&cursor, &option));
