@@ -47,7 +47,7 @@ def records(name, qtype):
                 [] if qtype == "A" else [soa("apple-dns.net.")]), wire.NOERROR
     if name in (TARGET, "push.apple.com.") or not under(name, APPLE):
         zone = "akadns.net." if name == TARGET else name.split(".", 1)[1] or "."
-        code = wire.NOERROR if under(name, APPLE) else wire.NXDOMAIN
+        code = wire.NOERROR if name == "." or under(name, APPLE) else wire.NXDOMAIN
         return [], [akadns_soa() if name == TARGET else soa(zone)], code
     if qtype == "A":
         return [a1(name, NAMES.get(name, FRONT))], [], wire.NOERROR

@@ -263,15 +263,33 @@ controls {{ }};
 """.format(address=address, port=port, directory=directory, behind=behind.address, theirs=PORT))
     return Server(t, [program("named"), "-g", "-n", "1", "-c", path], address, origin, port)
 
+def installed(path, without):
+    """The lines of a configuration as the package has it, but those that begin so."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return "".join(line for line in file if not line.startswith(without))
+    except FileNotFoundError:
+        raise Skip("%s is not installed" % path) from None
+
 def smartdns(t, origin, behind):
-    """smartdns, as it is, in front of the server `behind`."""
+    """smartdns as it is installed, in front of the server `behind`; it does not listen on TCP so."""
     address, directory = t.address(), place(t, "smartdns")
-    path = conf(directory, """
+    path = conf(directory, installed("/etc/smartdns/smartdns.conf", "bind ") + """
 bind {address}:{port}
-bind-tcp {address}:{port}
 server {behind}:{port}
 log-file {directory}/log
 cache-persist no
 """.format(address=address, port=PORT, directory=directory, behind=behind.address))
     return Server(t, [program("smartdns"), "-f", "-c", path, "-p", os.path.join(directory, "pid")],
                   address, origin)
+
+def kresd(t, origin, behind):
+    """Knot Resolver as it is installed, but for its trust anchor: the server `behind`, which it
+    forwards to, signs nothing."""
+    address, directory = t.address(), place(t, "kresd")
+    path = conf(directory, installed("/etc/knot-resolver/kresd.conf", "net.listen(") + """
+net.listen('{address}', {port}, {{ kind = 'dns' }})
+trust_anchors.remove('.')
+policy.add(policy.all(policy.FORWARD('{behind}@{port}')))
+""".format(address=address, port=PORT, behind=behind.address))
+    return Server(t, [program("kresd"), "-n", "-c", path, directory], address, origin)

@@ -12,8 +12,9 @@ COURIER_36 = "36-courier.push.apple.com."
 
 
 def soa(zone="example.", ttl=900, minimum=300, mname="ns.", serial=1):
+    inside = "" if zone == "." else zone
     return "%s %d SOA %s%s admin.%s %d 7200 900 1209600 %d" % (
-        zone, ttl, mname, zone, zone, serial, minimum)
+        zone, ttl, mname, inside, inside, serial, minimum)
 
 
 def akadns_soa(ttl=49, minimum=180):
