@@ -39,7 +39,7 @@ enum doctor_slot {
 	SLOT_FIXED_COUNT,
 	SLOT_HOSTS = SLOT_FIXED_COUNT,
 };
-#define DOCTOR_HOSTS 26
+#define DOCTOR_HOSTS 27
 #define SLOT_VARIANTS_HTTPS (SLOT_HOSTS + DOCTOR_HOSTS)
 #define SLOT_VARIANTS_A (SLOT_VARIANTS_HTTPS + DOCTOR_VARIANTS_MAX)
 #define DOCTOR_SLOTS (SLOT_VARIANTS_A + DOCTOR_VARIANTS_MAX)
@@ -53,7 +53,7 @@ struct doctor_host {
 	const char *name;
 	enum doctor_host_use use;
 	uint16_t ports[2]; /* TCP; 0 for none */
-	bool is_servers;   /* the MDM server goes there, devices do not */
+	bool is_besides;   /* MDM servers go there, or devices that have another way */
 };
 const struct doctor_host *doctor_run_host(size_t at); /* below DOCTOR_HOSTS */
 /** The question of a fixed slot or a host's. */
@@ -97,8 +97,7 @@ const struct doctor_server *doctor_run_server(const struct doctor_run *run, size
 const struct doctor_server *doctor_run_reference(const struct doctor_run *run); /* or NULL */
 /** The variants that were asked for: as many as the options say. */
 const struct doctor_variant *doctor_run_variant(const struct doctor_run *run, size_t at);
-/** The server whose answers reach goes by; NULL where none answered. */
-const struct doctor_server *doctor_run_guide(const struct doctor_run *run);
+/** Has tried what any server answered, the reference too. */
 const struct doctor_reach *doctor_run_reach(const struct doctor_run *run);
 uint64_t doctor_run_took_us(const struct doctor_run *run);
 /** The number in TXT records "count=N"; false where there is none, or it is 0 or beyond 1,000. */

@@ -209,19 +209,26 @@ struct sending {
 	int shortage;
 };
 
+static void look_at_error(struct sending *sending, int err)
+{
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		sending->shortage = err;
+}
+
 static void look_at_ask(struct sending *sending, const struct doctor_ask *ask)
 {
 	if (ask->state == DOCTOR_ASK_NONE)
 		return;
 	if (ask->state != DOCTOR_ASK_UNSENT)
 		sending->sent++;
-	else if (ask->err == -EMFILE || ask->err == -ENFILE || ask->err == -ENOMEM)
-		sending->shortage = ask->err;
+	else
+		look_at_error(sending, ask->err);
 }
 
 /* False, and why is told, where the findings say nothing of the servers to be tested. */
 static bool is_tested(const struct doctor_run *run)
 {
+	const struct doctor_reach *reach = doctor_run_reach(run);
 	struct sending sending = { 0 };
 
 	for (size_t i = 0; i < doctor_run_server_count(run); i++) {
@@ -229,6 +236,8 @@ static bool is_tested(const struct doctor_run *run)
 		for (size_t slot = 0; !server->is_reference && slot < DOCTOR_SLOTS; slot++)
 			look_at_ask(&sending, &server->asks[slot]);
 	}
+	for (size_t i = 0; i < reach->count; i++)
+		look_at_error(&sending, reach->tries[i].err);
 	if (sending.shortage != 0)
 		fprintf(stderr, "courierdns doctor: could not test all: %s\n",
 			err_text(sending.shortage));
@@ -252,10 +261,7 @@ static int run_it(const struct arguments *arguments)
 	}
 	const enum doctor_health health = arguments->as_json ? doctor_report_json(run, stdout)
 							     : doctor_report_text(run, stdout);
-	if (!is_tested(run))
-		fprintf(stderr,
-			"courierdns doctor: could not test: nothing could be sent from here\n");
-	else if (fflush(stdout) == 0 && ferror(stdout) == 0)
+	if (is_tested(run) && fflush(stdout) == 0 && ferror(stdout) == 0)
 		end = health == DOCTOR_HEALTHY ? DOCTOR_END_HEALTHY : DOCTOR_END_FAILED;
 out:
 	doctor_run_free(run);

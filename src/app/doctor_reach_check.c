@@ -40,12 +40,19 @@ static void fail(struct doctor_finding *finding, const char *means, const char *
 	finding->next = next;
 }
 
+/* The one that is gone to. */
+static bool has_address(const struct doctor_ask *ask, struct addr *ret_addr)
+{
+	return doctor_reply_addresses(ask, ret_addr, 1) == 1 &&
+	       !doctor_reply_leads_nowhere(ret_addr);
+}
+
 static const struct doctor_reach_try *find_try(const struct doctor_view *view, size_t slot,
 					       uint16_t port, enum doctor_reach_kind kind)
 {
 	struct addr addr;
 
-	if (doctor_reply_addresses(&view->server->asks[slot], &addr, 1) == 0)
+	if (!has_address(&view->server->asks[slot], &addr))
 		return NULL;
 	return doctor_reach_find(doctor_run_reach(view->run), &addr, port, kind);
 }
@@ -129,18 +136,21 @@ static void judge_host_port(struct hosts *hosts, const struct doctor_host *host,
 			    uint16_t port)
 {
 	const struct doctor_reach_try *try = find_try(hosts->view, slot, port, REACH_TCP);
+	struct addr addr;
 
 	hosts->tried++;
 	if (try != NULL && try->state == REACH_OPEN) {
 		hosts->open++;
 		return;
 	}
-	hosts->devices_fail |= !host->is_servers;
+	hosts->devices_fail |= !host->is_besides;
 	doctor_finding_say(&hosts->list, "; %s %u: ", host->name, port);
-	if (try == NULL)
-		doctor_finding_say(&hosts->list, "no address");
-	else
+	if (try != NULL)
 		say_try(&hosts->list, try);
+	else if (has_address(&hosts->view->server->asks[slot], &addr))
+		doctor_finding_say(&hosts->list, "not tried, there were too many");
+	else
+		doctor_finding_say(&hosts->list, "no address");
 }
 
 static void judge_reach_hosts(const struct doctor_view *view, struct doctor_finding *finding)
@@ -161,7 +171,9 @@ static void judge_reach_hosts(const struct doctor_view *view, struct doctor_find
 		     "Let these hosts through, by name where the firewall can, and decrypt none of "
 		     "them.");
 	else if (hosts.open < hosts.tried)
-		doctor_finding_warn(finding, "Devices do not go there; an MDM server does.",
+		doctor_finding_warn(finding,
+				    "No device stops there: an MDM server goes there, or devices "
+				    "that have another way.",
 				    "Fine, unless your MDM server stands in this network.");
 }
 
@@ -265,4 +277,27 @@ static const struct doctor_check checks[] = {
 const struct doctor_check *doctor_reach_check_at(size_t at)
 {
 	return at < sizeof(checks) / sizeof(checks[0]) ? &checks[at] : NULL;
+}
+
+/* Nowhere, too. */
+static bool goes_to_same(const struct doctor_ask *one, const struct doctor_ask *other)
+{
+	struct addr one_addr, other_addr;
+	const bool goes = has_address(one, &one_addr);
+
+	return goes == has_address(other, &other_addr) &&
+	       (!goes || addr_equal(&one_addr, &other_addr));
+}
+
+bool doctor_reach_check_alike(const struct doctor_server *one, const struct doctor_server *other)
+{
+	bool are_alike = goes_to_same(&one->asks[SLOT_BAG_A], &other->asks[SLOT_BAG_A]);
+
+	for (size_t i = 0; i < DOCTOR_HOSTS; i++)
+		are_alike = are_alike &&
+			    goes_to_same(&one->asks[SLOT_HOSTS + i], &other->asks[SLOT_HOSTS + i]);
+	for (size_t i = 0; i < DOCTOR_VARIANTS_MAX; i++)
+		are_alike = are_alike && goes_to_same(&one->asks[SLOT_VARIANTS_A + i],
+						      &other->asks[SLOT_VARIANTS_A + i]);
+	return are_alike;
 }

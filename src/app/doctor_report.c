@@ -44,17 +44,27 @@ static void judge_server(struct section *section, const struct doctor_run *run,
 		judge(section, doctor_compare_check());
 }
 
-/* False where there was nobody to go by. */
-static bool judge_reach(struct section *section, const struct doctor_run *run)
+static void judge_reach(struct section *section, const struct doctor_run *run,
+			const struct doctor_server *server)
 {
 	const struct doctor_check *check;
 
-	*section = (struct section){ .view = { run, doctor_run_guide(run) } };
-	if (section->view.server == NULL)
-		return false;
+	*section = (struct section){ .view = { run, server } };
 	for (size_t i = 0; (check = doctor_reach_check_at(i)) != NULL; i++)
 		judge(section, check);
-	return true;
+}
+
+/* An earlier one by whose answers the same was tried, or NULL. */
+static const struct doctor_server *reached_before(const struct doctor_run *run, size_t at)
+{
+	const struct doctor_server *server = doctor_run_server(run, at);
+
+	for (size_t i = 0; i < at; i++) {
+		const struct doctor_server *before = doctor_run_server(run, i);
+		if (before->answered > 0 && doctor_reach_check_alike(before, server))
+			return before;
+	}
+	return NULL;
 }
 
 /* --- for people ---------------------------------------------------------------------------- */
@@ -137,19 +147,34 @@ static void print_section(FILE *out, const struct section *section, bool with_go
 	fprintf(out, "\n\n");
 }
 
+/* What the reference's answers lead to is shown, and is no failure of the servers tested. */
 static size_t print_reach(const struct doctor_run *run, FILE *out)
 {
 	struct section section;
 	struct addr_text text;
+	size_t failed = 0, shown = 0;
 
-	if (!judge_reach(&section, run)) {
-		fprintf(out, "reach: no server gave an address to connect to\n\n");
-		return 0;
+	for (size_t i = 0; i < doctor_run_server_count(run); i++) {
+		const struct doctor_server *server = doctor_run_server(run, i);
+		const struct doctor_server *before = reached_before(run, i);
+		if (server->answered == 0)
+			continue;
+		shown++;
+		fprintf(out, "reach, by the answers of %s%s\n",
+			addr_to_text(&server->to.addr, &text),
+			server->is_reference ? ", the reference" : "");
+		if (before != NULL) {
+			fprintf(out, "  the same addresses as by those of %s\n\n",
+				addr_to_text(&before->to.addr, &text));
+			continue;
+		}
+		judge_reach(&section, run, server);
+		print_section(out, &section, true);
+		failed += server->is_reference ? 0 : section.failed;
 	}
-	fprintf(out, "reach, by the answers of %s\n",
-		addr_to_text(&section.view.server->to.addr, &text));
-	print_section(out, &section, true);
-	return section.failed;
+	if (shown == 0)
+		fprintf(out, "reach: no server gave an address to connect to\n\n");
+	return failed;
 }
 
 enum doctor_health doctor_report_text(const struct doctor_run *run, FILE *out)
@@ -226,17 +251,28 @@ static size_t put_reach(struct json *json, const struct doctor_run *run)
 {
 	struct section section;
 	struct addr_text text;
+	size_t failed = 0;
 
-	if (!doctor_run_options(run)->with_reach || !judge_reach(&section, run)) {
+	if (!doctor_run_options(run)->with_reach) {
 		json_text(json, "reach", NULL);
 		return 0;
 	}
-	json_open_object(json, "reach");
-	json_text(json, "by", addr_to_text(&section.view.server->to.addr, &text));
-	json_bool(json, "healthy", section.failed == 0);
-	put_checks(json, &section);
-	json_close_object(json);
-	return section.failed;
+	json_open_list(json, "reach");
+	for (size_t i = 0; i < doctor_run_server_count(run); i++) {
+		const struct doctor_server *server = doctor_run_server(run, i);
+		if (server->answered == 0)
+			continue;
+		judge_reach(&section, run, server);
+		json_open_object(json, NULL);
+		json_text(json, "by", addr_to_text(&server->to.addr, &text));
+		json_bool(json, "is_reference", server->is_reference);
+		json_bool(json, "healthy", section.failed == 0);
+		put_checks(json, &section);
+		json_close_object(json);
+		failed += server->is_reference ? 0 : section.failed;
+	}
+	json_close_list(json);
+	return failed;
 }
 
 enum doctor_health doctor_report_json(const struct doctor_run *run, FILE *out)

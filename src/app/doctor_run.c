@@ -21,7 +21,6 @@ struct doctor_run {
 	struct doctor_server *servers[DOCTOR_SERVERS_MAX];
 	size_t server_count;
 	struct doctor_variant variants[DOCTOR_VARIANTS_MAX];
-	const struct doctor_server *guide;
 	struct doctor_reach reach;
 	enum stage stage;
 	size_t asked, waiting;
@@ -77,6 +76,7 @@ static const struct doctor_host hosts[DOCTOR_HOSTS] = {
 	{ "data.appattest.apple.com", HOST_REACH, { 443 }, false },
 	{ "register.appattest.apple.com", HOST_REACH, { 443 }, false },
 	{ "api.push.apple.com", HOST_REACH, { 443, 2197 }, true },
+	{ "1-courier2.push.apple.com", HOST_REACH, { 443 }, true },
 	{ "certs.apple.com", HOST_REACH, { 80, 443 }, false },
 	{ "crl.apple.com", HOST_REACH, { 80 }, false },
 	{ "crl3.digicert.com", HOST_REACH, { 80 }, false },
@@ -177,8 +177,7 @@ static int ask_server(struct doctor_run *run, struct doctor_server *server)
 		err = ask_variants(run, server, SLOT_VARIANTS_HTTPS, TYPE_HTTPS);
 	if (err == 0 && run->stage == STAGE_THIRD)
 		err = ask_variants(run, server, SLOT_VARIANTS_A, TYPE_A);
-	if (err == 0 && run->stage == STAGE_SECOND && run->options.with_reach &&
-	    server == run->guide)
+	if (err == 0 && run->stage == STAGE_SECOND && run->options.with_reach)
 		err = ask_hosts(run, server, true);
 	return err;
 }
@@ -232,15 +231,6 @@ static void draw_variants(struct doctor_run *run)
 	}
 }
 
-static void choose_guide(struct doctor_run *run)
-{
-	for (size_t i = 0; i < run->server_count && run->guide == NULL; i++) {
-		struct doctor_server *server = run->servers[i];
-		if (server->answered > 0)
-			run->guide = server;
-	}
-}
-
 static void on_reached(void *ctx)
 {
 	struct doctor_run *run = ctx;
@@ -258,11 +248,8 @@ static void reach_first(struct doctor_run *run, const struct doctor_ask *answer,
 		doctor_reach_start(&run->reach, &addr, port, kind);
 }
 
-static void start_reach(struct doctor_run *run)
+static void reach_by(struct doctor_run *run, const struct doctor_ask *asks)
 {
-	const struct doctor_ask *asks = run->guide->asks;
-
-	doctor_reach_init(&run->reach, run->loop, &run->options.ways, on_reached, run);
 	for (size_t i = 0; i < run->options.variants; i++) {
 		reach_first(run, &asks[SLOT_VARIANTS_A + i], 5223, REACH_TCP);
 		reach_first(run, &asks[SLOT_VARIANTS_A + i], 443, REACH_TCP);
@@ -279,6 +266,13 @@ static void start_reach(struct doctor_run *run)
 		if (strncmp(hosts[i].name, "time", 4) == 0)
 			reach_first(run, answer, NTP_PORT, REACH_NTP);
 	}
+}
+
+static void start_reach(struct doctor_run *run)
+{
+	doctor_reach_init(&run->reach, run->loop, &run->options.ways, on_reached, run);
+	for (size_t i = 0; i < run->server_count; i++)
+		reach_by(run, run->servers[i]->asks);
 	if (run->reach.waiting == 0)
 		on_reached(run);
 }
@@ -290,17 +284,15 @@ static void on_stage_end(void *ctx)
 
 	for (size_t i = 0; i < run->server_count; i++)
 		run->servers[i]->answered = count_replies(run->servers[i]);
-	if (run->stage == STAGE_FIRST) {
+	if (run->stage == STAGE_FIRST)
 		draw_variants(run);
-		choose_guide(run);
-	}
 	run->stage++;
 	begin_stage(run);
 }
 
 static void begin_stage(struct doctor_run *run)
 {
-	if (run->stage == STAGE_REACH && run->options.with_reach && run->guide != NULL) {
+	if (run->stage == STAGE_REACH && run->options.with_reach) {
 		start_reach(run);
 		return;
 	}
@@ -434,11 +426,6 @@ const struct doctor_server *doctor_run_reference(const struct doctor_run *run)
 const struct doctor_variant *doctor_run_variant(const struct doctor_run *run, size_t at)
 {
 	return &run->variants[at];
-}
-
-const struct doctor_server *doctor_run_guide(const struct doctor_run *run)
-{
-	return run->guide;
 }
 
 const struct doctor_reach *doctor_run_reach(const struct doctor_run *run)

@@ -1,73 +1,21 @@
 """The doctor, against servers that tell the truth and against every shape of those that do not."""
 
-import json
 import os
 import pty
 import re
 import select
 import socket
-import ssl
 import struct
 import subprocess
-import threading
-import time
 
 from harness import apple, servers, wire
 from harness.device import PROGRAM, SANITIZED, SLOWER, environment
+from harness.doctor import (ALIAS_CHECKS, FAILED, HEALTHY, ROOT, UNTESTED, at, checks, doctor, expect)
 from harness.mark import Skip, each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa, r1
 from harness.upstream import close, send
 
-HEALTHY, FAILED, UNTESTED = 0, 1, 2
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 A, TXT, AAAA, SVCB, HTTPS = 1, 16, 28, 64, 65
-WITH_TLS = os.environ.get("TLS") == "openssl"
-ALIAS_CHECKS = ("alias-a", "alias-https", "alias-aaaa", "alias-tcp", "alias-again")
-
-
-def doctor(t, *args, ends=None):
-    """(what it said as JSON, how long it took)."""
-    began = time.monotonic()
-    done = subprocess.run([PROGRAM, "doctor", "--json", *args], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=20 * SLOWER, cwd=t.directory,
-                          env=environment(), check=False)
-    took = time.monotonic() - began
-    assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
-    assert ends is None or done.returncode == ends, "%d, should be %d\n%s\n%s" % (
-        done.returncode, ends, done.stdout, done.stderr)
-    said = json.loads(done.stdout) if done.stdout else None
-    if said is not None:
-        check_schema(said)
-        assert said["healthy"] == (done.returncode == HEALTHY), said
-    return said, took
-
-
-def check_schema(said):
-    import jsonschema
-    with open(os.path.join(ROOT, "contrib", "doctor.schema.json"), encoding="utf-8") as file:
-        jsonschema.Draft202012Validator(json.load(file)).validate(said)
-
-
-def at(up):
-    return "@%s@%d" % (up.address, up.port)
-
-
-def checks(said, server=0):
-    return {check["name"]: check for check in said["servers"][server]["checks"]}
-
-
-def expect(found, **wanted):
-    """Names with _ for -, to a result or to (result, shape); all others are ok or info."""
-    wanted = {name.replace("_", "-"): value for name, value in wanted.items()}
-    for name, check in found.items():
-        want = wanted.pop(name, None)
-        if want is None:
-            assert check["result"] in ("ok", "info"), check
-        elif isinstance(want, tuple):
-            assert (check["result"], check["shape"]) == want, check
-        else:
-            assert check["result"] == want, check
-    assert not wanted, "no such check: %s" % wanted
 
 
 # --- the truth -----------------------------------------------------------------------------
@@ -79,6 +27,49 @@ def test_truth_is_healthy(t):
     assert "This is right: the bare name has no address" in found["alias-a"]["seen"], found
     assert len(found) == 19 and said["reach"] is None, found
     assert len(said["variants"]) == 5 and all(1 <= n <= 50 for n in said["variants"]), said
+
+
+CHECKS = """answers alias-a alias-https alias-aaaa alias-tcp alias-again target variants-a variants-https
+count-txt bag liveness case edns tcp ddr private-relay activation enrolment""".split()
+REACH_CHECKS = ["reach-5223", "reach-443", "reach-hosts", "ntp", "tls"]
+
+
+def test_checks_have_their_names(t):
+    up = apple.truthful(t.upstream())
+    said, _ = doctor(t, at(up), "--reference", at(up)[1:], "--reach", "--reach-at", t.address())
+    assert list(checks(said)) == CHECKS + ["reference"], said
+    assert list(checks(said, 1)) == CHECKS, said
+    assert [check["name"] for check in said["reach"][0]["checks"]] == REACH_CHECKS, said
+
+
+def test_text_and_json_say_the_same(t):
+    """Each check's result, by server, and what it means and what to do."""
+    bad = apple.truthful(t.upstream(), squashing(lambda asked: asked.reply()))
+    args = [at(bad), at(apple.truthful(t.upstream())), "--count", "1"]
+    said, _ = doctor(t, *args, ends=FAILED)
+    done = subprocess.run([PROGRAM, "doctor", *args], capture_output=True, text=True, check=False,
+                          timeout=20 * SLOWER, env=environment())
+    assert done.returncode == FAILED, done
+    flat = " ".join(done.stdout.split())
+    for one in said["servers"]:
+        section = re.search(r"^%s\n((?:  .*\n)+)" % re.escape(one["server"]), done.stdout, re.M).group(1)
+        lines = re.findall(r"^  (ok|FAIL|warn|info) +(\S+)", section, re.M)
+        assert lines == [("FAIL" if check["result"] == "fail" else check["result"], check["name"])
+                         for check in one["checks"]], done.stdout
+        for check in one["checks"]:
+            assert all(check[key] is None or check[key] in flat for key in ("means", "next")), check
+
+
+def test_a_server_over_ipv6(t):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as free:
+        try:
+            free.bind(("::1", 0))
+        except OSError as error:
+            raise Skip("no IPv6 here") from error
+        port = free.getsockname()[1]
+    up = apple.truthful(t.upstream(address="::1", port=port))
+    said, _ = doctor(t, "@::1@%d" % port, ends=HEALTHY)
+    assert said["servers"][0]["server"].startswith("::1@") and up.seen > 20, said
 
 
 def test_it_asks_as_devices_do(t):
@@ -420,209 +411,6 @@ def test_ttls_order_and_region_do_not_matter(t):
     expect(checks(said), reference="ok")
 
 
-# --- reach ---------------------------------------------------------------------------------
-
-class Ntp(threading.Thread):
-    """A time server on one loopback address."""
-
-    def __init__(self, t, address, answers):
-        super().__init__(daemon=True)
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((address, 0))
-        self.port, self.answers, self.asked = self.sock.getsockname()[1], answers, []
-        t.closing.append(self.sock.close)
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                data, source = self.sock.recvfrom(1000)
-            except OSError:
-                return
-            self.asked.append(data)
-            for reply in self.answers(data):
-                self.sock.sendto(reply, source)
-
-
-def ntp_reply(data):
-    return b"\x24\x02" + bytes(22) + data[40:48] + bytes(16)
-
-
-def ports(t, address, open_ports):
-    """Listens for each port on one of its own; the arguments that lead there."""
-    args = ["--reach-at", address]
-    for port in (80, 443, 2197, 5223):
-        sock = socket.socket()
-        sock.bind((address, 0))
-        if port in open_ports:
-            sock.listen(64)
-        t.closing.append(sock.close)
-        args += ["--reach-port", "%d=%d" % (port, sock.getsockname()[1])]
-    return args
-
-
-def reach(t, open_ports, answers, ends):
-    address = t.address()
-    time_server = Ntp(t, address, answers)
-    said, _ = doctor(t, at(apple.truthful(t.upstream())), "--reach", *ports(t, address, open_ports),
-                     "--reach-port", "123=%d" % time_server.port, ends=ends)
-    assert said["servers"][0]["healthy"], said
-    assert time_server.asked and all(len(one) == 48 and one[0] == 0x23 for one in time_server.asked)
-    return {check["name"]: check for check in said["reach"]["checks"]}
-
-
-NO_TLS_THERE = {"tls": "warn"} if WITH_TLS else {}
-
-
-def test_reach_all(t):
-    found = reach(t, (80, 443, 2197, 5223), lambda data: [b"junk", bytes(48), ntp_reply(data)],
-                  HEALTHY)
-    expect(found, **NO_TLS_THERE)
-    assert "28 of 28" in found["reach-hosts"]["seen"], found
-    assert "stratum 2" in found["ntp"]["seen"], found
-
-
-def test_reach_without_5223(t):
-    expect(reach(t, (80, 443, 2197), lambda data: [ntp_reply(data)], HEALTHY), reach_5223="warn",
-           **NO_TLS_THERE)
-
-
-def test_reach_without_443(t):
-    expect(reach(t, (80, 2197, 5223), lambda data: [ntp_reply(data)], FAILED), reach_443="fail",
-           reach_hosts="fail", **NO_TLS_THERE)
-
-
-def test_reach_without_what_only_servers_need(t):
-    found = reach(t, (80, 443, 5223), lambda data: [ntp_reply(data)], HEALTHY)
-    expect(found, reach_hosts="warn", **NO_TLS_THERE)
-    assert "api.push.apple.com 2197" in found["reach-hosts"]["seen"], found
-
-
-def test_reach_nothing(t):
-    found = reach(t, (), lambda data: [bytes(48)], FAILED)
-    expect(found, reach_5223="fail", reach_443="fail", reach_hosts="fail", ntp="fail",
-           **NO_TLS_THERE)
-    assert "silent" in found["ntp"]["seen"] and "refused" in found["reach-443"]["seen"], found
-
-
-def test_reach_does_not_connect_to_itself(t):
-    """Names that were sinkholed lead to whoever asks."""
-    up = apple.truthful(t.upstream(), lambda asked, name, qtype: asked.reply([a1(name, "127.0.0.1")])
-                        if qtype == A else NotImplemented)
-    said, _ = doctor(t, at(up), "--reach", "--reach-at", t.address(), ends=FAILED)
-    found = {check["name"]: check for check in said["reach"]["checks"]}
-    assert found["reach-5223"]["result"] == found["reach-443"]["result"] == "info", found
-    assert "no address" in found["ntp"]["seen"] and "0 of 28" in found["reach-hosts"]["seen"], found
-
-
-# --- TLS -----------------------------------------------------------------------------------
-
-class Secure(threading.Thread):
-    """Speaks TLS, with a certificate of that issuer's; wants one of the client's too, as couriers
-    do. What it was asked for is kept."""
-
-    def __init__(self, t, address, issuer):
-        super().__init__(daemon=True)
-        cert, key = (os.path.join(t.directory, name) for name in ("cert.pem", "key.pem"))
-        subprocess.run([servers.program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", issuer,
-                        "-out", cert, "-keyout", key], check=True, capture_output=True)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(cert, key)
-        self.context.load_verify_locations(cert)
-        self.context.verify_mode = ssl.CERT_REQUIRED
-        self.context.set_alpn_protocols(["apns-security-v3"])
-        self.context.sni_callback = lambda sock, name, _: self.asked.append(name)
-        self.asked = []
-        self.sock = socket.socket()
-        self.sock.bind((address, 0))
-        self.sock.listen(16)
-        self.port = self.sock.getsockname()[1]
-        t.closing.append(self.sock.close)
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                sock, _ = self.sock.accept()
-            except OSError:
-                return
-            sock.settimeout(5)
-            try:
-                self.context.wrap_socket(sock, server_side=True).close()
-            except OSError:
-                sock.close()
-
-
-def look(t, issuer, ports_of=(443, 5223)):
-    address = t.address()
-    secure = Secure(t, address, issuer)
-    args = ["--reach", "--reach-at", address]
-    for number in ports_of:
-        args += ["--reach-port", "%d=%d" % (number, secure.port)]
-    said, took = doctor(t, at(apple.truthful(t.upstream())), *args)
-    assert took < 15 * SLOWER, took
-    found = {check["name"]: check for check in said["reach"]["checks"]}["tls"]
-    return found, secure
-
-
-def wants_tls():
-    if not WITH_TLS:
-        raise Skip("built without TLS (make TLS=openssl)")
-
-
-@each([(443, 5223), (443,), (5223,)], lambda those: "+".join(map(str, those)))
-def test_Q19_apples_own_certificate(t, those):
-    wants_tls()
-    found, secure = look(t, "/C=US/O=Apple Inc./CN=Apple Public Server RSA CA 12 - G1", those)
-    assert found["result"] == "ok" and '"Apple Inc."' in found["seen"], found
-    assert set(secure.asked) == {"courier.push.apple.com"}, secure.asked
-
-
-@each(["/O=Corp Web Gateway/CN=Root", "/CN=No Organization", "/O=Pineapple Inc./CN=Apple"])
-def test_Q19_certificate_of_somebody_else(t, issuer):
-    wants_tls()
-    found, _ = look(t, issuer)
-    assert found["result"] == "fail" and "decrypts" in found["means"], found
-    assert issuer[3:].split("/")[0].lstrip("=") in found["seen"], found
-
-
-def test_without_tls_there_is_a_hint(t):
-    if WITH_TLS:
-        raise Skip("built with TLS")
-    found, _ = look(t, "/O=Corp/CN=Root")
-    assert found["result"] == "info" and "openssl s_client" in found["seen"], found
-
-
-@each([b"SSH-2.0-OpenSSH\r\n", b"", b"\x15\x03\x01\x00\x02\x02\x28"], lambda text: repr(text[:3]))
-def test_no_tls_there(t, text):
-    """What talks something else, hangs up, or refuses in TLS."""
-    wants_tls()
-    address, sock = t.address(), socket.socket()
-    sock.bind((address, 0))
-    sock.listen(64)
-    t.closing.append(sock.close)
-
-    def serve():
-        while True:
-            try:
-                peer, _ = sock.accept()
-            except OSError:
-                return
-            try:
-                peer.sendall(text)
-            except OSError:
-                pass
-            peer.close()
-    threading.Thread(target=serve, daemon=True).start()
-    number = sock.getsockname()[1]
-    said, _ = doctor(t, at(apple.truthful(t.upstream())), "--reach", "--reach-at", address,
-                     "--reach-port", "443=%d" % number, "--reach-port", "5223=%d" % number)
-    found = {check["name"]: check for check in said["reach"]["checks"]}
-    assert found["tls"]["result"] == "warn", found
-    assert found["reach-5223"]["result"] == found["reach-443"]["result"] == "ok", found
-
-
 # --- arguments -----------------------------------------------------------------------------
 
 @each([["127.0.0.1"], ["@127.0.0.256"], ["@"], ["--count", "0"], ["--count", "21"], ["--count", "x"],
@@ -659,6 +447,7 @@ def test_too_few_descriptors_are_no_verdict(t):
     done = subprocess.run(["prlimit", "--nofile=24:24", PROGRAM, "doctor", at(up)], check=False,
                           capture_output=True, text=True, timeout=20 * SLOWER, env=environment())
     assert done.returncode == UNTESTED and "open files" in done.stderr, done
+    assert done.stderr.count("could not test") == 1, done
     done = subprocess.run(["prlimit", "--nofile=24:512", PROGRAM, "doctor", at(up)], check=False,
                           capture_output=True, text=True, timeout=20 * SLOWER, env=environment())
     assert done.returncode == HEALTHY, done
@@ -734,7 +523,7 @@ def test_courierdns_before_a_squasher_is_not_blamed_alone(t):
 
 
 REAL = {"dnsmasq": servers.dnsmasq, "unbound": servers.unbound_forwarding, "named": servers.named,
-        "smartdns": servers.smartdns}
+        "knot-resolver": servers.kresd, "smartdns": servers.smartdns}
 
 
 @limit(60)

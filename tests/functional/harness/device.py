@@ -175,6 +175,17 @@ class Device:
         return {name: int(count) for name, count in re.findall(
             r"^notice: (\w+) (\d+)$", self.stderr(), re.M)}
 
+    def metrics(self, name):
+        """[({label: value}, number)] of the lines of that name, as SIGUSR1 has them logged: those
+        between two lists of the counters."""
+        self.statistics()
+        begins = len(self.stderr())
+        self.statistics()
+        before = self.stderr()[:begins]
+        return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), int(count)) for labels, count in
+                re.findall(r"^notice: %s\{(.*)\} (\d+)$" % re.escape(name),
+                           self.stderr()[before.rindex("tcp_clients "):], re.M)]
+
     # --- the end ---
 
     def check_alive(self, settle=0.0):
