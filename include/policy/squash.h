@@ -4,10 +4,12 @@
  * has a shape, and by that the culprit is told. Silent; keeps nothing. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "wire/message.h"
+#include "wire/name.h"
 
 enum squash {
 	SQUASH_NONE,	  /* as it should be; or public addresses behind the right target */
@@ -34,3 +36,16 @@ struct squash_family {
  * AAAA, HTTPS and SVCB are never squashed. */
 enum squash squash_judge(const struct squash_family *family, const uint8_t *wire,
 			 const struct message_facts *facts);
+
+/* What an answer tells that is flattened or rewritten: if others tell the same, the alias has
+ * moved. */
+struct squash_news {
+	bool has_address;	      /* and none that is private */
+	uint8_t target[NAME_MAX_LEN]; /* of rewritten, in lower case; else the root */
+};
+
+/** Of a reply that squash_judge() calls so. */
+void squash_read_news(const struct squash_family *family, const uint8_t *wire,
+		      const struct message_facts *facts, struct squash_news *ret_news);
+/** Both have public addresses, and the same target. */
+bool squash_is_same_news(const struct squash_news *a, const struct squash_news *b);

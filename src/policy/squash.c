@@ -39,9 +39,11 @@ const char *squash_text(enum squash squash)
 
 /* What the answer section holds, as far as it matters. */
 struct found {
-	bool has_cname, is_right; /* at the alias; to the target */
-	bool has_data;		  /* of the asked type, or an address, at the alias */
-	bool has_private;	  /* an address that nobody outside can mean */
+	bool has_cname, is_right;     /* at the alias; to the target */
+	bool has_data;		      /* of the asked type, or an address, at the alias */
+	bool has_address;	      /* whosever */
+	bool has_private;	      /* one that nobody outside can mean */
+	uint8_t target[NAME_MAX_LEN]; /* of the CNAME */
 };
 
 static bool is_of_type(uint16_t type, uint16_t asked)
@@ -52,13 +54,12 @@ static bool is_of_type(uint16_t type, uint16_t asked)
 static void look_at_cname(const struct squash_family *family, const uint8_t *wire, size_t wire_len,
 			  size_t at, struct found *found)
 {
-	uint8_t target[NAME_MAX_LEN];
 	size_t len, next;
 
-	if (found->has_cname || name_read(wire, wire_len, at, target, &len, &next) != 0)
+	if (found->has_cname || name_read(wire, wire_len, at, found->target, &len, &next) != 0)
 		return;
 	found->has_cname = true;
-	found->is_right = name_equal(target, family->target);
+	found->is_right = name_equal(found->target, family->target);
 }
 
 /* Returns where the next record begins, or 0 where there is none to be read. */
@@ -80,6 +81,8 @@ static size_t look_at_record(const struct squash_family *family, const uint8_t *
 		return 0;
 	if (class == CLASS_IN && rebinding_find_in_record(type, rdata, rdata_len, &addr))
 		found->has_private = true;
+	if (class == CLASS_IN && (type == TYPE_A || type == TYPE_AAAA))
+		found->has_address = true;
 	if (class == CLASS_IN && name_equal(owner, family->alias)) {
 		if (type == TYPE_CNAME)
 			look_at_cname(family, wire, wire_len, (size_t)(rdata - wire), found);
@@ -99,14 +102,23 @@ static uint16_t asked_type(const uint8_t *wire, const struct message_facts *fact
 	return cursor_u16(&in);
 }
 
-static enum squash judge_noerror(const struct squash_family *family, const uint8_t *wire,
-				 const struct message_facts *facts, uint16_t asked)
+static void look_at_answer(const struct squash_family *family, const uint8_t *wire,
+			   const struct message_facts *facts, struct found *ret_found)
 {
-	struct found found = { 0 };
+	const uint16_t asked = asked_type(wire, facts);
 	size_t at = MESSAGE_HEADER_LEN + facts->question_len;
 
+	*ret_found = (struct found){ 0 };
 	for (unsigned i = 0; i < facts->records[SECTION_ANSWER] && at != 0; i++)
-		at = look_at_record(family, wire, facts->wire_len, at, asked, &found);
+		at = look_at_record(family, wire, facts->wire_len, at, asked, ret_found);
+}
+
+static enum squash judge_noerror(const struct squash_family *family, const uint8_t *wire,
+				 const struct message_facts *facts)
+{
+	struct found found;
+
+	look_at_answer(family, wire, facts, &found);
 	if (found.has_private)
 		return SQUASH_SINKHOLE;
 	if (found.has_cname && !found.is_right)
@@ -129,7 +141,7 @@ enum squash squash_judge(const struct squash_family *family, const uint8_t *wire
 		return SQUASH_NONE;
 	switch (message_rcode(facts)) {
 	case RCODE_NOERROR:
-		return judge_noerror(family, wire, facts, asked);
+		return judge_noerror(family, wire, facts);
 	case RCODE_NXDOMAIN:
 		return SQUASH_NXDOMAIN;
 	case RCODE_REFUSED:
@@ -139,4 +151,20 @@ enum squash squash_judge(const struct squash_family *family, const uint8_t *wire
 	default:
 		return SQUASH_SERVFAIL;
 	}
+}
+
+void squash_read_news(const struct squash_family *family, const uint8_t *wire,
+		      const struct message_facts *facts, struct squash_news *ret_news)
+{
+	struct found found;
+
+	look_at_answer(family, wire, facts, &found);
+	*ret_news = (struct squash_news){ .has_address = found.has_address && !found.has_private };
+	if (found.has_cname && !found.is_right)
+		name_lower(ret_news->target, found.target, name_len(found.target));
+}
+
+bool squash_is_same_news(const struct squash_news *a, const struct squash_news *b)
+{
+	return a->has_address && b->has_address && name_equal(a->target, b->target);
 }
