@@ -48,3 +48,13 @@ MUST_CHECK int synth_answer(const struct query_view *view, const struct synth_re
  * `soa_ttl` seconds. */
 MUST_CHECK int synth_negative(const struct query_view *view, unsigned rcode, const uint8_t *zone,
 			      uint32_t soa_ttl, uint8_t *out, size_t out_max, size_t *ret_len);
+/* An alias that leads to no data. */
+struct synth_dangle {
+	const uint8_t *target; /* of the CNAME, whose owner is the asked name */
+	const uint8_t *zone;   /* owner of a local SOA, for where there is no other */
+	const uint8_t *like; /* a message that message_read() took, whose SOA is used; NULL: none */
+	size_t like_len;
+};
+/** The CNAME and the SOA, both with SYNTH_SOA_TTL. */
+MUST_CHECK int synth_dangling(const struct query_view *view, const struct synth_dangle *how,
+			      uint8_t *out, size_t out_max, size_t *ret_len);

@@ -283,3 +283,88 @@ int synth_negative(const struct query_view *view, unsigned rcode, const uint8_t 
 	put_soa(&out, view, zone, soa_ttl);
 	return finish(&out, ret_len);
 }
+
+/* --- an alias that dangles ----------------------------------------------------------------- */
+
+/* What a SOA holds, its names uncompressed. */
+struct soa {
+	uint8_t owner[NAME_MAX_LEN], mname[NAME_MAX_LEN], rname[NAME_MAX_LEN];
+	const uint8_t *numbers;
+};
+#define SOA_NUMBERS_LEN 20u
+
+static bool read_soa(const uint8_t *wire, size_t len, size_t rdata_at, struct soa *soa)
+{
+	size_t name_len, at = rdata_at;
+
+	if (name_read(wire, len, at, soa->mname, &name_len, &at) != 0 ||
+	    name_read(wire, len, at, soa->rname, &name_len, &at) != 0 || at > len)
+		return false;
+	struct cursor in = cursor_over(wire + at, len - at);
+	soa->numbers = cursor_bytes(&in, SOA_NUMBERS_LEN);
+	return soa->numbers != NULL;
+}
+
+/* The first in the authority section. */
+static bool find_soa(const uint8_t *wire, size_t len, struct soa *soa)
+{
+	struct message_facts facts;
+	size_t name_len;
+
+	if (message_read(wire, len, &facts) != MESSAGE_OK || !facts.has_soa)
+		return false;
+	size_t at = MESSAGE_HEADER_LEN + facts.question_len;
+	const unsigned answers = facts.records[SECTION_ANSWER];
+	for (unsigned i = 0; i < answers + facts.records[SECTION_AUTHORITY]; i++) {
+		if (name_read(wire, len, at, soa->owner, &name_len, &at) != 0)
+			return false;
+		struct cursor in = cursor_over(wire + at, len - at);
+		const uint16_t type = cursor_u16(&in);
+		(void)cursor_bytes(&in, 2 + 4); /* class, TTL */
+		const uint16_t rdata_len = cursor_u16(&in);
+		const uint8_t *rdata = cursor_bytes(&in, rdata_len);
+		if (in.failed)
+			return false;
+		if (i >= answers && type == TYPE_SOA)
+			return read_soa(wire, len, (size_t)(rdata - wire), soa);
+		at = (size_t)(in.at - wire);
+	}
+	return false;
+}
+
+static void put_soa_like(struct cursor_out *out, const struct soa *soa)
+{
+	const size_t mname_len = name_len(soa->mname), rname_len = name_len(soa->rname);
+
+	cursor_put(out, soa->owner, name_len(soa->owner));
+	cursor_put_u16(out, TYPE_SOA);
+	cursor_put_u16(out, CLASS_IN);
+	cursor_put_u32(out, SYNTH_SOA_TTL);
+	cursor_put_u16(out, (uint16_t)(mname_len + rname_len + SOA_NUMBERS_LEN));
+	cursor_put(out, soa->mname, mname_len);
+	cursor_put(out, soa->rname, rname_len);
+	cursor_put(out, soa->numbers, SOA_NUMBERS_LEN);
+	set_count(out, SECTION_AUTHORITY, 1);
+}
+
+int synth_dangling(const struct query_view *view, const struct synth_dangle *how,
+		   uint8_t *out_bytes, size_t out_max, size_t *ret_len)
+{
+	struct cursor_out out = cursor_into(out_bytes, out_max);
+	const size_t target_len = name_len(how->target);
+	struct soa soa;
+
+	put_head(&out, view, RCODE_NOERROR);
+	cursor_put_u16(&out, QUESTION_POINTER);
+	cursor_put_u16(&out, TYPE_CNAME);
+	cursor_put_u16(&out, CLASS_IN);
+	cursor_put_u32(&out, SYNTH_SOA_TTL);
+	cursor_put_u16(&out, (uint16_t)target_len);
+	cursor_put(&out, how->target, target_len);
+	set_count(&out, SECTION_ANSWER, 1);
+	if (how->like != NULL && find_soa(how->like, how->like_len, &soa))
+		put_soa_like(&out, &soa);
+	else
+		put_soa(&out, view, how->zone, SYNTH_SOA_TTL);
+	return finish(&out, ret_len);
+}
