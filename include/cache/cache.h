@@ -31,6 +31,8 @@ enum cache_kind {
 	CACHE_POSITIVE,
 	CACHE_NEGATIVE,
 	CACHE_FAILURE, /* D6: the rcode of a failure, for a few seconds */
+	CACHE_SQUASH,  /* an answer that ought to be another, for a few seconds: treated as a
+			* failure is */
 };
 
 /* What is kept beside the message. */
@@ -59,11 +61,13 @@ struct cache_hit {
 	size_t options_len; /* copied right behind them */
 	uint32_t age_s;
 	uint32_t remaining_s; /* of its lifetime; 0 when stale */
+	uint32_t past_s;      /* that it is stale; 0 when fresh */
 	bool is_stale;
-	bool is_failing; /* of an answer: a failure came after it and is fresh, so asking upstream
-			  * again, for something better than this, has to wait (D6) */
-	bool is_due;	 /* fresh, in the last tenth of a lifetime of ten seconds or more, and found
-			  * before: worth asking upstream for anew, ahead of time */
+	bool is_failing;  /* of an answer: a failure came after it and is fresh, so asking upstream
+			   * again, for something better than this, has to wait (D6) */
+	bool is_squashed; /* and that failure is CACHE_SQUASH */
+	bool is_due; /* fresh, in the last tenth of a lifetime of ten seconds or more, and found
+		      * before: worth asking upstream for anew, ahead of time */
 	struct cache_note note;
 };
 
@@ -87,7 +91,7 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 /** Copies the item, in place of what was there. A failure stands beside an answer of the same route
  * that is fresh or may still be shown stale; an answer puts an end to the failures. What cannot be
  * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer
- * than, unless it is a failure. */
+ * than, unless it is a failure. CACHE_SQUASH is one here. */
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
 
 /** Stamps what is kept under this key and route: the route was found unchanged under a newer

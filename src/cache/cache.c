@@ -91,9 +91,15 @@ static bool is_fresh_failure(const struct cache *cache, struct store_place place
 	return entry_is_fresh(failure, cache->clock->now_us) && !is_forgotten(cache, failure);
 }
 
-static bool has_fresh_failure(const struct cache *cache, const struct probe *probe)
+/* Of an answer, that there is a failure beside it, and of what kind. */
+static void note_failure(const struct cache *cache, const struct probe *probe,
+			 struct cache_hit *hit)
 {
-	return is_fresh_failure(cache, find_sort(cache, probe, SORT_FAILURE));
+	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
+
+	hit->is_failing = is_fresh_failure(cache, place);
+	hit->is_squashed =
+		hit->is_failing && entry_kind(store_entry(&cache->store, place)) == CACHE_SQUASH;
 }
 
 static bool read_place(struct cache *cache, struct store_place place, uint8_t *buf, size_t buf_max,
@@ -124,8 +130,8 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 		if (stale_ok ? entry_is_showable(answer, now_us) : entry_is_fresh(answer, now_us)) {
 			if (!read_place(cache, place, buf, buf_max, ret_hit))
 				return false;
-			ret_hit->is_failing =
-				entry_has_failure(answer) && has_fresh_failure(cache, &probe);
+			if (entry_has_failure(answer))
+				note_failure(cache, &probe, ret_hit);
 			return true;
 		}
 	}
@@ -199,7 +205,7 @@ static void store_failure(struct cache *cache, const struct entry_draft *draft)
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)
 {
-	const bool is_failure = item->note.kind == CACHE_FAILURE;
+	const bool is_failure = item->note.kind >= CACHE_FAILURE;
 	struct probe probe;
 	struct entry_draft draft;
 

@@ -168,7 +168,7 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 	entry->plan_id = item->note.plan_id;
 	entry->hash = draft->probe->hash;
 	entry->lifetime_s = item->lifetime_s;
-	entry->stale_s = item->note.kind == CACHE_FAILURE ? failures : item->stale_s;
+	entry->stale_s = item->note.kind >= CACHE_FAILURE ? failures : item->stale_s;
 	entry->wire_len = (uint16_t)item->wire_len;
 	entry->ttl_count = (uint16_t)draft->ttl_count;
 	entry->flags = (uint8_t)(draft->probe->flags | item->note.kind << ENTRY_KIND_SHIFT |
@@ -189,9 +189,14 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 
 /* --- out -------------------------------------------------------------------------------------- */
 
+enum cache_kind entry_kind(const struct entry *entry)
+{
+	return (enum cache_kind)((entry->flags >> ENTRY_KIND_SHIFT) & 3);
+}
+
 bool entry_is_failure(const struct entry *entry)
 {
-	return ((entry->flags >> ENTRY_KIND_SHIFT) & 3) == CACHE_FAILURE;
+	return entry_kind(entry) >= CACHE_FAILURE;
 }
 
 bool entry_has_failure(const struct entry *entry)
@@ -270,10 +275,11 @@ bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t
 		.options_len = extras.options_len,
 		.age_s = (uint32_t)age_s,
 		.remaining_s = is_fresh ? entry->lifetime_s - (uint32_t)age_s : 0,
+		.past_s = is_fresh ? 0 : (uint32_t)age_s - entry->lifetime_s,
 		.is_stale = !is_fresh,
 		.is_due = is_due(entry, now_us),
 		.note = {
-			.kind = (entry->flags >> ENTRY_KIND_SHIFT) & 3,
+			.kind = (uint8_t)entry_kind(entry),
 			.verdict = entry->verdict_hits & ENTRY_VERDICT,
 			.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0,
 			.opt_rcode = extras.opt_rcode,

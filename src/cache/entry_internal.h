@@ -70,7 +70,8 @@ bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
 void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t now_us,
 		 uint32_t failures);
 
-bool entry_is_failure(const struct entry *entry);
+enum cache_kind entry_kind(const struct entry *entry);
+bool entry_is_failure(const struct entry *entry); /* CACHE_SQUASH too */
 /** Of an answer: a failure was kept beside it (and may be gone again). Most have none, and need not
  * look for it. */
 bool entry_has_failure(const struct entry *entry);
@@ -79,7 +80,8 @@ void entry_set_has_failure(struct entry *entry);
 bool entry_matches(const struct entry *entry, const struct probe *probe);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);
-/** Fills all but is_failing, and copies message and options. False where they do not fit. */
+/** Fills all but is_failing and is_squashed, and copies message and options. False where they do
+ * not fit. */
 bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
 		struct cache_hit *ret_hit);
 
