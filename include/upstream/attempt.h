@@ -59,7 +59,7 @@ struct attempt_question {
 };
 
 /* Filled in by attempt_init(), and the module's own; to be read: server, late_us, due_us,
- * has_failed, has_spoken. */
+ * has_failed, has_spoken; to be written: is_judged. */
 struct attempt {
 	struct attempt *next; /* for the owner */
 	const struct attempt_question *question;
@@ -81,7 +81,9 @@ struct attempt {
 	bool is_udp_dead, is_stream_dead; /* it cannot be reached that way */
 	bool has_spoken;		  /* something came from it, though not the answer */
 	bool has_failed;
-	bool is_owed; /* the last send came to nothing for want of our own resources */
+	bool is_refused; /* what it said is not what was wanted */
+	bool is_judged;	 /* for the owner */
+	bool is_owed;	 /* the last send came to nothing for want of our own resources */
 	bool is_silence_noted;
 	struct letter_case letters; /* over UDP; TCP needs none */
 };
@@ -98,6 +100,10 @@ bool attempt_has_hope(const struct attempt *attempt);
 /** The question does not wait for this server any longer, or no longer alone: if it is late and
  * nothing has come from it, that is told, once. */
 void attempt_note_silence(struct attempt *attempt);
+/** It has been asked for so long, and nothing has come from it. */
+bool attempt_is_unheard(const struct attempt *attempt, uint64_t for_us);
+/** What it said is not what is wanted: it is asked no more. */
+void attempt_refuse(struct attempt *attempt);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);

@@ -9,7 +9,12 @@
  * again without. A reply is the answer only if it came from the asked server and port, with the
  * asked ID, QR set, and the asked question (RFC 5452 section 9.1), in letter case too where that
  * was drawn. When all have failed, the most telling failure is told: SERVFAIL before REFUSED before
- * NOTIMP before FORMERR. */
+ * NOTIMP before FORMERR.
+ *
+ * Who asks may be picky: a reply that is no failure may still be none that is wanted. Then, and at
+ * the latest EXCHANGE_PATIENCE_US after the start, everybody else is asked at once, the servers of
+ * other groups (the reserves) too. So what is wanted comes at most that much later than from the
+ * slowest server by itself. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +27,8 @@
 #include "wire/query_view.h"
 
 #define EXCHANGE_SENDS_MAX 3
+#define EXCHANGE_PATIENCE_US (400u * USEC_PER_MSEC)
+#define EXCHANGE_RESERVES 2u
 
 struct upstream; /* what the exchanges of one loop share: sockets, connections, counters */
 /** NULL when memory is short. Loop and stats are borrowed. */
@@ -37,6 +44,20 @@ void exchange_upstream_network_changed(struct upstream *upstream);
 
 struct exchange;
 
+/* What a reply is to who asks. */
+enum exchange_worth {
+	EXCHANGE_WANTED, /* it is the answer */
+	EXCHANGE_BETTER, /* it will do if no wanted one comes within EXCHANGE_PATIENCE_US */
+	EXCHANGE_WORSE,	 /* it will do if all have spoken, or time is over, and no better one came;
+			  * of several the first */
+};
+/** Told of what each server says, failures too, once for each; and at the end of each one that is
+ * up and has said nothing for EXCHANGE_PATIENCE_US, with `wire` NULL: what is returned for these
+ * two does not matter. Nothing may be started or cancelled from inside. */
+typedef enum exchange_worth (*exchange_judge_fn)(void *ctx, const struct server *server,
+						 const uint8_t *wire,
+						 const struct message_facts *facts);
+
 struct exchange_ask {
 	const struct query_view *view; /* borrowed until done */
 	struct pool *pool;
@@ -44,6 +65,10 @@ struct exchange_ask {
 	uint16_t edns_size;
 	bool strip_ecs;
 	uint64_t deadline_us; /* on the loop's clock; the pool's timeout may end it sooner */
+	exchange_judge_fn
+		judge; /* gets the ctx of `done`; NULL: whatever is no failure is wanted */
+	bool is_picky; /* what the judge says counts; else it is told, no more */
+	struct pool *reserves[EXCHANGE_RESERVES]; /* where picky; from the first NULL on none */
 };
 
 enum exchange_outcome {
@@ -59,7 +84,8 @@ struct exchange_result {
 	size_t wire_len;
 	struct message_facts facts;
 	enum message_quality quality; /* ODD or OK */
-	const struct server *server;  /* who said it; the pool's */
+	const struct server *server;  /* who said it; the pool's, or a reserve's */
+	bool is_unwanted;	      /* nobody has said what was wanted, but this */
 };
 
 /** Called once, never from inside exchange_start(). The exchange is gone when it returns. */

@@ -38,6 +38,11 @@ enum server_state {
 };
 enum server_state server_state(const struct server *server);
 
+/** When it last said something; 0 for never. */
+uint64_t server_heard_us(const struct server *server);
+/** How often it has been found to be down. */
+unsigned server_times_down(const struct server *server);
+
 /** One packet has left for it. */
 void server_note_sent(struct server *server, uint64_t now_us, bool by_stream);
 /** A reply that matches a question came from it, whatever the rcode, so long after the first and

@@ -66,7 +66,7 @@ static struct transport_question *free_stream(struct attempt *attempt)
 
 bool attempt_is_askable(const struct attempt *attempt)
 {
-	if (attempt->has_failed ||
+	if (attempt->has_failed || attempt->is_refused ||
 	    attempt->udp_sends + attempt->stream_sends >= (int)ATTEMPT_PACKETS_MAX)
 		return false;
 	if (goes_by_stream(attempt))
@@ -89,11 +89,15 @@ bool attempt_has_hope(const struct attempt *attempt)
 	       (attempt->is_owed && attempt_is_askable(attempt));
 }
 
+bool attempt_is_unheard(const struct attempt *attempt, uint64_t for_us)
+{
+	return !attempt->has_spoken && attempt->unheard_sends > 0 && attempt_has_hope(attempt) &&
+	       now_us(attempt) - attempt->first_us >= for_us;
+}
+
 void attempt_note_silence(struct attempt *attempt)
 {
-	if (attempt->is_silence_noted || attempt->has_spoken || attempt->unheard_sends == 0 ||
-	    !attempt_has_hope(attempt) ||
-	    now_us(attempt) - attempt->first_us < attempt->patience_us)
+	if (attempt->is_silence_noted || !attempt_is_unheard(attempt, attempt->patience_us))
 		return;
 	attempt->is_silence_noted = true;
 	count(attempt, STAT_UPSTREAM_TIMEOUTS);
@@ -105,6 +109,12 @@ static void close_all(struct attempt *attempt)
 	transport_udp_close(&attempt->udp);
 	transport_stream_forget(&attempt->streams[0]);
 	transport_stream_forget(&attempt->streams[1]);
+}
+
+void attempt_refuse(struct attempt *attempt)
+{
+	attempt->is_refused = true;
+	close_all(attempt);
 }
 
 /* --- what a packet means ------------------------------------------------------------------- */

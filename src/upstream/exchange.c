@@ -1,7 +1,6 @@
 #include "upstream/exchange.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "exchange_internal.h"
@@ -13,8 +12,6 @@
 #define CONFIRM_US (400u * USEC_PER_MSEC)
 /* Where there is no room for another one it is looked for again so much later. */
 #define NO_ROOM_US (100u * USEC_PER_MSEC)
-/* A failure's reply is kept whole up to this, else its header and question. */
-#define FAILURE_MAX 4096u
 
 _Static_assert(EXCHANGE_SENDS_MAX == ATTEMPT_SENDS_MAX, "one bound");
 
@@ -27,8 +24,12 @@ static uint64_t now_us(const struct exchange *exchange)
 
 static void note_silences(struct exchange *exchange)
 {
-	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next)
+	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
+		if (exchange->judge != NULL && server_state(a->server) == SERVER_UP &&
+		    attempt_is_unheard(a, EXCHANGE_PATIENCE_US))
+			(void)exchange->judge(exchange->ctx, a->server, NULL, NULL);
 		attempt_note_silence(a);
+	}
 }
 
 static void forget_attempts(struct exchange *exchange)
@@ -43,44 +44,44 @@ static void forget_attempts(struct exchange *exchange)
 	exchange->latest = NULL;
 }
 
-static void exchange_free(struct exchange *exchange)
+static void stop(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
-
 	forget_attempts(exchange);
-	timer_stop(loop_timers(upstream->loop), &exchange->timer);
+	timer_stop(loop_timers(exchange->upstream->loop), &exchange->timer);
 	list_remove(&exchange->running);
-	mem_free(exchange->failure.wire);
+}
+
+/* What a result may point to. */
+static void drop(struct exchange *exchange)
+{
+	exchange_kept_forget(&exchange->failure);
+	exchange_kept_forget(&exchange->unwanted);
 	pool_unref(exchange->pool);
-	slab_give(upstream->exchanges, exchange);
+	exchange_reserve_drop(exchange->reserves);
 }
 
 /* All is given back before the owner is told, so that what it starts has room; but for what the
  * result points to. */
 static void finish(struct exchange *exchange, struct exchange_result *result)
 {
-	const exchange_done_fn done = exchange->done;
-	void *ctx = exchange->ctx;
-	uint8_t *failure = exchange->failure.wire;
-	struct pool *pool = pool_ref(exchange->pool);
-
-	exchange->failure.wire = NULL;
 	note_silences(exchange);
-	exchange_free(exchange);
-	done(ctx, result);
-	mem_free(failure);
-	pool_unref(pool);
+	stop(exchange);
+	struct exchange ended = *exchange;
+	slab_give(exchange->upstream->exchanges, exchange);
+	ended.done(ended.ctx, result);
+	drop(&ended);
 }
 
 static void finish_with(struct exchange *exchange, const struct attempt_reply *reply,
-			const struct server *server)
+			const struct server *server, bool is_unwanted)
 {
 	struct exchange_result result = { .outcome = EXCHANGE_REPLIED,
 					  .wire = reply->wire,
 					  .wire_len = reply->facts.wire_len,
 					  .facts = reply->facts,
 					  .quality = reply->quality,
-					  .server = server };
+					  .server = server,
+					  .is_unwanted = is_unwanted };
 
 	finish(exchange, &result);
 }
@@ -90,8 +91,12 @@ static void finish_without_answer(struct exchange *exchange)
 	struct exchange_result result = { .outcome = EXCHANGE_UNREACHABLE };
 	const size_t size = pool_size(exchange->pool);
 
-	if (exchange->failure.wire != NULL) {
-		finish_with(exchange, &exchange->failure, exchange->failed_server);
+	if (exchange->unwanted.reply.wire != NULL) {
+		finish_with(exchange, &exchange->unwanted.reply, exchange->unwanted.server, true);
+		return;
+	}
+	if (exchange->failure.reply.wire != NULL) {
+		finish_with(exchange, &exchange->failure.reply, exchange->failure.server, false);
 		return;
 	}
 	bool was_late = exchange->was_silent || (exchange->attempts == NULL && size > 0);
@@ -111,6 +116,8 @@ static void set_timer(struct exchange *exchange)
 
 	if (due_us > exchange->next_us)
 		due_us = exchange->next_us;
+	if (due_us > exchange->all_us)
+		due_us = exchange->all_us;
 	for (const struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
 		if (attempt_is_askable(a) && due_us > a->due_us)
 			due_us = a->due_us;
@@ -119,11 +126,18 @@ static void set_timer(struct exchange *exchange)
 		    due_us > now ? due_us - now : 0);
 }
 
+/* Where there is something to tell already, nobody is waited for who is down. */
+static bool is_waited_for(const struct exchange *exchange, const struct attempt *attempt)
+{
+	return attempt_has_hope(attempt) && (exchange->unwanted.reply.wire == NULL ||
+					     server_state(attempt->server) != SERVER_DOWN);
+}
+
 static bool has_hope(const struct exchange *exchange)
 {
 	const struct attempt *attempt = exchange->attempts;
 
-	while (attempt != NULL && !attempt_has_hope(attempt))
+	while (attempt != NULL && !is_waited_for(exchange, attempt))
 		attempt = attempt->next;
 	return attempt != NULL;
 }
@@ -145,13 +159,14 @@ static void make_room(struct exchange *exchange)
 }
 
 /* There must be room. NULL where nothing could be sent. */
-static struct attempt *ask(struct exchange *exchange, struct server *server)
+static struct attempt *ask(struct exchange *exchange, const struct attempt_question *question,
+			   struct server *server)
 {
 	struct attempt **end = &exchange->attempts;
 	struct attempt *attempt = slab_take(exchange->upstream->attempts);
 
 	assert(attempt != NULL);
-	attempt_init(attempt, &exchange->question, server);
+	attempt_init(attempt, question, server);
 	exchange->upstream->more_attempts += exchange->attempts != NULL;
 	while (*end != NULL)
 		end = &(*end)->next;
@@ -187,7 +202,7 @@ static bool ask_next(struct exchange *exchange, bool down_too)
 			exchange->next_us = UINT64_MAX;
 			return false;
 		}
-		struct attempt *attempt = ask(exchange, server);
+		struct attempt *attempt = ask(exchange, &exchange->question, server);
 
 		if (attempt == NULL)
 			continue;
@@ -197,6 +212,33 @@ static bool ask_next(struct exchange *exchange, bool down_too)
 	}
 	exchange->next_us = now + NO_ROOM_US;
 	return false;
+}
+
+/* False where there is no room for all of them. */
+static bool ask_reserve(struct exchange *exchange, struct exchange_reserve *reserve)
+{
+	for (make_room(exchange); has_room(exchange); make_room(exchange)) {
+		struct server *server =
+			pool_next(reserve->pool, now_us(exchange), false, &reserve->asked);
+
+		if (server == NULL)
+			return true;
+		health_note_asked(exchange->upstream->health, server, exchange->question.view);
+		(void)ask(exchange, &reserve->question, server);
+	}
+	return false;
+}
+
+/* Whoever has not been asked yet, at once. */
+static void ask_all(struct exchange *exchange)
+{
+	exchange->all_us = UINT64_MAX;
+	while (ask_next(exchange, false))
+		;
+	for (unsigned i = 0; i < EXCHANGE_RESERVES && exchange->reserves[i].pool != NULL; i++) {
+		if (!ask_reserve(exchange, &exchange->reserves[i]))
+			exchange->all_us = now_us(exchange) + NO_ROOM_US;
+	}
 }
 
 /* Sends again what may be, now or where it is due. */
@@ -223,7 +265,8 @@ static bool go_on(struct exchange *exchange)
 		return false;
 	if (!ask_next(exchange, false) && !has_hope(exchange)) {
 		send_again(exchange, UINT64_MAX);
-		if (!has_hope(exchange) && exchange->failure.wire == NULL)
+		if (!has_hope(exchange) && exchange->failure.reply.wire == NULL &&
+		    exchange->unwanted.reply.wire == NULL)
 			ask_next(exchange, true);
 	}
 	if (!has_hope(exchange))
@@ -239,7 +282,9 @@ static void on_timer(void *ctx)
 
 	exchange->was_silent = exchange->was_silent || has_hope(exchange);
 	if (now < exchange->end_us) {
-		if (now >= exchange->next_us)
+		if (now >= exchange->all_us)
+			ask_all(exchange);
+		else if (now >= exchange->next_us)
 			ask_next(exchange, false);
 		send_again(exchange, now);
 		if (has_hope(exchange)) {
@@ -254,46 +299,10 @@ static void on_timer(void *ctx)
 
 /* --- what a server says -------------------------------------------------------------------- */
 
-/* What tells the client most, if all fail. SERVFAIL comes from a server that has tried: the name
- * may be at fault, another try may do better, and the last good answer may stand in (RFC 8767).
- * REFUSED says only that this server will not, to us; NOTIMP and FORMERR that it does not
- * understand what others may. */
-static unsigned worth(const struct attempt_reply *reply)
+static void end_within(struct exchange *exchange, uint64_t us)
 {
-	switch (message_rcode(&reply->facts)) {
-	case RCODE_SERVFAIL:
-		return 3;
-	case RCODE_REFUSED:
-		return 2;
-	case RCODE_NOTIMP:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-/* Of equals the first. Without memory for it, it is as if that server had said nothing. */
-static void keep_failure(struct exchange *exchange, const struct attempt *attempt,
-			 const struct attempt_reply *reply)
-{
-	size_t len = reply->facts.wire_len;
-	const bool is_whole = len <= FAILURE_MAX;
-
-	if (exchange->failure.wire != NULL && worth(reply) <= worth(&exchange->failure))
-		return;
-	if (!is_whole)
-		len = MESSAGE_HEADER_LEN + reply->facts.question_len;
-	uint8_t *wire = mem_dup(reply->wire, len);
-	if (wire == NULL)
-		return;
-	mem_free(exchange->failure.wire);
-	exchange->failure = *reply;
-	exchange->failure.wire = wire;
-	exchange->failed_server = attempt->server;
-	if (is_whole)
-		return;
-	memset(wire + 6, 0, 6); /* the counts of the records that are gone */
-	exchange->failure.quality = message_read(wire, len, &exchange->failure.facts);
+	if (exchange->end_us > now_us(exchange) + us)
+		exchange->end_us = now_us(exchange) + us;
 }
 
 /* A SERVFAIL of the only server there is may have been a moment's trouble, or somebody else's
@@ -304,9 +313,8 @@ static bool ask_for_confirmation(struct exchange *exchange, struct attempt *atte
 	if (pool_size(exchange->pool) != 1 || message_rcode(&reply->facts) != RCODE_SERVFAIL ||
 	    !attempt_ask_again_by_stream(attempt))
 		return false;
-	if (exchange->end_us > now_us(exchange) + CONFIRM_US)
-		exchange->end_us = now_us(exchange) + CONFIRM_US;
-	set_timer(exchange);
+	if (exchange->reserves[0].pool == NULL) /* else others are waited for, longer */
+		end_within(exchange, CONFIRM_US);
 	return true;
 }
 
@@ -319,6 +327,44 @@ static void note_worse(const struct exchange *exchange)
 	}
 }
 
+static void take_answer(struct exchange *exchange, struct attempt *attempt,
+			const struct attempt_reply *reply)
+{
+	enum exchange_worth worth = EXCHANGE_WANTED;
+
+	if (exchange->judge != NULL)
+		worth = exchange->judge(exchange->ctx, attempt->server, reply->wire, &reply->facts);
+	if (!exchange->is_picky || worth == EXCHANGE_WANTED) {
+		note_worse(exchange);
+		finish_with(exchange, reply, attempt->server, false);
+		return;
+	}
+	exchange_kept_put(&exchange->unwanted, reply, attempt->server, worth == EXCHANGE_BETTER);
+	if (worth == EXCHANGE_BETTER)
+		end_within(exchange, EXCHANGE_PATIENCE_US);
+	attempt_refuse(attempt);
+	ask_all(exchange);
+	if (!go_on(exchange))
+		finish_without_answer(exchange);
+}
+
+static void take_failure(struct exchange *exchange, struct attempt *attempt,
+			 const struct attempt_reply *reply)
+{
+	exchange_kept_put_failure(&exchange->failure, reply, attempt->server);
+	if (exchange->judge != NULL && !attempt->is_judged)
+		(void)exchange->judge(exchange->ctx, attempt->server, reply->wire, &reply->facts);
+	attempt->is_judged = true;
+	const bool is_last = attempt == exchange->latest;
+	const bool is_asked_again = ask_for_confirmation(exchange, attempt, reply);
+	if (exchange->is_picky)
+		ask_all(exchange);
+	if (is_asked_again || (!is_last && has_hope(exchange)))
+		set_timer(exchange);
+	else if (!go_on(exchange))
+		finish_without_answer(exchange);
+}
+
 static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		    const struct attempt_reply *reply)
 {
@@ -326,8 +372,7 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 
 	switch (news) {
 	case ATTEMPT_ANSWERED:
-		note_worse(exchange);
-		finish_with(exchange, reply, attempt->server);
+		take_answer(exchange, attempt, reply);
 		return;
 	case ATTEMPT_RESENT:
 		if (attempt == exchange->latest && exchange->next_us != UINT64_MAX)
@@ -335,26 +380,31 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 		set_timer(exchange);
 		return;
 	case ATTEMPT_FAILED:
-		keep_failure(exchange, attempt, reply);
-		if (ask_for_confirmation(exchange, attempt, reply))
-			return;
-		break;
+		take_failure(exchange, attempt, reply);
+		return;
 	case ATTEMPT_STUCK:
-		break;
+		if (attempt != exchange->latest && has_hope(exchange))
+			set_timer(exchange);
+		else if (!go_on(exchange))
+			finish_without_answer(exchange);
+		return;
 	}
-	if (attempt != exchange->latest && has_hope(exchange))
-		set_timer(exchange);
-	else if (!go_on(exchange))
-		finish_without_answer(exchange);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
+
+static bool has_others(const struct exchange *exchange)
+{
+	return pool_size(exchange->pool) > 1 || exchange->reserves[0].pool != NULL;
+}
 
 /* Nobody is told of an end from inside this call. */
 static void begin(struct exchange *exchange)
 {
 	exchange->end_us = exchange->deadline_us;
-	exchange->next_us = UINT64_MAX;
+	exchange->next_us = exchange->all_us = UINT64_MAX;
+	if (exchange->is_picky && has_others(exchange))
+		exchange->all_us = now_us(exchange) + EXCHANGE_PATIENCE_US;
 	if (!go_on(exchange)) {
 		timer_start(loop_timers(exchange->upstream->loop), &exchange->timer, 0);
 		return;
@@ -365,7 +415,7 @@ static void begin(struct exchange *exchange)
 	}
 	struct server *beside =
 		has_room(exchange) ? pool_beside(exchange->pool, &exchange->asked) : NULL;
-	if (beside != NULL && ask(exchange, beside) != NULL)
+	if (beside != NULL && ask(exchange, &exchange->question, beside) != NULL)
 		set_timer(exchange);
 }
 
@@ -398,7 +448,10 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 			      .ctx = exchange },
 		.done = done,
 		.ctx = ctx,
+		.judge = ask->judge,
+		.is_picky = ask->is_picky,
 	};
+	exchange_reserve_take(exchange->reserves, ask, &exchange->question);
 	list_add(&upstream->running, &exchange->running);
 	timer_init(&exchange->timer, on_timer, exchange);
 	exchange->deadline_us =
@@ -413,7 +466,9 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 
 void exchange_cancel(struct exchange *exchange)
 {
-	exchange_free(exchange);
+	stop(exchange);
+	drop(exchange);
+	slab_give(exchange->upstream->exchanges, exchange);
 }
 
 /* --- another network ----------------------------------------------------------------------- */
@@ -421,8 +476,8 @@ void exchange_cancel(struct exchange *exchange)
 void exchange_suspend(struct exchange *exchange)
 {
 	forget_attempts(exchange);
-	mem_free(exchange->failure.wire);
-	exchange->failure.wire = NULL;
+	exchange_kept_forget(&exchange->failure);
+	exchange_kept_forget(&exchange->unwanted);
 }
 
 void exchange_resume(struct exchange *exchange)
@@ -432,6 +487,7 @@ void exchange_resume(struct exchange *exchange)
 	pool_unref(exchange->pool);
 	exchange->pool = latest;
 	exchange->asked = 0;
+	exchange_reserve_renew(exchange->reserves);
 	note_asked(exchange);
 	begin(exchange);
 }

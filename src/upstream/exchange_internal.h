@@ -1,4 +1,4 @@
-/* exchange_internal.h: what exchange.c and exchange_upstream.c share. */
+/* exchange_internal.h: what exchange.c and its parts share. */
 #pragma once
 
 #include "base/list.h"
@@ -18,6 +18,32 @@ struct upstream {
 	uint64_t change_next; /* not before then */
 };
 
+/* A reply that is told when nobody does better. */
+struct exchange_kept {
+	struct attempt_reply reply; /* `wire` is ours; NULL for none */
+	const struct server *server;
+};
+/** A failure: the most telling is kept, of equals the first. Without memory for it, it is as if
+ * that server had said nothing; so too with exchange_kept_put(). */
+void exchange_kept_put_failure(struct exchange_kept *kept, const struct attempt_reply *reply,
+			       const struct server *server);
+/** Of any others the first, or where `instead` the last. */
+void exchange_kept_put(struct exchange_kept *kept, const struct attempt_reply *reply,
+		       const struct server *server, bool instead);
+void exchange_kept_forget(struct exchange_kept *kept);
+
+/* Another group, of which all are asked when the own one does not say what is wanted. */
+struct exchange_reserve {
+	struct pool *pool; /* a reference, or NULL */
+	uint64_t asked;	   /* of its servers */
+	struct attempt_question question;
+};
+void exchange_reserve_take(struct exchange_reserve reserves[EXCHANGE_RESERVES],
+			   const struct exchange_ask *ask, const struct attempt_question *question);
+/** All are asked anew, the servers that their groups have now. */
+void exchange_reserve_renew(struct exchange_reserve reserves[EXCHANGE_RESERVES]);
+void exchange_reserve_drop(struct exchange_reserve reserves[EXCHANGE_RESERVES]);
+
 struct exchange {
 	struct upstream *upstream;
 	struct list running; /* in upstream->running */
@@ -29,13 +55,15 @@ struct exchange {
 	uint64_t deadline_us;
 	uint64_t end_us;  /* that, or sooner where a failure is known already */
 	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
+	uint64_t all_us;  /* when everybody is asked; UINT64_MAX: not, or it is done */
 	uint64_t asked;	  /* of the pool's servers, for pool_next() */
 	bool was_silent;  /* something was waited for in vain */
 	struct attempt *attempts;
 	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
-	/* The failure reply that is told when nobody does better. */
-	struct attempt_reply failure; /* `wire` is ours; NULL for none */
-	const struct server *failed_server;
+	exchange_judge_fn judge;
+	bool is_picky;
+	struct exchange_reserve reserves[EXCHANGE_RESERVES]; /* none before a NULL */
+	struct exchange_kept failure, unwanted;		     /* the latter goes before the former */
 };
 
 /** The network is another: nothing is out any more, and no failure counts. To be resumed. */

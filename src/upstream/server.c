@@ -92,6 +92,16 @@ enum server_state server_state(const struct server *server)
 	return server->state;
 }
 
+uint64_t server_heard_us(const struct server *server)
+{
+	return server->heard_us;
+}
+
+unsigned server_times_down(const struct server *server)
+{
+	return server->times_down;
+}
+
 static void set_state(struct server *server, enum server_state state)
 {
 	server->state = state;
@@ -120,6 +130,7 @@ void server_hear(struct server *server, uint64_t now_us)
 void server_set_aside(struct server *server)
 {
 	server->state = SERVER_DOWN;
+	server->times_down++;
 }
 
 void server_forget(struct server *server)

@@ -35,6 +35,7 @@ struct server {
 	struct server_counts counts;
 	struct server_watch *watch; /* NULL: nobody */
 	enum server_state state;
+	unsigned times_down; /* since the start */
 	unsigned silences;   /* since it last said something */
 	uint64_t heard_us;   /* when that was; 0: never */
 	uint64_t unheard_us; /* the first send since then; 0: none */
