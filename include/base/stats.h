@@ -49,6 +49,8 @@
 	X(LIMIT_TCP_PER_ADDRESS, "limit_tcp_clients_per_address",                                  \
 	  "connections closed: limits.tcp_clients_per_address")                                    \
 	X(LIMIT_TCP_IDLE, "limit_tcp_idle", "connections closed: limits.tcp_idle")                 \
+	X(LIMIT_SQUASHERS, "limit_squashers",                                                      \
+	  "servers that squash forgotten for the sake of others")                                  \
 	X(LIMIT_DESCRIPTORS, "limit_descriptors",                                                  \
 	  "sockets not made, connections not taken: the system's limit of open files")             \
 	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")

@@ -20,6 +20,8 @@ void answer_found(struct request *request, const struct cache_hit *hit);
 /** The cache's answer past its time (RFC 8767): every TTL set to stale_ttl and an extended error.
  * False when there is none any more. */
 bool answer_stale(struct request *request);
+/** With a text for the extended error; at most 50 bytes. */
+bool answer_stale_because(struct request *request, const char *why);
 /** Silence, in the way of the client's transport. */
 void answer_drop(struct request *request);
 /** Lets go of a client that has had its answer. */

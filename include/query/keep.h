@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "cache/cache.h"
+#include "query/repair.h"
 #include "wire/reply.h"
 
 struct request;
@@ -42,3 +43,8 @@ void keep_failure(struct request *request, struct reply_source *ret_source);
 /** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL,
  * not REFUSED and its like, which are news. */
 bool keep_stale_may_stand_in(const struct request *request);
+
+/** The reply to a question for an alias that everybody squashes, the one of our own making among
+ * them; what there is to tell of silence. Stored for REPAIR_KEEP_S at most, beside a good answer or
+ * not at all where there is one. `ret_source` as above. */
+void keep_squash(struct request *request, enum repair_way way, struct reply_source *ret_source);

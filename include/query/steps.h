@@ -9,6 +9,7 @@ enum step {
 	STEP_FORWARD,
 	STEP_ASK,
 	STEP_CLASSIFY,
+	STEP_REPAIR,
 	STEP_RESPOND,
 	STEP_COUNT,
 	STEP_WAIT, /* an exchange, the request that leads, or one that it is in line behind, will go

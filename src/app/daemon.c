@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "query/repair.h"
 #include "query/worker.h"
 
 /* At the end, what is in flight may still be answered for so long. */
@@ -158,6 +159,7 @@ static void on_statistics(void *ctx, int signal_number)
 	log_write(LEVEL_NOTICE, "inflight %" PRIu32, worker_waiting(daemon->worker));
 	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
 	server_table_report(daemon->servers, log_line, NULL);
+	repair_report(daemon->worker, log_line, NULL);
 }
 
 /* After a rotation: syslog's connection is made anew; stderr is whoever started us's business. */

@@ -52,13 +52,18 @@ void answer_found(struct request *request, const struct cache_hit *hit)
 
 bool answer_stale(struct request *request)
 {
+	return answer_stale_because(request, NULL);
+}
+
+bool answer_stale_because(struct request *request, const char *why)
+{
 	struct worker *worker = request->worker;
-	uint8_t option[8];
+	uint8_t option[64];
 	struct cache_hit hit;
 
 	if (!cache_find(worker->cache, &request->key, true, worker->found, sizeof(worker->found),
 			&hit) ||
-	    hit.note.route != request->decision.route || hit.note.kind == CACHE_FAILURE)
+	    hit.note.route != request->decision.route || hit.note.kind >= CACHE_FAILURE)
 		return false;
 	if (request->client.ops == NULL)
 		return true;
@@ -72,7 +77,7 @@ bool answer_stale(struct request *request)
 		.wire_len = hit.wire_len,
 		.opt_rcode = hit.note.opt_rcode,
 		.options = option,
-		.options_len = hit.is_stale ? reply_put_ede(option, sizeof(option), ede, NULL) : 0,
+		.options_len = hit.is_stale ? reply_put_ede(option, sizeof(option), ede, why) : 0,
 	};
 	stats_add(&worker->stats, hit.is_stale ? STAT_CACHE_STALE : STAT_CACHE_HITS, 1);
 	answer_send(request, &source);

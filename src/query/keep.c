@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cache/lifetime.h"
+#include "query/repair.h"
 #include "request_internal.h"
 #include "wire/option.h"
 
@@ -44,21 +45,40 @@ bool keep_is_cut_transfer(const struct request *request)
 static bool knows_enough(const struct request *request, const struct cache_note *note)
 {
 	return note->knows_ad || (request->view.flags & FLAG_AD) == 0 ||
-	       note->kind == CACHE_FAILURE;
+	       note->kind >= CACHE_FAILURE;
+}
+
+/* Past the time in which it may be told for any failure, so that it only repairs what was
+ * squashed. */
+static bool is_for_repair(const struct request *request, const struct cache_hit *hit)
+{
+	return hit->is_stale && hit->past_s >= request->decision.stale_s && !hit->is_squashed;
+}
+
+static bool look_up(struct request *request, struct cache_hit *ret_hit)
+{
+	struct worker *worker = request->worker;
+	const bool has_last_good = repair_keeps_last_good(request);
+
+	if (!cache_find(worker->cache, &request->key,
+			request->decision.stale_s > 0 || has_last_good, worker->found,
+			sizeof(worker->found), ret_hit))
+		return false;
+	return !has_last_good || !is_for_repair(request, ret_hit) ||
+	       cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
+			  ret_hit);
 }
 
 enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 {
 	struct worker *worker = request->worker;
-	const bool stale_ok = request->decision.stale_s > 0;
 
-	if (!cache_find(worker->cache, &request->key, stale_ok, worker->found,
-			sizeof(worker->found), ret_hit))
+	if (!look_up(request, ret_hit))
 		return FOUND_NOTHING;
 	const struct cache_note *note = &ret_hit->note;
 	if (note->route != request->decision.route)
 		return FOUND_NOTHING;
-	if (!request->is_cached && note->kind != CACHE_FAILURE)
+	if (!request->is_cached && note->kind < CACHE_FAILURE)
 		return FOUND_NOTHING;
 	if (note->plan_id != request->plan->id)
 		cache_confirm(worker->cache, &request->key, note->route, request->plan->id);
@@ -117,13 +137,14 @@ static void take_opt_off(struct request *request, struct reply_source *ret_sourc
 	ret_source->wire_len = message_cut_opt(result->wire, facts);
 }
 
-static void put_blocked(struct request *request, struct reply_source *ret_source)
+static void put_ede(struct request *request, struct reply_source *ret_source, enum ede ede,
+		    const char *text)
 {
 	struct worker *worker = request->worker;
 
 	ret_source->options = worker->options;
-	ret_source->options_len = reply_put_ede(worker->options, sizeof(worker->options),
-						EDE_BLOCKED, "private address");
+	ret_source->options_len =
+		reply_put_ede(worker->options, sizeof(worker->options), ede, text);
 }
 
 /* What was asked under an older plan is told and forgotten: it must not take the place of what
@@ -133,33 +154,55 @@ static bool may_keep(const struct request *request)
 	return request->is_shared && request->plan == request->worker->plan;
 }
 
-void keep_reply(struct request *request, struct reply_source *ret_source)
+static uint32_t lifetime_within(const struct request *request)
 {
-	struct exchange_result *result = request->result;
 	const struct decision *decision = &request->decision;
-	const bool negative = is_negative(request->verdict);
 	const struct lifetime_limits limits = {
 		.ttl_min = decision->ttl_min,
 		.ttl_max = decision->ttl_max,
 		.negative_ttl_max = request->plan->conf->negative_ttl_max,
 	};
 
+	return lifetime_of(&request->result->facts, is_negative(request->verdict), &limits);
+}
+
+/* As it is to be sent: without OPT, TTLs within bounds. */
+static void make_ready(struct request *request, struct reply_source *ret_source)
+{
+	const struct decision *decision = &request->decision;
+
 	take_opt_off(request, ret_source);
 	if (request->is_held_back)
-		put_blocked(request, ret_source);
-	if (result->quality == MESSAGE_OK && !request->view.is_opaque &&
+		put_ede(request, ret_source, EDE_BLOCKED, "private address");
+	if (request->result->quality == MESSAGE_OK && !request->view.is_opaque &&
 	    (decision->ttl_min > 0 || decision->ttl_max < TTL_SHOWN_AS_IS))
-		message_clamp_ttls(result->wire, ret_source->wire_len,
-				   negative ? 0 : decision->ttl_min, decision->ttl_max);
-	if (!request->is_cached || !may_keep(request) || result->quality != MESSAGE_OK)
+		message_clamp_ttls(request->result->wire, ret_source->wire_len,
+				   is_negative(request->verdict) ? 0 : decision->ttl_min,
+				   decision->ttl_max);
+}
+
+static uint32_t stale_window(const struct request *request)
+{
+	const uint32_t stale_s = request->decision.stale_s;
+
+	return repair_keeps_last_good(request) && stale_s < REPAIR_LAST_GOOD_S ? REPAIR_LAST_GOOD_S
+									       : stale_s;
+}
+
+void keep_reply(struct request *request, struct reply_source *ret_source)
+{
+	const bool negative = is_negative(request->verdict);
+
+	make_ready(request, ret_source);
+	if (!request->is_cached || !may_keep(request) || request->result->quality != MESSAGE_OK)
 		return;
 	const struct cache_item item = {
 		.wire = ret_source->wire,
 		.wire_len = ret_source->wire_len,
 		.options = ret_source->options,
 		.options_len = ret_source->options_len,
-		.lifetime_s = lifetime_of(&result->facts, negative, &limits),
-		.stale_s = decision->stale_s,
+		.lifetime_s = lifetime_within(request),
+		.stale_s = stale_window(request),
 		.note = note_for(request, negative ? CACHE_NEGATIVE : CACHE_POSITIVE,
 				 ret_source->opt_rcode),
 	};
@@ -233,7 +276,7 @@ static uint32_t fresh_for_s(const struct request *request)
 
 	if (!cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
 			&hit) ||
-	    hit.note.kind == CACHE_FAILURE)
+	    hit.note.kind >= CACHE_FAILURE)
 		return 0;
 	return hit.remaining_s;
 }
@@ -278,4 +321,49 @@ void keep_failure(struct request *request, struct reply_source *ret_source)
 		.note = note_for(request, CACHE_FAILURE, ret_source->opt_rcode),
 	};
 	cache_store(worker->cache, &request->key, &item);
+}
+
+/* Where the last good answer stands in it is told without asking for as long as may be; else what
+ * was squashed lives by its own TTLs too. */
+static uint32_t lifetime_of_squash(const struct request *request, bool is_good_told)
+{
+	const struct exchange_result *result = request->result;
+
+	if (is_good_told)
+		return REPAIR_KEEP_S;
+	if (result->outcome != EXCHANGE_REPLIED)
+		return LIFETIME_OF_SILENCE_S;
+	if (request->verdict == VERDICT_FAILED)
+		return REPAIR_KEEP_S;
+	const uint32_t lifetime_s = lifetime_within(request);
+	return lifetime_s < REPAIR_KEEP_S ? lifetime_s : REPAIR_KEEP_S;
+}
+
+void keep_squash(struct request *request, enum repair_way way, struct reply_source *ret_source)
+{
+	const struct exchange_result *result = request->result;
+	const bool is_good_told = way == REPAIR_LAST_GOOD;
+
+	if (result->outcome == EXCHANGE_REPLIED)
+		make_ready(request, ret_source);
+	else
+		make_servfail(request, ret_source);
+	if (way == REPAIR_MADE)
+		put_ede(request, ret_source, EDE_FORGED, "made from the configuration");
+	if (!may_keep(request) || (!request->is_cached && request->verdict != VERDICT_FAILED))
+		return;
+	if (!is_good_told && repair_has_good(request))
+		return;
+	if (result->outcome == EXCHANGE_REPLIED && result->quality != MESSAGE_OK)
+		return;
+	const struct cache_item item = {
+		.wire = ret_source->wire,
+		.wire_len = ret_source->wire_len,
+		.options = ret_source->options,
+		.options_len = ret_source->options_len,
+		.lifetime_s = lifetime_of_squash(request, is_good_told),
+		.is_silence = true,
+		.note = note_for(request, CACHE_SQUASH, ret_source->opt_rcode),
+	};
+	cache_store(request->worker->cache, &request->key, &item);
 }

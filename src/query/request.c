@@ -189,7 +189,7 @@ void request_watch_turn(struct request *request, void (*on_no_turn)(void *reques
 int request_ask(struct request *request, int group, exchange_done_fn done)
 {
 	const struct conf *conf = request->plan->conf;
-	const struct exchange_ask ask = {
+	struct exchange_ask ask = {
 		.view = &request->view,
 		.pool = request->plan->pools[group],
 		.via_stream = request->client.is_stream,
@@ -198,5 +198,6 @@ int request_ask(struct request *request, int group, exchange_done_fn done)
 		.deadline_us = request->deadline_us,
 	};
 
+	repair_prepare(request, group, &ask);
 	return exchange_start(request->worker->upstream, &ask, done, request, &request->exchange);
 }

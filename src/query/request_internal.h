@@ -18,6 +18,7 @@
 #include "query/client_share.h"
 #include "query/limit.h"
 #include "query/plan.h"
+#include "query/repair.h"
 #include "query/worker.h"
 #include "upstream/exchange.h"
 #include "wire/reply.h"
@@ -44,6 +45,8 @@ struct worker {
 	struct client_shares *shares;
 	struct client_rates *rates;
 	struct limits limits;
+	struct squashers *squashers;
+	struct repair_tallies *repairs;
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	struct stats stats;
@@ -66,7 +69,7 @@ struct request {
 	struct cache_key key;
 	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
 				       * COURIER_NONE in classes other than IN */
-	bool is_shared;	 /* others who ask the same may have the same answer */
+	bool is_shared;		      /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */
 	bool is_guarded; /* its answer must not hold private addresses */
@@ -84,6 +87,7 @@ struct request {
 	struct timer stale_timer;
 
 	enum verdict verdict; /* of the result */
+	struct repair_state repair;
 
 	/* A leader is in a bucket of the flight table and has its followers in a list; the link is
 	 * for either. */

@@ -1,4 +1,4 @@
-/* The path of a query: policy, cache, forward, ask, classify, respond.
+/* The path of a query: policy, cache, forward, ask, classify, repair, respond.
  *
  *   policy    what the rules say of this name: forward it, answer it here, refuse it, drop it
  *
@@ -10,6 +10,9 @@
  *   ask       the servers of the rule's group
  *
  *   classify  is it an answer, and of what shape? A failure: ask the on_failure group, once
+ *
+ *   repair    an alias that dangles by design, squashed by whoever was asked: the last good answer,
+ *             or one of our own making; else it goes on as it is, and is soon asked again
  *
  *   respond   keep it, and give it to whoever waits; of a failure, the last good answer where there
  *             is one, else what the servers said, else SERVFAIL
@@ -24,6 +27,7 @@
 #include "query/flight.h"
 #include "query/gate.h"
 #include "query/keep.h"
+#include "query/repair.h"
 #include "query/request.h"
 #include "request_internal.h"
 
@@ -74,6 +78,16 @@ static void guard(struct request *request)
 		request->decision.route ^= GUARDED_ROUTE;
 }
 
+/* Only what is asked in class IN is what it seems. */
+static void note_courier(struct request *request)
+{
+	const struct cache_key *key = &request->key;
+
+	if (key->class == CLASS_IN &&
+	    courier_find(request->plan->courier, key->name, key->name_len, &request->courier))
+		repair_touch(request);
+}
+
 static enum step step_policy(struct request *request)
 {
 	const struct query_view *view = &request->view;
@@ -87,6 +101,7 @@ static enum step step_policy(struct request *request)
 		request->is_shared = keep_is_shared(request);
 		request->is_cached = request->is_shared && !decision->no_cache;
 		cache_key_init(&request->key, view, decision->view);
+		note_courier(request);
 		guard(request);
 		return STEP_CACHE;
 	case ZONE_ANSWER:
@@ -155,12 +170,13 @@ static enum step step_cache(struct request *request)
 
 static bool send_stale_to_all(struct request *request)
 {
+	const char *why = repair_text(request);
 	struct request *follower;
 
-	if (!answer_stale(request))
+	if (!answer_stale_because(request, why))
 		return false;
 	while ((follower = flight_next_follower(request)) != NULL) {
-		answer_stale(follower);
+		(void)answer_stale_because(follower, why);
 		request_free(follower);
 	}
 	return true;
@@ -252,6 +268,8 @@ static enum step follow(struct request *request, const struct request *leader)
 {
 	stats_add(&request->worker->stats, STAT_COALESCED, request->is_shared);
 	if (leader->is_late && request->has_stale && !request->is_unsure && answer_stale(request))
+		return STEP_DONE;
+	if (leader->repair.is_told_last_good && answer_stale_because(request, repair_text(leader)))
 		return STEP_DONE;
 	return STEP_WAIT;
 }
@@ -362,7 +380,7 @@ static enum step step_classify(struct request *request)
 			  result->outcome == EXCHANGE_REPLIED);
 		if (forward_again(request))
 			return STEP_WAIT;
-		return STEP_RESPOND;
+		return STEP_REPAIR;
 	}
 	if (keep_is_cut_transfer(request)) {
 		send_error_to_all(request, RCODE_REFUSED, EDE_OTHER,
@@ -375,7 +393,7 @@ static enum step step_classify(struct request *request)
 		send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
 		return STEP_DONE;
 	}
-	return STEP_RESPOND;
+	return STEP_REPAIR;
 }
 
 /* To the one who asked and to all who followed, each in their own way. A private answer is for one
@@ -396,6 +414,19 @@ static void send_to_all(struct request *request, const struct reply_source *sour
 	}
 }
 
+static enum step step_repair(struct request *request)
+{
+	struct reply_source source;
+
+	const enum repair_way way = repair_choose(request);
+	if (way == REPAIR_NONE)
+		return STEP_RESPOND;
+	keep_squash(request, way, &source);
+	if (way != REPAIR_LAST_GOOD || !send_stale_to_all(request))
+		send_to_all(request, &source);
+	return STEP_DONE;
+}
+
 static enum step step_respond(struct request *request)
 {
 	struct reply_source source;
@@ -412,8 +443,10 @@ static enum step step_respond(struct request *request)
 }
 
 static enum step (*const steps[STEP_COUNT])(struct request *) = {
-	[STEP_POLICY] = step_policy, [STEP_CACHE] = step_cache,	      [STEP_FORWARD] = step_forward,
-	[STEP_ASK] = step_ask,	     [STEP_CLASSIFY] = step_classify, [STEP_RESPOND] = step_respond,
+	[STEP_POLICY] = step_policy,	 [STEP_CACHE] = step_cache,
+	[STEP_FORWARD] = step_forward,	 [STEP_ASK] = step_ask,
+	[STEP_CLASSIFY] = step_classify, [STEP_REPAIR] = step_repair,
+	[STEP_RESPOND] = step_respond,
 };
 
 void steps_run(struct request *request, enum step step)

@@ -30,10 +30,12 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->requests = slab_new(sizeof(struct request), worker->max_waiting + 1);
 	worker->flight = flight_new(worker->max_waiting);
 	worker->gate = gate_new(worker->max_waiting);
+	worker->squashers = squasher_table_new(worker->clock, &worker->stats);
+	worker->repairs = repair_tally_table_new();
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
 	if (worker->shares == NULL || worker->rates == NULL || worker->cache == NULL ||
-	    worker->requests == NULL || worker->flight == NULL || worker->gate == NULL ||
-	    worker->upstream == NULL) {
+	    worker->requests == NULL || worker->squashers == NULL || worker->repairs == NULL ||
+	    worker->flight == NULL || worker->gate == NULL || worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -48,6 +50,8 @@ void worker_free(struct worker *worker)
 	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
 		request_free(LIST_ITEM(link, struct request, waiting));
 	exchange_upstream_free(worker->upstream);
+	repair_tally_table_free(worker->repairs);
+	squasher_table_free(worker->squashers);
 	gate_free(worker->gate);
 	flight_free(worker->flight);
 	slab_free(worker->requests);

@@ -128,6 +128,9 @@ void play_log_start(struct play *play);
 void play_log_end(struct play *play);
 void play_log(struct play *play, const struct scn_step *step);
 
+/* play_counted.c: what is counted of squashes */
+void play_counted(struct play *play, const struct scn_step *step);
+
 /* play_crowd.c: many clients of such servers */
 void play_crowd(struct play *play, const struct scn_step *step);
 

@@ -45,6 +45,7 @@
  *     ignored CLIENT               what it sent will never lead to anything
  *     log LOW..HIGH TEXT           so many lines since the start have that in them
  *     stat NAME VALUE              since the start
+ *     counted VALUE TEXT           the same of squashes and repairs: name and labels
  *     network                      addresses, routes or name servers are others from here on
  *     pass 181s|400ms              time moves so and in no other way
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]

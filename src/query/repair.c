@@ -1,0 +1,402 @@
+#include "query/repair.h"
+
+#include <string.h>
+
+#include "query/answer.h"
+#include "query/flight.h"
+#include "query/gate.h"
+#include "query/request.h"
+#include "request_internal.h"
+#include "rr/synth.h"
+
+/* The good answers of a family that clients use are looked at so often, which the cache takes for
+ * use. */
+#define TOUCH_EVERY_US (60u * USEC_PER_SEC)
+
+/* What one server told that may be news. */
+struct repair_news {
+	struct repair_news *next;
+	struct addr server;
+	enum squash shape;
+	struct squash_news news;
+};
+
+static const struct conf_courier *family_of(const struct request *request)
+{
+	return &request->plan->conf->couriers[request->courier.family];
+}
+
+static struct squash_family squash_family_of(const struct request *request)
+{
+	const struct conf_courier *family = family_of(request);
+
+	return (struct squash_family){ .alias = family->alias.wire, .target = family->target.wire };
+}
+
+/* A question without RD asks what a server happens to know: no answer to it is wrong. */
+bool repair_is_watched(const struct request *request)
+{
+	const struct query_view *view = &request->view;
+
+	if (request->courier.role != COURIER_ALIAS || (view->flags & FLAG_RD) == 0)
+		return false;
+	return view->type == TYPE_A || view->type == TYPE_AAAA || view->type == TYPE_HTTPS ||
+	       view->type == TYPE_SVCB;
+}
+
+static bool may_repair(const struct request *request)
+{
+	return repair_is_watched(request) && !request->view.is_opaque &&
+	       family_of(request)->repair != REPAIR_OFF;
+}
+
+bool repair_keeps_last_good(const struct request *request)
+{
+	return request->is_cached && may_repair(request);
+}
+
+static void tell(struct request *request, const char *so)
+{
+	squasher_tell(request->worker->squashers, family_of(request)->name, so);
+}
+
+static void count(struct request *request, enum repair_how how)
+{
+	repair_tally_count(request->worker->repairs, family_of(request)->name, how);
+}
+
+static void count_and_tell(struct request *request, enum repair_how how)
+{
+	count(request, how);
+	tell(request, repair_tally_phrase(how));
+}
+
+/* --- the last good answer ------------------------------------------------------------------ */
+
+/* However old; fresh ones too. Worker->out is free while nothing is being answered. */
+bool repair_has_good(const struct request *request)
+{
+	struct worker *worker = request->worker;
+	struct cache_hit hit;
+
+	return repair_keeps_last_good(request) &&
+	       cache_find(worker->cache, &request->key, true, worker->out, sizeof(worker->out),
+			  &hit) &&
+	       hit.note.kind < CACHE_FAILURE && hit.note.route == request->decision.route;
+}
+
+static bool is_news(enum squash shape)
+{
+	return shape == SQUASH_FLATTENED || shape == SQUASH_REWRITTEN;
+}
+
+const char *repair_text(const struct request *request)
+{
+	if (!request->repair.is_squashed)
+		return NULL;
+	switch (request->repair.shape) {
+#define TEXT(id, shape)   \
+	case SQUASH_##id: \
+		return "squashed upstream: " shape
+		TEXT(NO_CNAME, "no-cname");
+		TEXT(SOA_LOST, "soa-lost");
+		TEXT(NXDOMAIN, "nxdomain");
+		TEXT(SERVFAIL, "servfail");
+		TEXT(REFUSED, "refused");
+		TEXT(SILENT, "silent");
+		TEXT(FLATTENED, "flattened");
+		TEXT(SINKHOLE, "sinkhole");
+		TEXT(REWRITTEN, "rewritten");
+#undef TEXT
+	case SQUASH_NONE:
+		break;
+	}
+	return NULL;
+}
+
+/* Everybody who waits has waited long enough. Whatever upstream still says is for the cache. */
+static void on_patience_over(void *ctx)
+{
+	struct request *request = ctx, *follower;
+	const char *text = repair_text(request);
+
+	request->is_late = true;
+	if (!answer_stale_because(request, text))
+		return;
+	request->repair.is_told_last_good = true;
+	count(request, REPAIR_HOW_LAST_GOOD);
+	answer_forget_client(request);
+	while ((follower = flight_next_follower(request)) != NULL) {
+		(void)answer_stale_because(follower, text);
+		request_free(follower);
+	}
+}
+
+/* From the first squash on nobody waits for longer than EXCHANGE_PATIENCE_US, or stale_wait if that
+ * is sooner, where there is something to tell. */
+static void limit_patience(struct request *request)
+{
+	const uint64_t now_us = request->worker->clock->now_us;
+	uint64_t due_us = now_us + EXCHANGE_PATIENCE_US;
+
+	if (timer_is_set(&request->stale_timer) && request->stale_timer.due_us < due_us)
+		due_us = request->stale_timer.due_us;
+	if (request->is_late || !repair_has_good(request))
+		return;
+	timer_stop(request->worker->timers, &request->stale_timer);
+	timer_init(&request->stale_timer, on_patience_over, request);
+	timer_start(request->worker->timers, &request->stale_timer,
+		    due_us > now_us ? due_us - now_us : 0);
+}
+
+/* --- what the servers say ------------------------------------------------------------------ */
+
+/* Another server has told the same. Without memory for it, it counts as nothing. */
+static bool is_told_twice(struct request *request, const struct server *server, enum squash shape,
+			  const struct squash_news *news)
+{
+	bool is_same = false;
+
+	for (struct repair_news *told = request->repair.news; told != NULL; told = told->next) {
+		if (addr_equal(&told->server, server_addr(server)))
+			return false;
+		is_same =
+			is_same || (told->shape == shape && squash_is_same_news(&told->news, news));
+	}
+	struct repair_news *told = arena_alloc(&request->arena, sizeof(*told));
+	if (told == NULL)
+		return false;
+	*told = (struct repair_news){ .next = request->repair.news,
+				      .server = *server_addr(server),
+				      .shape = shape,
+				      .news = *news };
+	request->repair.news = told;
+	return is_same;
+}
+
+static enum exchange_worth weigh(struct request *request, const struct server *server,
+				 enum squash shape, const uint8_t *wire,
+				 const struct message_facts *facts)
+{
+	const struct squash_family family = squash_family_of(request);
+	struct repair_state *repair = &request->repair;
+	struct squash_news news;
+
+	if (!repair->is_squashed)
+		repair->shape = shape;
+	repair->is_squashed = true;
+	if (!is_news(shape)) {
+		if (wire != NULL)
+			limit_patience(request);
+		return EXCHANGE_WORSE;
+	}
+	squash_read_news(&family, wire, facts, &news);
+	if (!is_told_twice(request, server, shape, &news) || repair->is_believed)
+		return EXCHANGE_WORSE;
+	repair->shape = shape;
+	repair->is_believed = true;
+	return EXCHANGE_BETTER;
+}
+
+static enum exchange_worth judge(void *ctx, const struct server *server, const uint8_t *wire,
+				 const struct message_facts *facts)
+{
+	struct request *request = ctx;
+	const struct squash_family family = squash_family_of(request);
+	const enum squash shape = wire == NULL ? SQUASH_SILENT : squash_judge(&family, wire, facts);
+	const struct squasher_sight sight = {
+		.family = family_of(request)->name,
+		.alias = family.alias,
+		.server = server,
+		.type = request->view.type,
+		.shape = shape,
+	};
+	const bool is_squash = squasher_note(request->worker->squashers, &sight);
+
+	if (shape == SQUASH_NONE)
+		return EXCHANGE_WANTED;
+	if (!is_squash || !may_repair(request))
+		return EXCHANGE_WORSE;
+	return weigh(request, server, shape, wire, facts);
+}
+
+static void add_reserve(struct request *request, int group, int reserve, struct exchange_ask *ask)
+{
+	struct pool *pool = reserve == CONF_GROUP_NONE ? NULL : request->plan->pools[reserve];
+
+	if (pool == NULL || reserve == group || pool == ask->reserves[0])
+		return;
+	ask->reserves[ask->reserves[0] == NULL ? 0 : 1] = pool;
+}
+
+/* What a client tells of itself is for its own group: questions that are not shared stay there, but
+ * for what the rule says of failures. */
+void repair_prepare(struct request *request, int group, struct exchange_ask *ask)
+{
+	const struct decision *decision = &request->decision;
+
+	if (!repair_is_watched(request))
+		return;
+	ask->judge = judge;
+	ask->is_picky = may_repair(request);
+	request->repair.is_squashed = request->repair.is_believed = false;
+	if (!ask->is_picky || !request->is_shared)
+		return;
+	add_reserve(request, group, family_of(request)->repair_group, ask);
+	if (decision->on_failure != CONF_GROUP_NONE && !request->asked_on_failure) {
+		add_reserve(request, group, decision->on_failure, ask);
+		request->asked_on_failure = true;
+	}
+}
+
+/* --- what comes of it ---------------------------------------------------------------------- */
+
+/* The result is not what is wanted. */
+static bool is_squash(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+
+	if (!request->repair.is_squashed || request->repair.is_believed)
+		return false;
+	return result->outcome != EXCHANGE_REPLIED || result->is_unwanted ||
+	       request->verdict == VERDICT_FAILED;
+}
+
+static enum repair_how how_it_was_known(const struct request *request)
+{
+	const struct conf *conf = request->plan->conf;
+	const char *group = server_group(request->result->server);
+	const int reserve = family_of(request)->repair_group;
+
+	if (request->repair.is_believed)
+		return REPAIR_HOW_BELIEVED;
+	if (strcmp(group, conf->groups[request->decision.group].name) == 0)
+		return REPAIR_HOW_REASK;
+	return reserve != CONF_GROUP_NONE && strcmp(group, conf->groups[reserve].name) == 0
+		       ? REPAIR_HOW_UPSTREAM
+		       : REPAIR_HOW_ON_FAILURE;
+}
+
+/* The length of a good answer in worker->out: that for another type, which has the SOA too. */
+static size_t find_like(struct request *request)
+{
+	static const uint16_t types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
+	struct worker *worker = request->worker;
+	struct cache_key key = request->key;
+	struct cache_hit hit;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		key.type = types[i];
+		if (cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit) &&
+		    hit.note.kind < CACHE_FAILURE && hit.note.route == request->decision.route)
+			return hit.wire_len;
+	}
+	return 0;
+}
+
+/* In the place of the result. False where it does not work. */
+static bool make(struct request *request)
+{
+	const uint8_t *target = family_of(request)->target.wire;
+	struct worker *worker = request->worker;
+	struct exchange_result *result = request->result;
+	struct synth_dangle how = { .target = target, .zone = gate_zone(target) };
+	size_t len = 0;
+
+	how.like_len = find_like(request);
+	if (how.like_len > 0)
+		how.like = worker->out;
+	if (synth_dangling(&request->view, &how, worker->found, MESSAGE_MAX_LEN, &len) != 0)
+		return false;
+	result->outcome = EXCHANGE_REPLIED;
+	result->wire = worker->found;
+	result->wire_len = len;
+	result->quality = message_read(worker->found, len, &result->facts);
+	request->verdict = VERDICT_DANGLING;
+	request->is_held_back = false;
+	return true;
+}
+
+/* News is for all to hear, but that of one server alone not to be relied on. */
+static enum repair_way choose(struct request *request)
+{
+	const struct exchange_result *result = request->result;
+	const struct squash_family family = squash_family_of(request);
+
+	if (result->outcome == EXCHANGE_REPLIED &&
+	    is_news(squash_judge(&family, result->wire, &result->facts)))
+		return REPAIR_PASSED_ON;
+	if (repair_has_good(request))
+		return REPAIR_LAST_GOOD;
+	if (family_of(request)->repair == REPAIR_SYNTHESIZE && make(request))
+		return REPAIR_MADE;
+	return REPAIR_PASSED_ON;
+}
+
+enum repair_way repair_choose(struct request *request)
+{
+	if (!repair_is_watched(request) || request->view.is_opaque)
+		return REPAIR_NONE;
+	if (!may_repair(request)) {
+		tell(request, "clients are told so (repair = \"off\")");
+		return REPAIR_NONE;
+	}
+	if (!is_squash(request)) {
+		if (request->repair.is_squashed)
+			count_and_tell(request, how_it_was_known(request));
+		else /* who has stopped */
+			tell(request, "");
+		return REPAIR_NONE;
+	}
+	const enum repair_way way = choose(request);
+	switch (way) {
+	case REPAIR_NONE:
+		break;
+	case REPAIR_LAST_GOOD:
+		count_and_tell(request, REPAIR_HOW_LAST_GOOD);
+		break;
+	case REPAIR_MADE:
+		count_and_tell(request, REPAIR_HOW_SYNTHESIZE);
+		break;
+	case REPAIR_PASSED_ON:
+		count_and_tell(request, REPAIR_HOW_PASSED_ON);
+		break;
+	}
+	return way;
+}
+
+/* --- while the family is in use ------------------------------------------------------------ */
+
+void repair_touch(struct request *request)
+{
+	static const uint16_t types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
+	struct worker *worker = request->worker;
+	struct cache_hit hit;
+
+	if (request->courier.role == COURIER_NONE)
+		return;
+	const struct conf_name *alias = &family_of(request)->alias;
+	if (!repair_tally_is_due(worker->repairs, family_of(request)->name, worker->clock->now_us,
+				 TOUCH_EVERY_US))
+		return;
+	struct cache_key key = { .name_len = alias->len,
+				 .class = CLASS_IN,
+				 .flags = CACHE_KEY_RD,
+				 .view = request->key.view };
+	memcpy(key.name, alias->wire, alias->len);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		key.type = types[i];
+		(void)cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit);
+	}
+}
+
+void repair_report(struct worker *worker, server_line_fn line, void *ctx)
+{
+	squasher_report(worker->squashers, line, ctx);
+	repair_tally_report(worker->repairs, line, ctx);
+}
+
+void repair_each_squasher(struct worker *worker, squasher_fn fn, void *ctx)
+{
+	squasher_each(worker->squashers, fn, ctx);
+}

@@ -1,0 +1,394 @@
+#include "query/squasher.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "upstream/exchange.h"
+#include "wire/name.h"
+#include "wire/type.h"
+
+#define LINE_COSTS_US (60ull * USEC_PER_SEC)
+#define LINES_IN_A_ROW 4u
+/* Lost packets look the same: silence is told when it came so often in a row. */
+#define SILENCES_TOLD 3u
+/* A type that was squashed is not asked for again for ever: after so long any true answer says that
+ * it is over. */
+#define OVER_AFTER_US (3600ull * USEC_PER_SEC)
+
+/* A server that squashes a family's alias, or did. */
+struct squasher {
+	struct list link; /* among all, those seen last last */
+	char *family;
+	char *group; /* the one it was asked for last */
+	struct addr addr;
+	uint64_t counts[SQUASH_COUNT];
+	uint8_t types;		    /* those it squashes: a bit for each; none: it has stopped */
+	uint16_t type;		    /* the last of them */
+	enum squash shape;	    /* and how */
+	uint64_t since_us;	    /* that it has been squashing */
+	uint64_t last_us;	    /* when it last did */
+	uint64_t times;		    /* since then */
+	unsigned silences;	    /* in a row */
+	struct server *mute;	    /* a reference, while silences are not known to be squashes */
+	unsigned mutes, times_down; /* how many; and mute's at the first of them */
+	uint64_t mute_us;	    /* when that was */
+	uint64_t spent_until_us;    /* its lines are paid for up to then, a minute each */
+	unsigned untold;	    /* changes since the last line */
+	bool is_told;		    /* that it squashes, in the last line */
+	uint8_t alias[NAME_MAX_LEN];
+};
+
+struct squashers {
+	const struct clock *clock;
+	struct stats *stats;
+	struct list all;
+	unsigned count;
+};
+
+struct squashers *squasher_table_new(const struct clock *clock, struct stats *stats)
+{
+	struct squashers *squashers = mem_zalloc(sizeof(*squashers));
+
+	if (squashers == NULL)
+		return NULL;
+	squashers->clock = clock;
+	squashers->stats = stats;
+	list_init(&squashers->all);
+	return squashers;
+}
+
+static struct squasher *squasher_of(struct list *link)
+{
+	return LIST_ITEM(link, struct squasher, link);
+}
+
+static void forget_mutes(struct squasher *squasher)
+{
+	server_unref(squasher->mute);
+	squasher->mute = NULL;
+	squasher->mutes = 0;
+}
+
+static void forget(struct squashers *squashers, struct squasher *squasher)
+{
+	list_remove(&squasher->link);
+	squashers->count--;
+	forget_mutes(squasher);
+	mem_free(squasher->family);
+	mem_free(squasher->group);
+	mem_free(squasher);
+}
+
+void squasher_table_free(struct squashers *squashers)
+{
+	if (squashers == NULL)
+		return;
+	for (struct list *link; (link = list_first(&squashers->all)) != NULL;)
+		forget(squashers, squasher_of(link));
+	mem_free(squashers);
+}
+
+/* --- who it is ----------------------------------------------------------------------------- */
+
+static struct squasher *find(struct squashers *squashers, const struct squasher_sight *sight)
+{
+	struct list *link;
+
+	for (link = list_first(&squashers->all); link != NULL;
+	     link = list_next(&squashers->all, link)) {
+		struct squasher *squasher = squasher_of(link);
+
+		if (addr_equal(&squasher->addr, server_addr(sight->server)) &&
+		    strcmp(squasher->family, sight->family) == 0)
+			return squasher;
+	}
+	return NULL;
+}
+
+/* NULL when memory is short. */
+static struct squasher *add(struct squashers *squashers, const struct squasher_sight *sight)
+{
+	struct squasher *squasher = mem_zalloc(sizeof(*squasher));
+
+	if (squasher == NULL)
+		return NULL;
+	if (squashers->count >= SQUASHERS_MAX) {
+		forget(squashers, squasher_of(list_first(&squashers->all)));
+		stats_add(squashers->stats, STAT_LIMIT_SQUASHERS, 1);
+	}
+	list_add(&squashers->all, &squasher->link);
+	squashers->count++;
+	squasher->addr = *server_addr(sight->server);
+	name_lower(squasher->alias, sight->alias, name_len(sight->alias));
+	squasher->family = mem_strdup(sight->family);
+	squasher->group = mem_strdup(server_group(sight->server));
+	if (squasher->family == NULL || squasher->group == NULL) {
+		forget(squashers, squasher);
+		return NULL;
+	}
+	return squasher;
+}
+
+static void note_group(struct squasher *squasher, const char *group)
+{
+	if (strcmp(squasher->group, group) == 0)
+		return;
+	char *copy = mem_strdup(group);
+	if (copy == NULL)
+		return;
+	mem_free(squasher->group);
+	squasher->group = copy;
+}
+
+/* --- what it says -------------------------------------------------------------------------- */
+
+static uint8_t bit_of(uint16_t type)
+{
+	switch (type) {
+	case TYPE_A:
+		return 1;
+	case TYPE_AAAA:
+		return 2;
+	case TYPE_HTTPS:
+		return 4;
+	default:
+		return 8;
+	}
+}
+
+static void count(struct squasher *squasher, uint16_t type, enum squash shape, unsigned times,
+		  uint64_t now_us)
+{
+	if (squasher->types == 0) {
+		squasher->since_us = now_us;
+		squasher->times = 0;
+		squasher->untold++;
+	}
+	squasher->types |= bit_of(type);
+	squasher->type = type;
+	squasher->shape = shape;
+	squasher->last_us = now_us;
+	squasher->counts[shape] += times;
+	squasher->times += times;
+}
+
+static void end(struct squasher *squasher, uint16_t type, uint64_t now_us)
+{
+	forget_mutes(squasher);
+	squasher->silences = 0;
+	if (squasher->types == 0)
+		return;
+	squasher->types &= (uint8_t)~bit_of(type);
+	if (now_us - squasher->last_us > OVER_AFTER_US)
+		squasher->types = 0;
+	squasher->untold += squasher->types == 0;
+}
+
+/* Whether a silent server has meanwhile been heard, or found to be down. */
+static void settle(struct squasher *squasher, uint64_t now_us)
+{
+	if (squasher->mute == NULL)
+		return;
+	if (server_times_down(squasher->mute) != squasher->times_down) {
+		forget_mutes(squasher);
+	} else if (server_heard_us(squasher->mute) >= squasher->mute_us) {
+		squasher->silences += squasher->mutes;
+		count(squasher, squasher->type, SQUASH_SILENT, squasher->mutes, now_us);
+		forget_mutes(squasher);
+	}
+}
+
+static bool is_heard_otherwise(const struct server *server, uint64_t now_us)
+{
+	const uint64_t heard_us = server_heard_us(server);
+
+	return heard_us != 0 && now_us - heard_us < EXCHANGE_PATIENCE_US;
+}
+
+/* Not a word, of a server that may be dead. */
+static void note_mute(struct squasher *squasher, const struct squasher_sight *sight,
+		      uint64_t now_us)
+{
+	if (squasher->mute == NULL) {
+		squasher->mute = server_ref((struct server *)(uintptr_t)sight->server);
+		squasher->times_down = server_times_down(sight->server);
+		squasher->mute_us = now_us;
+	}
+	squasher->type = sight->type;
+	squasher->mutes++;
+}
+
+bool squasher_note(struct squashers *squashers, const struct squasher_sight *sight)
+{
+	const uint64_t now_us = squashers->clock->now_us;
+	struct squasher *squasher = find(squashers, sight);
+
+	if (squasher == NULL && sight->shape != SQUASH_NONE)
+		squasher = add(squashers, sight);
+	if (squasher == NULL)
+		return sight->shape != SQUASH_NONE && sight->shape != SQUASH_SILENT;
+	list_remove(&squasher->link);
+	list_add(&squashers->all, &squasher->link);
+	note_group(squasher, server_group(sight->server));
+	settle(squasher, now_us);
+	if (sight->shape == SQUASH_NONE) {
+		end(squasher, sight->type, now_us);
+		return false;
+	}
+	if (sight->shape == SQUASH_SILENT && !is_heard_otherwise(sight->server, now_us)) {
+		note_mute(squasher, sight, now_us);
+		return squasher->types != 0 && squasher->shape == SQUASH_SILENT;
+	}
+	squasher->silences = sight->shape == SQUASH_SILENT ? squasher->silences + 1 : 0;
+	count(squasher, sight->type, sight->shape, 1, now_us);
+	return true;
+}
+
+/* --- what is told -------------------------------------------------------------------------- */
+
+static const char *meaning(enum squash shape)
+{
+	switch (shape) {
+	case SQUASH_NONE:
+		break;
+	case SQUASH_NO_CNAME:
+		return "it leaves out the alias";
+	case SQUASH_SOA_LOST:
+		return "it leaves out the SOA, without which nobody may keep the answer";
+	case SQUASH_NXDOMAIN:
+		return "it says that there is no such name";
+	case SQUASH_SERVFAIL:
+		return "it fails at an alias that leads to no address";
+	case SQUASH_REFUSED:
+		return "it refuses to answer";
+	case SQUASH_SILENT:
+		return "it answers other questions, this one not";
+	case SQUASH_FLATTENED:
+		return "it puts addresses in the place of the alias";
+	case SQUASH_SINKHOLE:
+		return "it gives an address that leads nowhere, as for a name on a blocklist";
+	case SQUASH_REWRITTEN:
+		return "it has the alias lead to another name";
+	}
+	UNREACHABLE();
+}
+
+static bool is_squashing(const struct squasher *squasher)
+{
+	return squasher->types != 0 &&
+	       (squasher->shape != SQUASH_SILENT || squasher->silences >= SILENCES_TOLD);
+}
+
+static bool may_write(struct squasher *squasher, uint64_t now_us)
+{
+	if (squasher->spent_until_us > now_us + (LINES_IN_A_ROW - 1) * LINE_COSTS_US)
+		return false;
+	if (squasher->spent_until_us < now_us)
+		squasher->spent_until_us = now_us;
+	squasher->spent_until_us += LINE_COSTS_US;
+	return true;
+}
+
+static void tell(struct squasher *squasher, const char *so)
+{
+	struct name_text alias;
+	struct addr_text addr;
+	struct type_text type;
+	char untold[64] = "";
+
+	if (squasher->untold > 1)
+		(void)snprintf(untold, sizeof(untold), "; %u changes before that were not told",
+			       squasher->untold - 1);
+	name_to_text(squasher->alias, &alias);
+	addr_to_text(&squasher->addr, &addr);
+	type_to_text(squasher->type, &type);
+	if (squasher->is_told)
+		LOG(LEVEL_NOTICE,
+		    "group %s: %s does not squash %s any more (%s, %" PRIu64 " times in %" PRIu64
+		    " s)%s",
+		    squasher->group, addr.text, alias.text, squash_text(squasher->shape),
+		    squasher->times, (squasher->last_us - squasher->since_us) / USEC_PER_SEC,
+		    untold);
+	else
+		LOG(LEVEL_WARNING, "group %s: %s squashes %s (%s): asked for %s, %s; %s%s",
+		    squasher->group, addr.text, alias.text, squash_text(squasher->shape), type.text,
+		    meaning(squasher->shape), so, untold);
+	squasher->is_told = !squasher->is_told;
+	squasher->untold = 0;
+}
+
+void squasher_tell(struct squashers *squashers, const char *family, const char *so)
+{
+	struct list *link;
+
+	for (link = list_first(&squashers->all); link != NULL;
+	     link = list_next(&squashers->all, link)) {
+		struct squasher *squasher = squasher_of(link);
+
+		if (is_squashing(squasher) != squasher->is_told &&
+		    strcmp(squasher->family, family) == 0 &&
+		    may_write(squasher, squashers->clock->now_us))
+			tell(squasher, so);
+	}
+}
+
+void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx)
+{
+	const uint64_t now_us = squashers->clock->now_us;
+	struct list *link;
+
+	for (link = list_first(&squashers->all); link != NULL;
+	     link = list_next(&squashers->all, link)) {
+		struct squasher *squasher = squasher_of(link);
+
+		settle(squasher, now_us);
+		if (squasher->last_us == 0) /* silent, perhaps */
+			continue;
+		const uint64_t from_us =
+			is_squashing(squasher) ? squasher->since_us : squasher->last_us;
+		const struct squasher_view view = {
+			.family = squasher->family,
+			.group = squasher->group,
+			.addr = &squasher->addr,
+			.counts = squasher->counts,
+			.is_squashing = is_squashing(squasher),
+			.shape = squasher->shape,
+			.since_s = (uint32_t)((now_us - from_us) / USEC_PER_SEC),
+		};
+		fn(ctx, &view);
+	}
+}
+
+struct report {
+	server_line_fn line;
+	void *ctx;
+};
+
+static void report_one(void *ctx, const struct squasher_view *view)
+{
+	const struct report *report = ctx;
+	struct addr_text addr;
+	char text[256];
+
+	addr_to_text(view->addr, &addr);
+	for (enum squash shape = 0; shape < SQUASH_COUNT; shape++) {
+		if (view->counts[shape] == 0)
+			continue;
+		(void)snprintf(text, sizeof(text),
+			       "courierdns_squashes_total{family=\"%s\",shape=\"%s\",server=\"%s\"}"
+			       " %" PRIu64,
+			       view->family, squash_text(shape), addr.text, view->counts[shape]);
+		report->line(report->ctx, text);
+	}
+}
+
+void squasher_report(struct squashers *squashers, server_line_fn line, void *ctx)
+{
+	struct report report = { .line = line, .ctx = ctx };
+
+	squasher_each(squashers, report_one, &report);
+}
