@@ -46,8 +46,8 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench faults coverage install clean ci needs-build \
-	needs-check needs-tools needs-faults
+	analyze fuzz format format-check size bench faults lab coverage install clean ci needs-build \
+	needs-check needs-tools needs-faults needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -102,6 +102,9 @@ needs-tools:	## installs what fuzz, format, tidy, cppcheck and analyze need
 
 needs-faults:
 	$(Q)$(NEEDS) build $(if $(CUT),check,faults)
+
+needs-lab:
+	$(Q)$(NEEDS) build $(if $(CUT),check,lab)
 
 # --- tests ---------------------------------------------------------------------------------
 check: needs-check	## everything a commit must pass
@@ -228,6 +231,18 @@ $(FAULTS:%=$(RELEASE)/faults/%): $(RELEASE)/faults/%: $(RELEASE)/tests/faults/%.
 faults: needs-faults	## figures under load and faults, demanded, ours and those of others (CUT=1: short)
 	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
 	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
+
+LAB := devices apple
+LAB_PARTS := $(filter-out $(LAB:%=tests/lab/%.c),$(wildcard tests/lab/*.c)) $(FAULTS_PARTS)
+$(LAB:%=$(RELEASE)/lab/%): $(RELEASE)/lab/%: $(RELEASE)/tests/lab/%.o $(LAB_PARTS:%.c=$(RELEASE)/%.o)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^
+
+# DEVICES=40 are fewer; ONLY="courierdns unbound" picks routers, SETTINGS="plain nxdomain" settings; CUT=1: short.
+lab: needs-lab	## 200 iPads are activated behind courierdns and others, in namespaces (DEVICES=200)
+	$(Q)$(MAKE) all $(LAB:%=$(RELEASE)/lab/%)
+	$(Q)PROGRAMS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" SETTINGS="$(SETTINGS)" \
+		DEVICES="$(DEVICES)" sh tests/lab/run.sh
 
 coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh

@@ -6,7 +6,6 @@
  *	load --server 127.1.1.1@5300 --source 127.1.2.1 --tag a1 --window 50 --count 10000
  *	load --server 127.1.1.1@5300 --source 127.1.2.1 --tag a1 --rate 100 --seconds 60 --repeat 50
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
@@ -22,6 +21,7 @@
 
 #include "delayed.h"
 #include "packet.h"
+#include "serve.h"
 #include "stream_ask.h"
 #include "tally.h"
 
@@ -129,7 +129,7 @@ static void ask_by_stream(uint64_t number)
 {
 	uint8_t name[256], wire[PACKET_MAX];
 	struct sockaddr_in from = source_address((unsigned)(number % plan.sources));
-	size_t wire_len = packet_ask(wire, id_of(number), name, name_of(number, name));
+	size_t wire_len = packet_ask(wire, id_of(number), name, name_of(number, name), PACKET_A);
 	struct slot *slot = slot_of(number);
 
 	slot->stream = stream_ask_start(&from, &plan.server, wire, wire_len, number);
@@ -156,7 +156,7 @@ static void ask(void)
 		return;
 	}
 	size_t name_len = name_of(number, name);
-	size_t wire_len = packet_ask(wire, id_of(number), name, name_len);
+	size_t wire_len = packet_ask(wire, id_of(number), name, name_len, PACKET_A);
 	int fd = sockets[number % plan.sources];
 
 	/* The first time may only tell that an earlier one found nobody. */
@@ -320,20 +320,6 @@ static void start_ticker(void)
 	watch(ticker, ON_TICK, EPOLLIN);
 }
 
-static struct sockaddr_in address(char *text)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	char *port = strchr(text, '@');
-
-	if (port != NULL) {
-		*port++ = '\0';
-		address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-	}
-	if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
-		errx(64, "%s is no address", text);
-	return address;
-}
-
 enum option_id {
 	SERVER,
 	SOURCE,
@@ -355,10 +341,10 @@ static void take_option(enum option_id option, char *value)
 {
 	switch (option) {
 	case SERVER:
-		plan.server = address(value);
+		plan.server = serve_address(value, 0);
 		break;
 	case SOURCE:
-		plan.source = address(value);
+		plan.source = serve_address(value, 0);
 		break;
 	case SOURCES:
 		plan.sources = (unsigned)strtoul(value, NULL, 10);

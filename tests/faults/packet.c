@@ -3,33 +3,32 @@
 #include <ctype.h>
 #include <string.h>
 
-#define TYPE_A 1u
 #define TYPE_SOA 6u
 #define TYPE_OPT 41u
 #define CLASS_IN 1u
 #define TTL 300u
 #define QNAME_AT 0xc00cu /* a pointer to the name of the question */
 
-static uint8_t *put16(uint8_t *at, unsigned value)
+uint8_t *packet_put16(uint8_t *at, unsigned value)
 {
 	at[0] = (uint8_t)(value >> 8);
 	at[1] = (uint8_t)value;
 	return at + 2;
 }
 
-static uint8_t *put32(uint8_t *at, uint32_t value)
+uint8_t *packet_put32(uint8_t *at, uint32_t value)
 {
-	return put16(put16(at, value >> 16), value & 0xffff);
+	return packet_put16(packet_put16(at, value >> 16), value & 0xffff);
 }
 
-static unsigned get16(const uint8_t *at)
+unsigned packet_get16(const uint8_t *at)
 {
 	return (unsigned)at[0] << 8 | at[1];
 }
 
-static uint32_t get32(const uint8_t *at)
+uint32_t packet_get32(const uint8_t *at)
 {
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
+	return (uint32_t)packet_get16(at) << 16 | packet_get16(at + 2);
 }
 
 size_t packet_name(uint8_t *out, size_t size, const char *text)
@@ -85,7 +84,7 @@ static size_t name_len_at(const uint8_t *wire, size_t wire_len, size_t at)
 
 bool packet_read(const uint8_t *wire, size_t wire_len, struct question *question)
 {
-	if (wire_len < PACKET_HEADER || get16(wire + 4) != 1)
+	if (wire_len < PACKET_HEADER || packet_get16(wire + 4) != 1)
 		return false;
 	size_t name_len = name_len_at(wire, wire_len, PACKET_HEADER);
 	size_t end = PACKET_HEADER + name_len + 4;
@@ -95,9 +94,9 @@ bool packet_read(const uint8_t *wire, size_t wire_len, struct question *question
 	*question = (struct question){ .wire = wire,
 				       .name = wire + PACKET_HEADER,
 				       .name_len = name_len,
-				       .type = (uint16_t)get16(wire + end - 4) };
-	question->has_opt = get16(wire + 10) == 1 && end + 11 <= wire_len && wire[end] == 0 &&
-			    get16(wire + end + 1) == TYPE_OPT;
+				       .type = (uint16_t)packet_get16(wire + end - 4) };
+	question->has_opt = packet_get16(wire + 10) == 1 && end + 11 <= wire_len &&
+			    wire[end] == 0 && packet_get16(wire + end + 1) == TYPE_OPT;
 	return true;
 }
 
@@ -112,14 +111,14 @@ static uint32_t digest(const uint8_t *name, size_t name_len, unsigned type)
 	return (uint32_t)(hash >> 32);
 }
 
-size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_len)
+size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_len, unsigned type)
 {
-	uint8_t *at = put16(out, id);
+	uint8_t *at = packet_put16(out, id);
 
-	at = put16(at, 0x0100);
-	at = put32(put32(at, 1u << 16), 0);
+	at = packet_put16(at, 0x0100);
+	at = packet_put32(packet_put32(at, 1u << 16), 0);
 	memcpy(at, name, name_len);
-	at = put16(put16(at + name_len, TYPE_A), CLASS_IN);
+	at = packet_put16(packet_put16(at + name_len, type), CLASS_IN);
 	return (size_t)(at - out);
 }
 
@@ -127,8 +126,10 @@ size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_le
 
 static uint8_t *put_record(uint8_t *at, const struct question *question, uint32_t rdata)
 {
-	at = put32(put16(put16(put16(at, QNAME_AT), question->type), CLASS_IN), TTL);
-	return put32(put16(at, 4), rdata);
+	at = packet_put32(
+		packet_put16(packet_put16(packet_put16(at, QNAME_AT), question->type), CLASS_IN),
+		TTL);
+	return packet_put32(packet_put16(at, 4), rdata);
 }
 
 static uint8_t *put_soa(uint8_t *at)
@@ -136,20 +137,20 @@ static uint8_t *put_soa(uint8_t *at)
 	static const uint8_t names[] = "\2ns\7example\0\4host\7example";
 
 	memcpy(at, "\7example", 9);
-	at = put32(put16(put16(at + 9, TYPE_SOA), CLASS_IN), TTL);
-	at = put16(at, sizeof(names) + 20);
+	at = packet_put32(packet_put16(packet_put16(at + 9, TYPE_SOA), CLASS_IN), TTL);
+	at = packet_put16(at, sizeof(names) + 20);
 	memcpy(at, names, sizeof(names));
 	at += sizeof(names);
 	for (unsigned field = 1; field <= 5; field++)
-		at = put32(at, field * 100);
+		at = packet_put32(at, field * 100);
 	return at;
 }
 
-static uint8_t *put_opt(uint8_t *at)
+uint8_t *packet_put_opt(uint8_t *at)
 {
 	*at++ = 0;
-	at = put16(put16(at, TYPE_OPT), 1232);
-	return put16(put32(at, 0), 0);
+	at = packet_put16(packet_put16(at, TYPE_OPT), 1232);
+	return packet_put16(packet_put32(at, 0), 0);
 }
 
 /* The first letter becomes another one: as long as the asked name, and never asked by anybody. */
@@ -165,17 +166,17 @@ size_t packet_answer(uint8_t *out, const struct question *question, enum answer 
 		answer == ANSWER_GOOD || answer == ANSWER_WRONG_ID || answer == ANSWER_WRONG_NAME;
 	bool has_soa = answer == ANSWER_NXDOMAIN;
 	unsigned rcode = answer == ANSWER_SERVFAIL ? 2 : has_soa ? 3 : 0;
-	unsigned rd = get16(question->wire + 2) & 0x0110; /* RD and CD are the asker's */
+	unsigned rd = packet_get16(question->wire + 2) & 0x0110; /* RD and CD are the asker's */
 
 	memcpy(out, question->wire, end);
 	if (answer == ANSWER_WRONG_ID)
-		put16(out, get16(out) ^ 0x5a5a);
+		packet_put16(out, packet_get16(out) ^ 0x5a5a);
 	if (answer == ANSWER_WRONG_NAME)
 		change_name(out + PACKET_HEADER);
-	put16(out + 2, 0x8080 | rd | (answer == ANSWER_TRUNCATED ? 0x0200 : 0) | rcode);
-	put16(out + 6, has_record);
-	put16(out + 8, has_soa);
-	put16(out + 10, question->has_opt);
+	packet_put16(out + 2, 0x8080 | rd | (answer == ANSWER_TRUNCATED ? 0x0200 : 0) | rcode);
+	packet_put16(out + 6, has_record);
+	packet_put16(out + 8, has_soa);
+	packet_put16(out + 10, question->has_opt);
 
 	uint8_t *at = out + end;
 	uint32_t rdata = digest(out + PACKET_HEADER, question->name_len, question->type);
@@ -185,7 +186,7 @@ size_t packet_answer(uint8_t *out, const struct question *question, enum answer 
 	if (has_soa)
 		at = put_soa(at);
 	if (question->has_opt)
-		at = put_opt(at);
+		at = packet_put_opt(at);
 	return (size_t)(at - out);
 }
 
@@ -196,10 +197,10 @@ static bool has_right_record(const uint8_t *wire, size_t wire_len, const struct 
 {
 	size_t end = PACKET_HEADER + question->name_len + 4;
 
-	if (get16(wire + 6) != 1 || get16(wire + 8) != 0 || end >= wire_len)
+	if (packet_get16(wire + 6) != 1 || packet_get16(wire + 8) != 0 || end >= wire_len)
 		return false;
 	if (wire[end] >= 0xc0) {
-		if (end + 2 > wire_len || get16(wire + end) != QNAME_AT)
+		if (end + 2 > wire_len || packet_get16(wire + end) != QNAME_AT)
 			return false;
 		end += 2;
 	} else {
@@ -208,9 +209,10 @@ static bool has_right_record(const uint8_t *wire, size_t wire_len, const struct 
 			return false;
 		end += question->name_len;
 	}
-	return end + 14 <= wire_len && get16(wire + end) == TYPE_A &&
-	       get16(wire + end + 2) == CLASS_IN && get16(wire + end + 8) == 4 &&
-	       get32(wire + end + 10) == digest(question->name, question->name_len, TYPE_A);
+	return end + 14 <= wire_len && packet_get16(wire + end) == PACKET_A &&
+	       packet_get16(wire + end + 2) == CLASS_IN && packet_get16(wire + end + 8) == 4 &&
+	       packet_get32(wire + end + 10) ==
+		       digest(question->name, question->name_len, PACKET_A);
 }
 
 enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *name,
@@ -219,14 +221,14 @@ enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *n
 	struct question question;
 
 	if (!packet_read(wire, wire_len, &question) || (wire[2] & 0x80) == 0 ||
-	    question.type != TYPE_A || question.name_len != name_len ||
+	    question.type != PACKET_A || question.name_len != name_len ||
 	    !same_name(question.name, name, name_len))
 		return VERDICT_WRONG;
 	if ((wire[2] & 0x02) != 0)
 		return VERDICT_TRUNCATED;
 	switch (wire[3] & 15) {
 	case 0:
-		if (get16(wire + 6) == 0)
+		if (packet_get16(wire + 6) == 0)
 			return VERDICT_EMPTY;
 		return has_right_record(wire, wire_len, &question) ? VERDICT_RIGHT : VERDICT_WRONG;
 	case 2:

@@ -8,6 +8,7 @@
 
 #define PACKET_MAX 512u
 #define PACKET_HEADER 12u
+#define PACKET_A 1u /* the record type */
 
 /* A message with one question, looked at in place. */
 struct question {
@@ -45,10 +46,18 @@ size_t packet_name(uint8_t *out, size_t size, const char *text);
 bool packet_is_below(const uint8_t *name, size_t name_len, const uint8_t *zone, size_t zone_len);
 /** False for what has not one whole question. */
 bool packet_read(const uint8_t *wire, size_t wire_len, struct question *question);
-/** A question for the A record of `name`, RD=1, without EDNS; its length. `out` has PACKET_MAX. */
-size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_len);
+/** A question, RD=1, without EDNS; its length. `out` has PACKET_MAX. */
+size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_len, unsigned type);
 /** The answer; its length. `out` has PACKET_MAX. */
 size_t packet_answer(uint8_t *out, const struct question *question, enum answer answer);
 /** What the reply is to who asked for the A record of `name`. */
 enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *name,
 			  size_t name_len);
+
+/** Big-endian numbers; those that write return what is behind them. */
+uint8_t *packet_put16(uint8_t *at, unsigned value);
+uint8_t *packet_put32(uint8_t *at, uint32_t value);
+unsigned packet_get16(const uint8_t *at);
+uint32_t packet_get32(const uint8_t *at);
+/** An OPT record without options, 11 bytes; what is behind it. */
+uint8_t *packet_put_opt(uint8_t *at);

@@ -85,8 +85,8 @@ def table(results, kinds):
     heads = ["%s %s" % (kind.name, kind.version()) for kind in kinds]
     lines, missed = [["", "", "demanded"] + heads + [""]], 0
     for figure, values in results:
-        ours = values[peers.OURS.name]
-        missing = misses(figure, ours)
+        ours = values.get(peers.OURS.name, {})
+        missing = misses(figure, ours) if peers.OURS.name in values else []
         missed += len(missing)
         for at, row in enumerate(figure.rows()):
             lines.append([figure.name if at == 0 else "", row.label, row.demand]

@@ -36,13 +36,16 @@ MAC = "02:00:00:00:00:%02d"
 
 class Network:
     """One namespace, with loopback up. The second and later ones of a test are made `beside` the
-    first, whose user namespace they share."""
+    first, whose user namespace they share. `as_root`: without one where that can be, for programs
+    that want to be another user."""
 
-    def __init__(self, t, beside=None):
+    def __init__(self, t, beside=None, as_root=False):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.talk = ours
         ways = [["unshare", "-rn"], ["unshare", "-n"]] if beside is None else [
             beside.prefix + ["unshare", "-n"]]
+        if as_root:
+            ways.reverse()
         for way in ways:
             self.process = subprocess.Popen(way + [sys.executable, "-c", HELPER], stdin=theirs,
                                             stderr=subprocess.DEVNULL)
