@@ -2,21 +2,32 @@
  * what is refused is in two places, and what is taken is not. */
 #include "conf/fixture.h"
 
-/* A name, or a template with one {n}, that conf_value_name() takes. */
-static bool make_name(uint64_t *seed, bool is_template, char *text, size_t max)
+#define PIECES 4u
+
+static const char *const pieces[] = { "1", "20", "0", "a", ".", "-" };
+
+/* A few pieces, which the names of one case have in common, as a rule. */
+static void draw(uint64_t *seed, const char *drawn[PIECES])
 {
-	static const char *const pieces[] = { "1", "20", "0", "a", ".", "-" };
-	const unsigned count = 1 + (unsigned)(unit_random(seed) % 4);
-	const unsigned marker = (unsigned)(unit_random(seed) % count);
+	for (unsigned i = 0; i < PIECES; i++)
+		drawn[i] = pieces[unit_random(seed) % 6];
+}
+
+/* A name, or a template with one {n}; false where conf_value_name() does not take it. */
+static bool make_name(uint64_t *seed, const char *const drawn[PIECES], bool is_template, char *text,
+		      size_t max)
+{
+	const unsigned marker = (unsigned)(unit_random(seed) % PIECES);
+	const unsigned other = (unsigned)(unit_random(seed) % (2 * PIECES));
 	size_t len = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		const char *piece =
-			is_template && i == marker ? "{n}" : pieces[unit_random(seed) % 6];
+	for (unsigned i = 0; i < PIECES; i++) {
+		const char *piece = i == other ? pieces[unit_random(seed) % 6] : drawn[i];
+		if (is_template && i == marker)
+			piece = "{n}";
 		len += (size_t)snprintf(text + len, max - len, "%s", piece);
 	}
 	snprintf(text + len, max - len, ".x");
-	/* these are complained of for themselves */
 	const char *at = strstr(text, "{n}");
 	return strstr(text, "..") == NULL && text[0] != '.' &&
 	       (at == NULL ||
@@ -53,16 +64,18 @@ static bool share(const char *a, const char *b)
 	return false;
 }
 
-static bool is_taken(char names[4][32])
+/* A template in one family, and a name or a template in another. */
+static bool is_taken(const char *template, const char *name)
 {
-	char text[512];
+	static const char format[] =
+		"couriers = ( { name = \"a\"; alias = \"p.y\"; target = \"q.y\"; variants = [ \"%s\" ]; },"
+		" { name = \"b\"; alias = \"%s\"; target = \"s.y\"; variants = [ \"%s\" ]; } );";
 	static struct said said;
+	const bool is_template = strstr(name, "{n}") != NULL;
+	char text[512];
 
-	snprintf(
-		text, sizeof(text),
-		"couriers = ( { name = \"a\"; alias = \"%s\"; target = \"t.y\"; variants = [ \"%s\" ]; },"
-		" { name = \"b\"; alias = \"%s\"; target = \"u.y\"; variants = [ \"%s\" ]; } );",
-		names[0], names[1], names[2], names[3]);
+	snprintf(text, sizeof(text), format, template, is_template ? "r.y" : name,
+		 is_template ? name : "{n}.z");
 	struct conf *conf = load_saying(text, "f.conf", &said);
 	if (conf == NULL && strstr(said.text, "expected each name in one place") == NULL)
 		fail_msg("%s\n%s", text, said.text);
@@ -70,31 +83,41 @@ static bool is_taken(char names[4][32])
 	return conf != NULL;
 }
 
-static void names_are_refused_where_they_stand_for_the_same_and_only_there(void **state)
+static void check_pairs(uint64_t seed, bool both_templates)
 {
-	uint64_t seed = 4;
 	unsigned taken = 0, refused = 0;
 
-	(void)state;
-	while (taken + refused < 400) {
-		char names[4][32];
-		bool good = true, clash = false;
-		for (unsigned i = 0; i < 4; i++)
-			good = make_name(&seed, i % 2 != 0, names[i], sizeof(names[i])) && good;
-		if (!good)
+	while (taken < 200 || refused < 100) {
+		const char *drawn[PIECES];
+		char template[32], name[32];
+		draw(&seed, drawn);
+		if (!make_name(&seed, drawn, true, template, sizeof(template)) ||
+		    !make_name(&seed, drawn, both_templates, name, sizeof(name)))
 			continue;
-		for (unsigned i = 0; i < 4; i++)
-			for (unsigned j = 0; j < i; j++)
-				clash = clash || share(names[i], names[j]);
-		if (is_taken(names) == clash)
-			fail_msg("%s %s %s %s: %s", names[0], names[1], names[2], names[3],
-				 clash ? "taken" : "refused");
-		clash ? refused++ : taken++;
+		const bool clash = share(template, name);
+		if (is_taken(template, name) == clash)
+			fail_msg("%s %s: %s", template, name, clash ? "taken" : "refused");
+		if (clash && strcmp(template, name) != 0)
+			refused++;
+		else
+			taken++;
 	}
-	assert_true(taken > 50 && refused > 50);
+}
+
+static void names_are_refused_where_a_template_stands_for_them_and_only_there(void **state)
+{
+	(void)state;
+	check_pairs(4, false);
+}
+
+static void templates_are_refused_where_they_stand_for_one_name_and_only_there(void **state)
+{
+	(void)state;
+	check_pairs(5, true);
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(names_are_refused_where_they_stand_for_the_same_and_only_there),
+	cmocka_unit_test(names_are_refused_where_a_template_stands_for_them_and_only_there),
+	cmocka_unit_test(templates_are_refused_where_they_stand_for_one_name_and_only_there),
 };
 UNIT_MAIN_PLAIN(tests)
