@@ -21,7 +21,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2),)
 
 # --- what to build -------------------------------------------------------------------------
 # The order of the floors is the order of the archives: each may use those behind it.
-FLOORS := app front query upstream cache policy rr net conf wire base
+FLOORS := app front side query upstream cache policy rr net conf wire base
 STRICT := base wire cache policy
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))

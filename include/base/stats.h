@@ -53,7 +53,9 @@
 	  "servers that squash forgotten for the sake of others")                                  \
 	X(LIMIT_DESCRIPTORS, "limit_descriptors",                                                  \
 	  "sockets not made, connections not taken: the system's limit of open files")             \
-	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")
+	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")                  \
+	X(LIMIT_CONTROL, "limit_control",                                                          \
+	  "control connections closed: too many, too slow, or too much said")
 
 enum stat {
 #define STATS_ENUM(id, name, help) STAT_##id,

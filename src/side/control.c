@@ -1,0 +1,223 @@
+#include "side/control.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "net/local.h"
+
+/* After a reply of this size what it took is worth giving back to the system. */
+#define LARGE_REPLY 65536u
+
+struct control {
+	struct loop *loop;
+	struct local_listener *listener;
+	const struct control_command *commands;
+	void *ctx;
+	uint64_t *turned_away;
+	struct list peers; /* the oldest first */
+	unsigned peer_count;
+};
+
+struct peer {
+	struct list link;
+	struct control *control;
+	struct local *local;
+	struct timer patience;
+	bool is_answered;
+	size_t unsent; /* when patience was last renewed */
+	size_t reply_len, len;
+	uint8_t request[CONTROL_REQUEST_MAX];
+};
+
+static void peer_free(struct peer *peer)
+{
+	const bool was_large = peer->reply_len >= LARGE_REPLY;
+
+	list_remove(&peer->link);
+	peer->control->peer_count--;
+	timer_stop(loop_timers(peer->control->loop), &peer->patience);
+	local_free(peer->local);
+	mem_free(peer);
+	if (was_large)
+		mem_trim();
+}
+
+static void turn_away(struct peer *peer)
+{
+	(*peer->control->turned_away)++;
+	peer_free(peer);
+}
+
+/* --- a reply ------------------------------------------------------------------------------- */
+
+const struct control_command *control_find(const struct control_command *commands, const char *name)
+{
+	for (; commands->usage.name != NULL; commands++) {
+		if (strcmp(commands->usage.name, name) == 0)
+			return commands;
+	}
+	return NULL;
+}
+
+static enum control_code run(const struct control *control, const struct control_request *request,
+			     FILE *out)
+{
+	const struct control_command *command = control_find(control->commands, request->words[0]);
+	struct control_call call;
+
+	if (command == NULL) {
+		fprintf(out, "there is no command \"%s\"\n", request->words[0]);
+		return CONTROL_REFUSED;
+	}
+	if (!control_request_read(request, &command->usage, &call, out))
+		return CONTROL_USAGE;
+	return command->run(control->ctx, &call, out);
+}
+
+/* The digit is known when the text is. Where memory is short for the text there is no reply. */
+static void answer(struct peer *peer, const struct control_request *request, const char *refusal)
+{
+	enum control_code code = CONTROL_REFUSED;
+	char *bytes = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&bytes, &len);
+
+	if (out == NULL) {
+		peer_free(peer);
+		return;
+	}
+	fputs("?\n", out);
+	if (refusal != NULL)
+		fputs(refusal, out);
+	else
+		code = run(peer->control, request, out);
+	const bool is_whole = ferror(out) == 0;
+	if (fclose(out) != 0 || !is_whole || bytes == NULL) {
+		mem_free(bytes);
+		peer_free(peer);
+		return;
+	}
+	bytes[0] = (char)('0' + code);
+	peer->is_answered = true;
+	peer->unsent = peer->reply_len = len;
+	timer_start(loop_timers(peer->control->loop), &peer->patience, CONTROL_PATIENCE_US);
+	if (local_answer(peer->local, bytes, len) != 0)
+		peer_free(peer);
+}
+
+/* --- its peer ------------------------------------------------------------------------------ */
+
+static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct peer *peer = ctx;
+	struct control_request request;
+
+	if (len > sizeof(peer->request) - peer->len) {
+		(*peer->control->turned_away)++;
+		answer(peer, NULL, "the request is too long\n");
+		return;
+	}
+	memcpy(peer->request + peer->len, bytes, len);
+	peer->len += len;
+	switch (control_request_parse(peer->request, peer->len, &request)) {
+	case CONTROL_PARSE_WHOLE:
+		answer(peer, &request, NULL);
+		return;
+	case CONTROL_PARSE_MORE:
+		return;
+	case CONTROL_PARSE_BAD:
+		answer(peer, NULL, "the request is not one\n");
+		return;
+	}
+}
+
+static void on_over(void *ctx, int err)
+{
+	(void)err;
+	peer_free(ctx);
+}
+
+static const struct local_events events = { .on_bytes = on_bytes, .on_over = on_over };
+
+static void on_patience_over(void *ctx)
+{
+	struct peer *peer = ctx;
+	const size_t unsent = local_unsent(peer->local);
+
+	if (!peer->is_answered || unsent == peer->unsent) {
+		turn_away(peer);
+		return;
+	}
+	peer->unsent = unsent;
+	timer_start(loop_timers(peer->control->loop), &peer->patience, CONTROL_PATIENCE_US);
+}
+
+/* Whoever has said nothing whole for longest makes room; who is being answered does not. */
+static bool make_room(struct control *control)
+{
+	for (struct list *link = list_first(&control->peers); link != NULL;
+	     link = list_next(&control->peers, link)) {
+		struct peer *peer = LIST_ITEM(link, struct peer, link);
+
+		if (!peer->is_answered) {
+			turn_away(peer);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_accept(void *ctx, struct local *local)
+{
+	struct control *control = ctx;
+	const bool has_room = control->peer_count < CONTROL_CONNECTIONS_MAX || make_room(control);
+	struct peer *peer = has_room ? mem_alloc(sizeof(*peer)) : NULL;
+
+	if (peer == NULL) {
+		(*control->turned_away)++;
+		local_free(local);
+		return;
+	}
+	memset(peer, 0, offsetof(struct peer, request));
+	peer->control = control;
+	peer->local = local;
+	timer_init(&peer->patience, on_patience_over, peer);
+	timer_start(loop_timers(control->loop), &peer->patience, CONTROL_PATIENCE_US);
+	list_add(&control->peers, &peer->link);
+	control->peer_count++;
+	local_attach(local, &events, peer);
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+int control_new(struct loop *loop, const char *path, const struct control_command *commands,
+		void *ctx, uint64_t *turned_away, struct control **ret_control)
+{
+	struct control *control = mem_zalloc(sizeof(*control));
+
+	if (control == NULL)
+		return -ENOMEM;
+	*control = (struct control){
+		.loop = loop, .commands = commands, .ctx = ctx, .turned_away = turned_away
+	};
+	list_init(&control->peers);
+	const int err = local_listener_new(loop, path, on_accept, control, &control->listener);
+	if (err != 0) {
+		control_free(control);
+		return err;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+void control_free(struct control *control)
+{
+	if (control == NULL)
+		return;
+	for (struct list *link; (link = list_first(&control->peers)) != NULL;)
+		peer_free(LIST_ITEM(link, struct peer, link));
+	local_listener_free(control->listener);
+	mem_free(control);
+}
