@@ -68,6 +68,8 @@ struct cache_hit {
 	bool is_squashed; /* and that failure is CACHE_SQUASH */
 	bool is_due; /* fresh, in the last tenth of a lifetime of ten seconds or more, and found
 		      * before: worth asking upstream for anew, ahead of time */
+	uint32_t stale_left_s; /* of cache_look() alone: when it is past its time, for so long it
+				* may still be shown stale */
 	struct cache_note note;
 };
 
@@ -93,6 +95,11 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
  * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer
  * than, unless it is a failure. CACHE_SQUASH is one here. */
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item);
+
+/** The answer, or the failure, that is kept under this key, within its time or past it, as
+ * cache_find() would tell it; it does not count as found. */
+bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
+		size_t buf_max, struct cache_hit *ret_hit);
 
 /** Stamps what is kept under this key and route: the route was found unchanged under a newer
  * plan. */

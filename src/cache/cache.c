@@ -139,6 +139,29 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 	return is_fresh_failure(cache, place) && read_place(cache, place, buf, buf_max, ret_hit);
 }
 
+bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
+		size_t buf_max, struct cache_hit *ret_hit)
+{
+	const uint64_t now_us = cache->clock->now_us;
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return false;
+	entry_probe(&probe, key, &cache->hash_key);
+	const struct store_place place =
+		find_sort(cache, &probe, failure ? SORT_FAILURE : SORT_ANSWER);
+	if (place.bucket == NULL || (failure && !is_fresh_failure(cache, place)))
+		return false;
+	const struct entry *entry = store_entry(&cache->store, place);
+	if (!entry_is_showable(entry, now_us) || !entry_read(entry, now_us, buf, buf_max, ret_hit))
+		return false;
+	const uint64_t shown_s = (uint64_t)entry->lifetime_s + (failure ? 0 : entry->stale_s);
+	ret_hit->stale_left_s = (uint32_t)(shown_s - ret_hit->age_s - ret_hit->remaining_s);
+	if (!failure)
+		note_failure(cache, &probe, ret_hit);
+	return true;
+}
+
 /* Into the room of the old entry of this sort where it fits without much waste, else to the
  * head. */
 static void put_draft(struct cache *cache, const struct entry_draft *draft, enum sort sort,
