@@ -48,5 +48,6 @@ struct stats *worker_stats(struct worker *worker);
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);
 /** What devices were told; remembers nobody where limits.devices is 0. */
 const struct timeline *worker_timeline(const struct worker *worker);
+const struct clock *worker_clock(const struct worker *worker);
 /** Questions waiting for an upstream. */
 uint32_t worker_waiting(const struct worker *worker);

@@ -100,6 +100,13 @@ enum server_failure {
  * TRUNCATED: TC over UDP. */
 void server_count_failure(struct server *server, enum server_failure failure);
 
+struct server_sums {
+	uint64_t sent, answered, failed; /* questions sent; answers; failures of all kinds */
+	uint64_t heard_us;		 /* when something came from it last; 0: never, or not
+					  * since the network changed */
+};
+void server_sum(const struct server *server, struct server_sums *ret_sums);
+
 /* A line of text, good until the call returns. */
 typedef void (*server_line_fn)(void *ctx, const char *text);
 /** All of it as Prometheus has it: courierdns_upstream_up, _queries_total, _failures_total (those

@@ -199,5 +199,6 @@ int request_ask(struct request *request, int group, exchange_done_fn done)
 	};
 
 	repair_prepare(request, group, &ask);
+	request->asked_us = request->worker->clock->now_us;
 	return exchange_start(request->worker->upstream, &ask, done, request, &request->exchange);
 }

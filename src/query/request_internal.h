@@ -29,6 +29,7 @@
 struct crowd;
 struct flight;
 struct gate;
+struct recall;
 
 struct worker {
 	struct loop *loop;
@@ -40,6 +41,7 @@ struct worker {
 	struct slab *requests;
 	struct flight *flight;
 	struct gate *gate;
+	struct recall *recall;
 	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
 	struct client_shares *shares;
@@ -82,6 +84,7 @@ struct request {
 	struct client_share_hold hold; /* of its client's share of them */
 	bool asked_on_failure;
 	uint64_t deadline_us;
+	uint64_t asked_us; /* when a group was asked last */
 	struct exchange *exchange;
 	struct exchange_result *result; /* while step_classify and step_respond look at it */
 	struct timer stale_timer;
@@ -103,6 +106,13 @@ struct request {
 	struct arena arena;
 	uint8_t scratch[512];
 };
+
+/* Tells the routes of guarded names from those of others: what was kept of a name while it was not
+ * guarded has come by another route. */
+static inline uint64_t request_guarded_route(uint64_t route)
+{
+	return route ^ UINT64_C(0x6775617264656421);
+}
 
 /* The group whose servers were asked last. */
 static inline const char *request_asked_group(const struct request *request)

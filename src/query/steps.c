@@ -27,12 +27,10 @@
 #include "query/flight.h"
 #include "query/gate.h"
 #include "query/keep.h"
+#include "query/recall.h"
 #include "query/repair.h"
 #include "query/request.h"
 #include "request_internal.h"
-
-/* Tells the routes of guarded names from those of others. */
-#define GUARDED_ROUTE UINT64_C(0x6775617264656421)
 
 /* Where a request goes on that has waited. */
 static void on_result(void *ctx, struct exchange_result *result)
@@ -67,15 +65,14 @@ static enum step refuse(struct request *request, const char *why)
 	return STEP_DONE;
 }
 
-/* What was kept of the name while it was not guarded has come by another route. A signed reply
- * cannot be changed, nor does a zone transfer lead anybody astray. */
+/* A signed reply cannot be changed, nor does a zone transfer lead anybody astray. */
 static void guard(struct request *request)
 {
 	request->is_guarded =
 		!request->view.is_opaque && request->view.type != TYPE_AXFR &&
 		rebinding_guards(request->plan->rebinding, &request->decision, request->key.name);
 	if (request->is_guarded)
-		request->decision.route ^= GUARDED_ROUTE;
+		request->decision.route = request_guarded_route(request->decision.route);
 }
 
 /* Only what is asked in class IN is what it seems. */
@@ -414,10 +411,33 @@ static void send_to_all(struct request *request, const struct reply_source *sour
 	}
 }
 
+static void note_exchange(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+	const uint64_t now_us = request->worker->clock->now_us;
+	struct recall_entry entry = {
+		.at_us = now_us,
+		.took_us = (uint32_t)(now_us - request->asked_us),
+		.verdict = (uint8_t)request->verdict,
+		.is_on_failure = request->asked_on_failure,
+		.is_dear = request->courier.role != COURIER_NONE,
+	};
+
+	if (result == NULL)
+		return;
+	entry.outcome = (uint8_t)result->outcome;
+	if (result->outcome == EXCHANGE_REPLIED) {
+		entry.server = *server_addr(result->server);
+		entry.rcode = (uint16_t)message_rcode(&result->facts);
+	}
+	recall_note(request->worker->recall, &request->key, &entry);
+}
+
 static enum step step_repair(struct request *request)
 {
 	struct reply_source source;
 
+	note_exchange(request);
 	const enum repair_way way = repair_choose(request);
 	if (way == REPAIR_NONE)
 		return STEP_RESPOND;

@@ -5,6 +5,7 @@
 #include "query/answer.h"
 #include "query/flight.h"
 #include "query/gate.h"
+#include "query/recall.h"
 #include "query/request.h"
 #include "query/steps.h"
 #include "request_internal.h"
@@ -32,10 +33,12 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->gate = gate_new(worker->max_waiting);
 	worker->squashers = squasher_table_new(worker->clock, &worker->stats);
 	worker->repairs = repair_tally_table_new();
+	worker->recall = recall_new();
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
 	if (worker->shares == NULL || worker->rates == NULL || worker->cache == NULL ||
 	    worker->requests == NULL || worker->squashers == NULL || worker->repairs == NULL ||
-	    worker->flight == NULL || worker->gate == NULL || worker->upstream == NULL) {
+	    worker->flight == NULL || worker->gate == NULL || worker->recall == NULL ||
+	    worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -52,6 +55,7 @@ void worker_free(struct worker *worker)
 	exchange_upstream_free(worker->upstream);
 	repair_tally_table_free(worker->repairs);
 	squasher_table_free(worker->squashers);
+	recall_free(worker->recall);
 	gate_free(worker->gate);
 	flight_free(worker->flight);
 	slab_free(worker->requests);
@@ -204,6 +208,11 @@ struct stats *worker_stats(struct worker *worker)
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report)
 {
 	cache_report(worker->cache, ret_report);
+}
+
+const struct clock *worker_clock(const struct worker *worker)
+{
+	return worker->clock;
 }
 
 uint32_t worker_waiting(const struct worker *worker)

@@ -275,6 +275,20 @@ static const char *failure_name(enum server_failure failure)
 	return names[failure];
 }
 
+void server_sum(const struct server *server, struct server_sums *ret_sums)
+{
+	const struct server_counts *counts = &server->counts;
+
+	*ret_sums = (struct server_sums){
+		.sent = counts->sent_udp + counts->sent_tcp,
+		.heard_us = server->heard_us,
+	};
+	for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++)
+		ret_sums->answered += counts->took[i];
+	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
+		ret_sums->failed += counts->failures[i];
+}
+
 /* Where the lines of a report go. */
 struct report {
 	void (*line)(void *ctx, const char *text);

@@ -1,0 +1,81 @@
+#include "query/recall.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define SETS 128u
+#define WAYS 4u
+
+/* By the hash alone: its key is drawn, so that nobody finds two names that share one. */
+struct slot {
+	uint64_t hash; /* 0: empty */
+	struct recall_entry entry;
+};
+
+struct recall {
+	struct hash_key key;
+	struct slot sets[SETS][WAYS];
+};
+
+struct recall *recall_new(void)
+{
+	struct recall *recall = mem_zalloc(sizeof(*recall));
+
+	if (recall != NULL)
+		hash_key_draw(&recall->key);
+	return recall;
+}
+
+void recall_free(struct recall *recall)
+{
+	mem_free(recall);
+}
+
+static uint64_t hash_of(const struct recall *recall, const struct cache_key *key)
+{
+	const uint64_t parts[2] = { hash_bytes(&recall->key, key->name, key->name_len),
+				    (uint64_t)key->type << 16 | key->class };
+	const uint64_t hash = hash_bytes(&recall->key, parts, sizeof(parts));
+
+	return hash != 0 ? hash : 1;
+}
+
+/* The least first: empty, then of no family, then the oldest. */
+static uint64_t worth(const struct slot *slot)
+{
+	if (slot->hash == 0)
+		return 0;
+	return slot->entry.at_us | (slot->entry.is_dear ? UINT64_C(1) << 63 : 0);
+}
+
+void recall_note(struct recall *recall, const struct cache_key *key,
+		 const struct recall_entry *entry)
+{
+	const uint64_t hash = hash_of(recall, key);
+	struct slot *set = recall->sets[hash % SETS], *place = &set[0];
+
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].hash == hash) {
+			place = &set[i];
+			break;
+		}
+		if (worth(&set[i]) < worth(place))
+			place = &set[i];
+	}
+	*place = (struct slot){ .hash = hash, .entry = *entry };
+}
+
+bool recall_find(const struct recall *recall, const struct cache_key *key,
+		 struct recall_entry *ret_entry)
+{
+	const uint64_t hash = hash_of(recall, key);
+	const struct slot *set = recall->sets[hash % SETS];
+
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].hash == hash) {
+			*ret_entry = set[i].entry;
+			return true;
+		}
+	}
+	return false;
+}
