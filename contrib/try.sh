@@ -5,6 +5,7 @@ set -eu
 
 binary=$1
 port=${PORT:-5300}
+socket=${XDG_RUNTIME_DIR:-/tmp}/courierdns-$port.sock
 
 cat <<TEXT
 
@@ -14,9 +15,10 @@ terminal, try:
   dig @127.0.0.1 -p $port courier.push.apple.com         the alias: NOERROR, a CNAME, a SOA
   dig @127.0.0.1 -p $port courier.push.apple.com         again: from the cache, counted down
   dig @127.0.0.1 -p $port +tcp 17-courier.push.apple.com what a device asks next
-  $binary explain courier.push.apple.com -c etc/courierdns.conf
+  $binary explain courier.push.apple.com -s $socket  why it answers so
+  $binary status -s $socket
 
 Ctrl-C ends it. PORT=5301 make run takes another port.
 
 TEXT
-exec "$binary" run -l "127.0.0.1@$port"
+exec "$binary" run -l "127.0.0.1@$port" -s "$socket"

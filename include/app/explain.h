@@ -1,12 +1,24 @@
-/* app/explain.h: `courierdns explain`: which rule speaks for a name, and why. */
+/* app/explain.h: `courierdns explain`: which rule speaks for a name, and why; and from the running
+ * daemon what is known of it. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "app/exit_code.h"
 #include "app/settings.h"
+#include "query/worker.h"
 
 struct explain_question {
 	const char *name, *type; /* type NULL: A */
 	struct addr client;
+	bool as_json;
 };
 
-/** Prints to stdout; the exit code. Names that cannot be read are told on stderr. */
-int explain_run(const struct settings *settings, const struct explain_question *question);
+/** From the file alone, to `out`; `why` says why no daemon was asked. What cannot be read is told
+ * in `errors`. */
+enum exit_code explain_run(const struct settings *settings, const struct explain_question *question,
+			   const char *why, FILE *out, FILE *errors);
+/** As the worker has it, all to `out`. EXIT_CODE_OK or EXIT_CODE_USAGE. */
+enum exit_code explain_worker(struct worker *worker, const struct settings *settings,
+			      const struct explain_question *question, FILE *out);

@@ -15,6 +15,7 @@ struct settings {
 	const char *path;					 /* of -c, or NULL */
 	struct addr listen[SETTINGS_MAX], servers[SETTINGS_MAX]; /* of -l and -u */
 	size_t listen_count, server_count;
+	const char *control_socket; /* of -s; NULL: as the file says */
 	bool is_verbose;
 };
 
@@ -25,8 +26,9 @@ const char *settings_file(const struct settings *settings);
 /** Neither a file nor -l says where to listen. */
 bool settings_listens_by_default(const struct settings *settings);
 
-/** The configuration as the daemon would use it: file or default, -l and -u put in place of listen
- * and of the default group. ERR_CONF where complaints were added; -ENOMEM. */
+/** The configuration as the daemon would use it: file or default, -l, -u and -s put in place of
+ * listen, of the default group and of control.socket. ERR_CONF where complaints were added;
+ * -ENOMEM. */
 MUST_CHECK int settings_load(const struct settings *settings, struct complaints *complaints,
 			     struct conf **ret_conf);
 

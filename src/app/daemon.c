@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "app/command_socket.h"
 #include "app/descriptors.h"
 #include "app/exit_code.h"
 #include "app/listeners.h"
@@ -29,6 +30,8 @@ struct daemon {
 	struct worker *worker;
 	struct listeners *listeners;
 	struct network *network;
+	struct commands commands;
+	struct command_socket *control;
 	struct timer finish;
 	uint64_t finish_by_us;
 	bool is_finishing;
@@ -132,6 +135,8 @@ static void on_reload(void *ctx, int signal_number)
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
 	worker_set_plan(daemon->worker, plan);
 	network_follow(daemon->network);
+	daemon->commands.loaded_us = loop_clock(daemon->loop)->now_us;
+	command_socket_follow(daemon->control);
 	settings_warn(plan->conf);
 	plan_unref(plan);
 	share_descriptors(daemon);
@@ -224,6 +229,7 @@ static void daemon_done(struct daemon *daemon)
 {
 	if (daemon->listeners != NULL)
 		listeners_stop_accepting(daemon->listeners);
+	command_socket_free(daemon->control);
 	network_free(daemon->network);
 	worker_free(daemon->worker);
 	listeners_free(daemon->listeners);
@@ -232,6 +238,22 @@ static void daemon_done(struct daemon *daemon)
 	loop_free(daemon->loop);
 	server_table_free(daemon->servers);
 	sources_free(daemon->sources);
+}
+
+/* After the listeners, so that who is told that it is there can ask it. */
+static int open_control(struct daemon *daemon)
+{
+	const uint64_t now_us = loop_clock(daemon->loop)->now_us;
+
+	daemon->commands = (struct commands){
+		.worker = daemon->worker,
+		.listeners = daemon->listeners,
+		.settings = daemon->settings,
+		.started_us = now_us,
+		.loaded_us = now_us,
+	};
+	daemon->control = command_socket_new(daemon->loop, &daemon->commands);
+	return daemon->control != NULL ? 0 : -ENOMEM;
 }
 
 static int start(struct daemon *daemon)
@@ -260,6 +282,8 @@ static int start(struct daemon *daemon)
 		err = listeners_open(daemon->loop, daemon->worker,
 				     settings_listens_by_default(daemon->settings),
 				     &daemon->listeners);
+	if (err == 0)
+		err = open_control(daemon);
 	if (err == 0) {
 		settings_warn(plan->conf);
 		log_ready(plan->conf);

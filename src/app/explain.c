@@ -1,31 +1,11 @@
 #include "app/explain.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "app/exit_code.h"
+#include "app/explain_print.h"
 #include "query/plan.h"
 #include "wire/cursor.h"
-
-static const char *action_text(enum zone_action action)
-{
-	switch (action) {
-	case ZONE_FORWARD:
-		return "forward";
-	case ZONE_ANSWER:
-		return "answer: the rule's own records";
-	case ZONE_NXDOMAIN:
-		return "nxdomain: the name does not exist, with a local SOA";
-	case ZONE_NODATA:
-		return "nodata: no such type, with a local SOA";
-	case ZONE_REFUSE:
-		return "refuse: REFUSED";
-	case ZONE_DROP:
-		return "drop: silence over UDP, the connection closed over TCP";
-	}
-	UNREACHABLE();
-}
 
 /* A query as a client would send it: decisions are made of nothing else. */
 static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, size_t len,
@@ -41,131 +21,63 @@ static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, siz
 	return query.failed ? 0 : cursor_written(&query);
 }
 
-/* The name as the rule writes it. A template has as many labels as what it matched. */
-static const struct conf_name *matched_name(const struct decision *decision)
+/* The view is over explain->query. */
+static enum exit_code read_question(const struct explain_question *question,
+				    struct explain *explain, struct query_view *ret_view,
+				    FILE *errors)
 {
-	const struct conf_zone *zone = decision->zone;
+	size_t name_len = 0;
+	struct type_text text;
 
-	for (size_t i = 0; i < zone->name_count; i++) {
-		if (name_equal(zone->names[i].wire, decision->apex))
-			return &zone->names[i];
-	}
-	for (size_t i = 0; i < zone->name_count; i++) {
-		if (zone->names[i].is_template &&
-		    name_labels(zone->names[i].wire) == name_labels(decision->apex))
-			return &zone->names[i];
-	}
-	return &zone->names[0];
-}
-
-static void print_rule(const struct decision *decision)
-{
-	const struct conf_zone *zone = decision->zone;
-	struct name_text text;
-
-	switch (decision->source) {
-	case DECISION_DEFAULT:
-		printf("rule:       none matches; the default group is used\n");
-		return;
-	case DECISION_SPECIAL:
-		printf("rule:       special name \"%s\" (%s)\n",
-		       name_to_text(decision->apex, &text), decision->special_why);
-		return;
-	case DECISION_RULE:
-		printf("rule:       %s:%d, the most specific that matches: \"%s\"%s%s%s\n",
-		       zone->place.file, zone->place.line,
-		       name_to_text(matched_name(decision)->wire, &text),
-		       zone->is_exact ? ", exact" : "", zone->type_count > 0 ? ", by type" : "",
-		       zone->client_count > 0 ? ", by client" : "");
-		return;
-	}
-	UNREACHABLE();
-}
-
-/* "192.0.2.1@53 (from 10.0.0.5, by wan)" */
-static void print_server(const struct conf_server *server)
-{
-	const bool has_source = server->source.family != ADDR_NONE;
-	const bool has_interface = server->interface[0] != '\0';
-	struct addr_text addr;
-
-	printf(" %s", addr_to_text(&server->addr, &addr));
-	if (has_source)
-		printf(" (from %s%s", addr_to_text(&server->source, &addr),
-		       has_interface ? ", " : ")");
-	if (has_interface)
-		printf("%sby %s)", has_source ? "" : " (", server->interface);
-}
-
-static void print_group(const char *label, const struct conf_group *group)
-{
-
-	printf("%-12s%s:", label, group->name);
-	for (size_t i = 0; i < group->server_count; i++)
-		print_server(&group->servers[i]);
-	if (group->server_count == 0)
-		printf(" no server known");
-	if (group->resolv_conf != NULL)
-		printf(" (of %s)", group->resolv_conf);
-	printf(", %.1f s for a question\n", (double)group->timeout_ms / 1000);
-}
-
-static void print_forward(const struct conf *conf, const struct decision *decision)
-{
-	print_group("upstream:", &conf->groups[decision->group]);
-	if (decision->on_failure == CONF_GROUP_NONE)
-		printf("on failure: SERVFAIL\n");
-	else
-		print_group("on failure:", &conf->groups[decision->on_failure]);
-	if (decision->no_cache || conf->cache_size == 0)
-		printf("cache:      not kept\n");
-	else
-		printf("cache:      kept for %u to %u s%s, shown stale for %u s when upstream fails\n",
-		       decision->ttl_min, decision->ttl_max,
-		       decision->view != 0 ? " for clients of this view" : "", decision->stale_s);
-}
-
-static int print_decision(const struct plan *plan, const struct explain_question *question,
-			  const char *file)
-{
-	uint8_t name[NAME_MAX_LEN], query[NAME_MAX_LEN + 64];
-	size_t name_bytes = 0;
-	uint16_t type = TYPE_A;
-	struct query_view view;
-	struct decision decision;
-	struct addr_text client;
-	struct name_text name_text;
-	struct type_text type_text;
-
-	if (name_from_text(question->name, name, &name_bytes) != 0) {
-		fprintf(stderr, "explain: \"%s\" is not a domain name\n", question->name);
+	explain->client = question->client;
+	explain->type = TYPE_A;
+	if (name_from_text(question->name, explain->name, &name_len) != 0) {
+		fprintf(errors, "explain: \"%s\" is not a domain name\n", question->name);
 		return EXIT_CODE_USAGE;
 	}
-	if (question->type != NULL && !type_from_text(question->type, &type)) {
-		fprintf(stderr, "explain: \"%s\" is not a record type (A, HTTPS, TYPE65, ...)\n",
+	if (question->type != NULL && !type_from_text(question->type, &explain->type)) {
+		fprintf(errors, "explain: \"%s\" is not a record type (A, HTTPS, TYPE65, ...)\n",
 			question->type);
 		return EXIT_CODE_USAGE;
 	}
-	size_t len = write_query(query, sizeof(query), name, name_bytes, type);
-	if (query_view_parse(&view, query, len) != QUERY_OK) {
-		fprintf(stderr, "explain: type %s cannot be asked for; clients get FORMERR\n",
-			type_to_text(type, &type_text));
+	const size_t len = write_query(explain->query, sizeof(explain->query), explain->name,
+				       name_len, explain->type);
+	if (query_view_parse(ret_view, explain->query, len) != QUERY_OK) {
+		fprintf(errors, "explain: type %s cannot be asked for; clients get FORMERR\n",
+			type_to_text(explain->type, &text));
 		return EXIT_CODE_USAGE;
 	}
-	policy_judge(plan->policy, &view, &question->client, &decision);
-	printf("question:   %s %s from %s\n", name_to_text(name, &name_text),
-	       type_to_text(type, &type_text), addr_to_text(&question->client, &client));
-	printf("source:     %s; no running daemon was asked\n",
-	       file == NULL ? "the built-in default" : file);
-	print_rule(&decision);
-	printf("action:     %s\n", action_text(decision.action));
-	if (decision.action == ZONE_FORWARD)
-		print_forward(plan->conf, &decision);
 	return EXIT_CODE_OK;
 }
 
+static void print(const struct explain *explain, bool as_json, FILE *out)
+{
+	if (as_json)
+		explain_print_json(explain, out);
+	else
+		explain_print_text(explain, out);
+}
+
+enum exit_code explain_worker(struct worker *worker, const struct settings *settings,
+			      const struct explain_question *question, FILE *out)
+{
+	struct explain explain = { .plan = worker_plan(worker),
+				   .file = settings_file(settings),
+				   .clock = worker_clock(worker) };
+	struct query_view view;
+	const enum exit_code code = read_question(question, &explain, &view, out);
+
+	if (code == EXIT_CODE_OK) {
+		look_at(worker, &view, &explain.client, &explain.look);
+		print(&explain, question->as_json, out);
+	}
+	return code;
+}
+
+/* --- without a daemon ---------------------------------------------------------------------- */
+
 /* As the daemon would, were it started now. */
-static int fill_groups(struct conf *conf)
+static int fill_groups(struct conf *conf, FILE *errors)
 {
 	for (size_t i = 0; i < conf->group_count; i++) {
 		struct conf_group *group = &conf->groups[i];
@@ -176,33 +88,50 @@ static int fill_groups(struct conf *conf)
 			continue;
 		int err = settings_read_servers(conf, group->resolv_conf, servers, &count);
 		if (err != 0)
-			fprintf(stderr, "explain: %s: %s\n", group->resolv_conf, err_text(err));
+			fprintf(errors, "explain: %s: %s\n", group->resolv_conf, err_text(err));
 		if (settings_set_servers(group, servers, err == 0 ? count : 0) != 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int explain_run(const struct settings *settings, const struct explain_question *question)
+static int load(const struct settings *settings, struct complaints *complaints,
+		struct plan **ret_plan, FILE *errors)
 {
-	struct complaints *complaints = complaint_new();
-	struct hash_key key = { 0, 0 };
+	static const struct hash_key key = { 0, 0 };
 	struct conf *conf = NULL;
-	struct plan *plan = NULL;
-	int code = EXIT_CODE_CONF;
+	int err = settings_load(settings, complaints, &conf);
 
-	if (complaints == NULL || settings_load(settings, complaints, &conf) != 0)
-		goto out;
-	if (fill_groups(conf) != 0) {
+	if (err != 0)
+		return err;
+	err = fill_groups(conf, errors);
+	if (err != 0) {
 		conf_free(conf);
-		goto out;
+		return err;
 	}
-	if (plan_new(conf, &key, NULL, complaints, &plan) != 0)
+	return plan_new(conf, &key, NULL, complaints, ret_plan);
+}
+
+enum exit_code explain_run(const struct settings *settings, const struct explain_question *question,
+			   const char *why, FILE *out, FILE *errors)
+{
+	struct explain explain = { .file = settings_file(settings), .why_offline = why };
+	struct complaints *complaints = complaint_new();
+	struct query_view view;
+	struct plan *plan = NULL;
+	enum exit_code code = EXIT_CODE_CONF;
+
+	if (complaints == NULL || load(settings, complaints, &plan, errors) != 0)
 		goto out;
-	code = print_decision(plan, question, settings_file(settings));
+	explain.plan = plan;
+	code = read_question(question, &explain, &view, errors);
+	if (code != EXIT_CODE_OK)
+		goto out;
+	look_at_plan(plan, &view, &explain.client, &explain.look);
+	print(&explain, question->as_json, out);
 out:
 	for (size_t i = 0; complaints != NULL && i < complaint_kept(complaints); i++)
-		fprintf(stderr, "%s\n", complaint_text(complaints, i));
+		fprintf(errors, "%s\n", complaint_text(complaints, i));
 	plan_unref(plan);
 	complaint_free(complaints);
 	return code;

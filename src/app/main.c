@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/ctl.h"
 #include "app/daemon.h"
 #include "app/doctor.h"
 #include "app/exit_code.h"
-#include "app/explain.h"
 #include "base/hash.h"
 #include "conf/conf_load.h"
 #include "query/plan.h"
@@ -68,13 +68,16 @@ static int command_run(int argc, char **argv)
 	int code = EXIT_CODE_OK;
 
 	for (int option; code == EXIT_CODE_OK &&
-			 (option = getopt_long(argc, argv, "c:l:u:v", options, NULL)) != -1;) {
+			 (option = getopt_long(argc, argv, "c:l:s:u:v", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c':
 			settings.path = optarg;
 			break;
 		case 'l':
 			code = read_addr(optarg, settings.listen, &settings.listen_count);
+			break;
+		case 's':
+			settings.control_socket = optarg;
 			break;
 		case 'u':
 			code = read_addr(optarg, settings.servers, &settings.server_count);
@@ -155,58 +158,6 @@ static int command_config(int argc, char **argv)
 	return code;
 }
 
-/* --- explain --- */
-
-static int read_client(const char *text, struct addr *ret_client)
-{
-	if (addr_parse(text, 53, ret_client) != 0) {
-		fprintf(stderr, "courierdns explain: \"%s\" is not an address\n", text);
-		return EXIT_CODE_USAGE;
-	}
-	ret_client->port = 0;
-	return EXIT_CODE_OK;
-}
-
-static int command_explain(int argc, char **argv)
-{
-	static const struct option options[] = { { "client", required_argument, NULL, 'C' },
-						 { "offline", no_argument, NULL, 'O' },
-						 { 0 } };
-	struct settings settings = { 0 };
-	struct explain_question question = { 0 };
-	int code = read_client("127.0.0.1", &question.client);
-
-	for (int option; code == EXIT_CODE_OK &&
-			 (option = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
-		switch (option) {
-		case 'c':
-			settings.path = optarg;
-			break;
-		case 'C':
-			code = read_client(optarg, &question.client);
-			break;
-		case 'O':
-			break; /* there is no daemon to ask yet: always so */
-		default:
-			return usage("explain");
-		}
-	}
-	if (code != EXIT_CODE_OK)
-		return code;
-	if (optind >= argc || argc - optind > 2) {
-		fprintf(stderr, "courierdns explain: a NAME was expected, and perhaps a TYPE\n");
-		return usage("explain");
-	}
-	question.name = argv[optind];
-	question.type = argv[optind + 1];
-	if (settings_file(&settings) == NULL) {
-		fprintf(stderr, "courierdns explain: no daemon and no %s; name a file with -c\n",
-			CONF_LOAD_DEFAULT_PATH);
-		return EXIT_CODE_NO_DAEMON;
-	}
-	return explain_run(&settings, &question);
-}
-
 /* --- version and help --- */
 
 static int command_version(int argc, char **argv)
@@ -220,11 +171,12 @@ static int command_version(int argc, char **argv)
 static int command_help(int argc, char **argv);
 
 static const struct command commands[] = {
-	{ "run", "[-c FILE] [-l ADDR[@PORT]]... [-u SERVER[@PORT]]... [-v]",
+	{ "run", "[-c FILE] [-l ADDR[@PORT]]... [-u SERVER[@PORT]]... [-s SOCKET] [-v]",
 	  "The daemon, in the foreground.\n"
 	  "-c FILE      the configuration; default " CONF_LOAD_DEFAULT_PATH ", where there is one\n"
 	  "-l, -u       where to listen and whom to ask, in place of the file's listen and default\n"
 	  "             group; without -c no file is read then\n"
+	  "-s SOCKET    where status, devices and explain ask it, in place of control.socket; \"\" for none\n"
 	  "-v           log everything\n"
 	  "Signals: HUP reads the configuration again, USR1 logs the counters, USR2 opens the log anew,\n"
 	  "TERM and INT finish.",
@@ -248,9 +200,19 @@ static const struct command commands[] = {
 	  "--reach-at ADDR, --reach-port PORT=OTHER\n"
 	  "                 connects there in place of where it would, say to a stand-in in a lab",
 	  doctor_main },
-	{ "explain", "NAME [TYPE] [-c FILE] [--client ADDR] [--offline]",
-	  "Tells which rule speaks for a name, why, and whom it would be asked of.",
-	  command_explain },
+	{ "explain", "NAME [TYPE] [-s SOCKET] [-c FILE] [--client ADDR] [--offline] [--json]",
+	  "Tells which rule speaks for a name, why, and whom it is asked of; and as the running daemon\n"
+	  "knows it, what the cache holds and what upstream said last. Where none runs, and with\n"
+	  "--offline, from the file alone, which it says. Ends with 3 where there is neither.\n"
+	  "-s SOCKET      where the daemon listens; default: control.socket of -c FILE, or of\n"
+	  "               " CONF_LOAD_DEFAULT_PATH "\n"
+	  "--client ADDR  as if that client asked; default 127.0.0.1\n"
+	  "--json         for machines",
+	  ctl_explain },
+	{ "status", "[-s SOCKET] [-c FILE] [--json]",
+	  "The running daemon on one screen: its servers, cache, families and devices. Ends with 0,\n"
+	  "1 refused, 3 no daemon.",
+	  ctl_main },
 	{ "version", "", "Prints the version.", command_version },
 	{ "help", "[COMMAND]", "Prints this, or more on one command.", command_help },
 };
@@ -298,7 +260,7 @@ static int command_help(int argc, char **argv)
 	       "CNAME too.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  courierdns %s %s\n", commands[i].name, commands[i].arguments);
-	printf("\nExit codes: 0 well, 3 nothing to ask, 64 usage, 71 the system said no, 78 configuration\n");
+	printf("\nExit codes: 0 well, 1 refused or not found, 3 nobody to ask, 64 usage, 71 the system said no, 78 configuration\n");
 	return EXIT_CODE_OK;
 }
 

@@ -161,6 +161,17 @@ static int refuse_own(const struct conf *conf, struct complaints *complaints)
 	return complaint_count(complaints) > 0 ? ERR_CONF : 0;
 }
 
+static int replace_control_socket(struct conf *conf, const char *path)
+{
+	char *copy = mem_strdup(path);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	mem_free(conf->control_socket);
+	conf->control_socket = copy;
+	return 0;
+}
+
 int settings_load(const struct settings *settings, struct complaints *complaints,
 		  struct conf **ret_conf)
 {
@@ -173,6 +184,8 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 		err = replace_listen(conf, settings);
 	if (err == 0 && settings->server_count > 0)
 		err = replace_default_servers(&conf->groups[0], settings);
+	if (err == 0 && settings->control_socket != NULL)
+		err = replace_control_socket(conf, settings->control_socket);
 	if (err == 0)
 		err = refuse_own(conf, complaints);
 	if (err != 0) {

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HOST = "127.0.0.1"
@@ -131,13 +132,14 @@ def main():
     dnsmasq = ["dnsmasq", "-k", "-C", "/dev/null", "-p", str(port), "--listen-address", HOST,
                "--bind-interfaces", "--pid-file=", "--no-hosts", "--no-resolv"]
     print("size: memory")
-    with upstream() as server_port:
+    with upstream() as server_port, tempfile.TemporaryDirectory() as directory:
         with running(dnsmasq + ["--server=%s#%d" % (HOST, server_port)], port) as (_, pid):
             other, other_anonymous = memory(pid)
         row("dnsmasq idle, resident", other)
         row("dnsmasq idle, anonymous", other_anonymous)
         with running([sys.argv[1], "run", "-l", "%s@%d" % (HOST, port),
-                      "-u", "%s@%d" % (HOST, server_port)], port) as (sock, pid):
+                      "-u", "%s@%d" % (HOST, server_port),
+                      "-s", os.path.join(directory, "control.sock")], port) as (sock, pid):
             idle, idle_anonymous = memory(pid)
             row("idle, resident", idle, max(other, DNSMASQ_IDLE_KB))
             row("idle, anonymous", idle_anonymous, 1000)

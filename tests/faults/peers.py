@@ -139,6 +139,7 @@ class Courierdns(Server):
     config = """
 listen = ( {{ address = "{address}"; port = {port}; }} );
 upstreams = {{ default = {{ servers = ( {servers} ); }}; }};
+control = {{ socket = ""; }};
 """
 
     @classmethod

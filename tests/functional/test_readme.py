@@ -23,18 +23,18 @@ def test_every_configuration_of_the_readme_is_among_them(t):
 
 def test_every_command_of_the_readme_is_known(t):
     named = set(re.findall(r"`courierdns ([a-z]+)", TEXT))
-    assert {"run", "check", "config", "doctor", "explain", "version", "help"} <= named, named
+    assert {"run", "check", "config", "doctor", "explain", "status", "version", "help"} <= named, named
     for name in sorted(named):
         ends(run(t, "help", name), OK)
 
 
 def test_the_floor_plan_of_the_readme_is_the_tree(t):
     plan = TEXT[TEXT.index(" 7  app/"):TEXT.index("The data first.")]
-    for floor in ("app", "front", "query", "policy", "cache", "upstream", "rr", "net", "conf",
+    for floor in ("app", "front", "side", "query", "policy", "cache", "upstream", "rr", "net", "conf",
                   "wire", "base"):
         for source in os.listdir(os.path.join(ROOT, "src", floor)):
             module, kind = os.path.splitext(source)
-            if kind == ".c" and not module.startswith(("conf_", "doctor_")):
+            if kind == ".c" and not module.startswith(("conf_", "doctor_", "commands_")):
                 assert re.search(r"\b%s\b" % module, plan), "%s/%s is not in README.md" % (floor, module)
 
 

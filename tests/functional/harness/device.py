@@ -41,6 +41,7 @@ class Device:
         self.directory, self.address, self.port = directory, address, port
         self.path = os.path.join(directory, "courierdns.conf")
         self.stderr_path = os.path.join(directory, "stderr")
+        self.control = os.path.join(directory, "control.sock")
         self.args, self.env, self.prefix = args, env, list(prefix)
         self.make_socket = socket.socket
         if network is not None:
@@ -53,11 +54,14 @@ class Device:
             self.write(config)
 
     def write(self, config):
+        """With a control socket of its own, unless the configuration speaks of one."""
+        if not re.search(r"^\s*control\b", config, re.M):
+            config += '\ncontrol = { socket = "%s"; };\n' % self.control
         with open(self.path, "w", encoding="utf-8") as out:
             out.write(config)
 
     def start(self, wait=True):
-        args = ["run", "-c", self.path] if self.args is None else self.args
+        args = ["run", "-c", self.path] if self.args is None else self.args + ["-s", self.control]
         out = open(self.stderr_path, "ab")
         self.process = subprocess.Popen(
             self.prefix + [PROGRAM] + args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,

@@ -1,0 +1,47 @@
+#include "app/command_table.h"
+
+#include "app/commands.h"
+#include "app/commands_status.h"
+#include "app/explain.h"
+
+static enum control_code status(void *ctx, const struct control_call *call, FILE *out)
+{
+	if (control_request_option(call, "--json") != NULL)
+		commands_status_json(ctx, out);
+	else
+		commands_status_text(ctx, out);
+	return CONTROL_DONE;
+}
+
+static enum control_code explain(void *ctx, const struct control_call *call, FILE *out)
+{
+	const struct commands *commands = ctx;
+	const char *client = control_request_option(call, "--client");
+	struct explain_question question = {
+		.name = call->words[0],
+		.type = call->words[1],
+		.as_json = control_request_option(call, "--json") != NULL,
+	};
+
+	if (client == NULL)
+		client = "127.0.0.1";
+	if (addr_parse(client, 53, &question.client) != 0) {
+		fprintf(out, "explain: \"%s\" is not an address\n", client);
+		return CONTROL_USAGE;
+	}
+	question.client.port = 0;
+	return explain_worker(commands->worker, commands->settings, &question, out) == EXIT_CODE_OK
+		       ? CONTROL_DONE
+		       : CONTROL_USAGE;
+}
+
+static const struct control_command table[] = {
+	{ { "status", " --json ", 0, 0 }, status },
+	{ { "explain", " --json --client= --offline ", 1, 2 }, explain },
+	{ { NULL, NULL, 0, 0 }, NULL },
+};
+
+const struct control_command *command_table(void)
+{
+	return table;
+}

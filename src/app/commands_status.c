@@ -1,0 +1,267 @@
+#include "app/commands_status.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "app/span.h"
+#include "base/json.h"
+
+static uint64_t now_us(const struct commands *commands)
+{
+	return worker_clock(commands->worker)->now_us;
+}
+
+static uint64_t ago_s(const struct commands *commands, uint64_t since_us)
+{
+	return (now_us(commands) - since_us) / USEC_PER_SEC;
+}
+
+static const char *file_of(const struct commands *commands)
+{
+	return settings_file(commands->settings);
+}
+
+static uint32_t tcp_clients(const struct commands *commands)
+{
+	return commands->listeners == NULL ? 0 : listeners_connections(commands->listeners);
+}
+
+static uint64_t count_of(const struct commands *commands, enum stat stat)
+{
+	return worker_stats(commands->worker)->count[stat];
+}
+
+static const char *order_name(enum group_order order)
+{
+	switch (order) {
+	case ORDER_FASTEST:
+		return "fastest";
+	case ORDER_LISTED:
+		return "listed";
+	case ORDER_RACE:
+		return "race";
+	}
+	UNREACHABLE();
+}
+
+static const char *state_name(enum server_state state)
+{
+	switch (state) {
+	case SERVER_UP:
+		return "up";
+	case SERVER_SUSPECTED:
+		return "suspected";
+	case SERVER_DOWN:
+		return "down";
+	}
+	UNREACHABLE();
+}
+
+/* --- for people ---------------------------------------------------------------------------- */
+
+static void print_server(const struct commands *commands, const struct server *server, FILE *out)
+{
+	const uint64_t latency_us = server_latency_us(server, now_us(commands));
+	struct server_sums sums;
+	struct addr_text addr;
+	struct span_text heard;
+
+	server_sum(server, &sums);
+	fprintf(out, "  %-24s  %-9s  ", addr_to_text(server_addr(server), &addr),
+		state_name(server_state(server)));
+	if (latency_us > 0)
+		fprintf(out, "%6.1f ms  ", (double)latency_us / USEC_PER_MSEC);
+	else
+		fprintf(out, "        -  ");
+	fprintf(out, "asked %" PRIu64 ", failed %" PRIu64, sums.sent, sums.failed);
+	if (sums.heard_us == 0)
+		fprintf(out, ", nothing heard yet\n");
+	else
+		fprintf(out, ", heard %s ago\n",
+			span_to_text(ago_s(commands, sums.heard_us), &heard));
+}
+
+static void print_group(const struct commands *commands, size_t at, FILE *out)
+{
+	const struct plan *plan = worker_plan(commands->worker);
+	const struct conf_group *group = &plan->conf->groups[at];
+
+	fprintf(out, "group %s: %s%s%s%s\n", group->name, order_name(group->order),
+		group->order == ORDER_RACE ? "" : " first",
+		group->resolv_conf != NULL ? ", of " : "",
+		group->resolv_conf != NULL ? group->resolv_conf : "");
+	for (size_t i = 0; i < pool_size(plan->pools[at]); i++)
+		print_server(commands, pool_server(plan->pools[at], i), out);
+	if (pool_size(plan->pools[at]) == 0)
+		fprintf(out, "  no server known\n");
+}
+
+static void print_traffic(const struct commands *commands, FILE *out)
+{
+	const struct conf *conf = worker_plan(commands->worker)->conf;
+	struct cache_report cache;
+
+	worker_cache_report(commands->worker, &cache);
+	fprintf(out,
+		"questions      %" PRIu64 " over UDP, %" PRIu64 " over TCP; %" PRIu32 " of %" PRIu32
+		" waiting, %" PRIu32 " of %" PRIu32 " TCP clients\n",
+		count_of(commands, STAT_QUERIES_UDP), count_of(commands, STAT_QUERIES_TCP),
+		worker_waiting(commands->worker), conf->inflight, tcp_clients(commands),
+		conf->tcp_clients);
+	fprintf(out,
+		"answers        %" PRIu64 " from the cache, %" PRIu64 " of them stale; %" PRIu64
+		" local, %" PRIu64 " SERVFAIL, %" PRIu64 " refused\n",
+		count_of(commands, STAT_CACHE_HITS) + count_of(commands, STAT_CACHE_STALE),
+		count_of(commands, STAT_CACHE_STALE), count_of(commands, STAT_LOCAL_ANSWERS),
+		count_of(commands, STAT_SERVFAILS), count_of(commands, STAT_REFUSED));
+	fprintf(out, "cache          %" PRIu64 " entries, %.1f of %.1f MB\n", cache.entries,
+		(double)cache.bytes / (1 << 20), (double)cache.max_bytes / (1 << 20));
+}
+
+static void print_listening(const struct conf *conf, FILE *out)
+{
+	struct addr_text addr;
+
+	fprintf(out, "listening      ");
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *listen = &conf->listen[i];
+
+		fprintf(out, "%s%s%s", i > 0 ? ", " : "", addr_to_text(&listen->addr, &addr),
+			!listen->tcp   ? " udp"
+			: !listen->udp ? " tcp"
+				       : "");
+	}
+	fprintf(out, "\n");
+}
+
+void commands_status_text(const struct commands *commands, FILE *out)
+{
+	const struct conf *conf = worker_plan(commands->worker)->conf;
+	const char *file = file_of(commands);
+	struct span_text span;
+
+	fprintf(out, "courierdns %s, running for %s, pid %d\n", COURIERDNS_VERSION,
+		span_to_text(ago_s(commands, commands->started_us), &span), (int)getpid());
+	fprintf(out, "configuration  %s, in use for %s\n",
+		file == NULL ? "the built-in default" : file,
+		span_to_text(ago_s(commands, commands->loaded_us), &span));
+	print_listening(conf, out);
+	print_traffic(commands, out);
+	for (size_t i = 0; i < conf->group_count; i++)
+		print_group(commands, i, out);
+}
+
+/* --- for programs -------------------------------------------------------------------------- */
+
+static void put_server(const struct commands *commands, const struct server *server,
+		       struct json *json)
+{
+	const uint64_t latency_us = server_latency_us(server, now_us(commands));
+	struct server_sums sums;
+	struct addr_text addr;
+
+	server_sum(server, &sums);
+	json_open_object(json, NULL);
+	json_text(json, "address", addr_to_text(server_addr(server), &addr));
+	json_text(json, "state", state_name(server_state(server)));
+	if (latency_us > 0)
+		json_number(json, "latency_us", (int64_t)latency_us);
+	else
+		json_text(json, "latency_us", NULL);
+	json_number(json, "asked", (int64_t)sums.sent);
+	json_number(json, "answered", (int64_t)sums.answered);
+	json_number(json, "failed", (int64_t)sums.failed);
+	if (sums.heard_us > 0)
+		json_number(json, "heard_s_ago", (int64_t)ago_s(commands, sums.heard_us));
+	else
+		json_text(json, "heard_s_ago", NULL);
+	json_close_object(json);
+}
+
+static void put_groups(const struct commands *commands, struct json *json)
+{
+	const struct plan *plan = worker_plan(commands->worker);
+
+	json_open_list(json, "groups");
+	for (size_t i = 0; i < plan->conf->group_count; i++) {
+		const struct conf_group *group = &plan->conf->groups[i];
+
+		json_open_object(json, NULL);
+		json_text(json, "name", group->name);
+		json_text(json, "order", order_name(group->order));
+		json_number(json, "timeout_ms", group->timeout_ms);
+		json_text(json, "resolv_conf", group->resolv_conf);
+		json_open_list(json, "servers");
+		for (size_t j = 0; j < pool_size(plan->pools[i]); j++)
+			put_server(commands, pool_server(plan->pools[i], j), json);
+		json_close_list(json);
+		json_close_object(json);
+	}
+	json_close_list(json);
+}
+
+static void put_listen(const struct conf *conf, struct json *json)
+{
+	struct addr_text addr;
+
+	json_open_list(json, "listen");
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		json_open_object(json, NULL);
+		json_text(json, "address", addr_to_text(&conf->listen[i].addr, &addr));
+		json_bool(json, "udp", conf->listen[i].udp);
+		json_bool(json, "tcp", conf->listen[i].tcp);
+		json_close_object(json);
+	}
+	json_close_list(json);
+}
+
+static void put_cache(const struct commands *commands, struct json *json)
+{
+	struct cache_report cache;
+
+	worker_cache_report(commands->worker, &cache);
+	json_open_object(json, "cache");
+	json_number(json, "entries", (int64_t)cache.entries);
+	json_number(json, "bytes", (int64_t)cache.bytes);
+	json_number(json, "max_bytes", (int64_t)cache.max_bytes);
+	json_number(json, "hits", (int64_t)count_of(commands, STAT_CACHE_HITS));
+	json_number(json, "stale", (int64_t)count_of(commands, STAT_CACHE_STALE));
+	json_number(json, "misses", (int64_t)count_of(commands, STAT_CACHE_MISSES));
+	json_close_object(json);
+}
+
+static void put_counters(const struct commands *commands, struct json *json)
+{
+	json_open_object(json, "counters");
+	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+		json_number(json, stats_name(stat), (int64_t)count_of(commands, stat));
+	json_close_object(json);
+}
+
+void commands_status_json(const struct commands *commands, FILE *out)
+{
+	const struct conf *conf = worker_plan(commands->worker)->conf;
+	struct json json;
+
+	json_init(&json, out);
+	json_open_object(&json, NULL);
+	json_text(&json, "version", COURIERDNS_VERSION);
+	json_number(&json, "pid", getpid());
+	json_number(&json, "uptime_s", (int64_t)ago_s(commands, commands->started_us));
+	json_open_object(&json, "configuration");
+	json_text(&json, "file", file_of(commands));
+	json_number(&json, "loaded_s_ago", (int64_t)ago_s(commands, commands->loaded_us));
+	json_number(&json, "plan", worker_plan(commands->worker)->id);
+	json_close_object(&json);
+	put_listen(conf, &json);
+	json_open_object(&json, "questions");
+	json_number(&json, "waiting", worker_waiting(commands->worker));
+	json_number(&json, "max_waiting", conf->inflight);
+	json_number(&json, "tcp_clients", tcp_clients(commands));
+	json_number(&json, "max_tcp_clients", conf->tcp_clients);
+	json_close_object(&json);
+	put_cache(commands, &json);
+	put_groups(commands, &json);
+	put_counters(commands, &json);
+	json_close_object(&json);
+}

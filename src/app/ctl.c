@@ -1,0 +1,217 @@
+#include "app/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/command_table.h"
+#include "app/ctl_ask.h"
+#include "app/explain.h"
+#include "base/mem.h"
+#include "conf/conf_load.h"
+
+/* A command line: whom to ask, and what. */
+struct line {
+	const char *command;
+	const char *socket, *file; /* of -s and -c, or NULL */
+	const char *words[CONTROL_REQUEST_WORDS + 2];
+	size_t count;
+	struct control_call call; /* the same, as the command's row reads it */
+};
+
+static enum exit_code usage(const char *command)
+{
+	fprintf(stderr, "Try: courierdns help %s\n", command);
+	return EXIT_CODE_USAGE;
+}
+
+/* -s SOCKET, -sSOCKET. Returns how many words that is; 0 for something else. */
+static int read_own_option(char **argv, char option, const char **ret_value)
+{
+	if (argv[0][0] != '-' || argv[0][1] != option)
+		return 0;
+	*ret_value = argv[0][2] != '\0' ? argv[0] + 2 : argv[1];
+	return argv[0][2] != '\0' ? 1 : 2;
+}
+
+/* All but -s and -c is the daemon's business, and is looked at as it will. */
+static enum exit_code read_line(int argc, char **argv, struct line *ret_line)
+{
+	const struct control_command *row = control_find(command_table(), argv[0]);
+	struct line *line = ret_line;
+
+	*line = (struct line){ .command = argv[0] };
+	for (int i = 0; i < argc;) {
+		int used = read_own_option(argv + i, 's', &line->socket);
+		if (used == 0)
+			used = read_own_option(argv + i, 'c', &line->file);
+		if (used > 0 && i + used <= argc) {
+			i += used;
+			continue;
+		}
+		if (used > 0 || (argv[i][0] == '-' && argv[i][1] != '-') || argv[i][0] == '\0') {
+			fprintf(stderr, "courierdns %s: \"%s\" was not understood\n", line->command,
+				argv[i]);
+			return usage(line->command);
+		}
+		if (line->count == CONTROL_REQUEST_WORDS) {
+			fprintf(stderr, "courierdns %s: so many words\n", line->command);
+			return usage(line->command);
+		}
+		line->words[line->count++] = argv[i++];
+	}
+	struct control_request request = { .count = line->count };
+	memcpy(request.words, line->words, line->count * sizeof(line->words[0]));
+	if (!control_request_read(&request, &row->usage, &line->call, stderr))
+		return usage(line->command);
+	return EXIT_CODE_OK;
+}
+
+/* --- whom to ask --------------------------------------------------------------------------- */
+
+/* As the file has it, NULL for the built-in default. ERR_CONF where the file has mistakes, which
+ * are told where `is_told`. */
+static int read_socket(const char *file, bool is_told, char **ret_path)
+{
+	struct complaints *complaints = complaint_new();
+	struct conf *conf = NULL;
+	int err = complaints == NULL ? -ENOMEM : conf_load(file, complaints, &conf);
+
+	for (size_t i = 0; is_told && err == ERR_CONF && i < complaint_kept(complaints); i++)
+		fprintf(stderr, "%s\n", complaint_text(complaints, i));
+	if (err == 0 && (*ret_path = mem_strdup(conf->control_socket)) == NULL)
+		err = -ENOMEM;
+	conf_free(conf);
+	complaint_free(complaints);
+	return err;
+}
+
+/* The path of -s; else what the file says, that of -c or the default one where it is there; else
+ * the default. Of the default file mistakes are not told: the daemon may have read it when it was
+ * good. The path is to be freed. */
+static enum exit_code find_socket(const struct line *line, char **ret_path)
+{
+	const struct settings settings = { .path = line->file };
+	int err = 0;
+
+	if (line->socket != NULL)
+		err = (*ret_path = mem_strdup(line->socket)) == NULL ? -ENOMEM : 0;
+	else
+		err = read_socket(settings_file(&settings), line->file != NULL, ret_path);
+	if (err == ERR_CONF && line->file == NULL)
+		err = read_socket(NULL, false, ret_path);
+	if (err == 0)
+		return EXIT_CODE_OK;
+	return err == ERR_CONF ? EXIT_CODE_CONF : EXIT_CODE_OS;
+}
+
+static bool is_no_daemon(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -ENOTDIR;
+}
+
+/* Why the daemon could not be asked. */
+struct why {
+	char text[256];
+};
+
+static const char *say_why(const char *path, int err, struct why *into)
+{
+	if (path[0] == '\0')
+		snprintf(into->text, sizeof(into->text),
+			 "the configuration has no control socket (control.socket is \"\")");
+	else if (is_no_daemon(err))
+		snprintf(into->text, sizeof(into->text), "no daemon answers at %s (%s)", path,
+			 err_text(err));
+	else if (err == -EAGAIN)
+		snprintf(into->text, sizeof(into->text), "the daemon at %s is silent for %d s",
+			 path, CTL_ASK_PATIENCE_S);
+	else
+		snprintf(into->text, sizeof(into->text), "the daemon at %s cannot be asked: %s",
+			 path, err_text(err));
+	return into->text;
+}
+
+static enum exit_code print_reply(const char *command, const struct ctl_reply *reply)
+{
+	FILE *out = reply->code == EXIT_CODE_OK ? stdout : stderr;
+
+	if (out == stderr)
+		fprintf(stderr, "courierdns %s: ", command);
+	fwrite(reply->text, 1, reply->len, out);
+	return reply->code;
+}
+
+/* --- the commands -------------------------------------------------------------------------- */
+
+int ctl_main(int argc, char **argv)
+{
+	struct line line;
+	char *path = NULL;
+	struct ctl_reply reply = { .bytes = NULL };
+	struct why why;
+	enum exit_code code = read_line(argc, argv, &line);
+
+	if (code == EXIT_CODE_OK)
+		code = find_socket(&line, &path);
+	if (code != EXIT_CODE_OK)
+		return code;
+	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
+	if (err == 0) {
+		code = print_reply(line.command, &reply);
+	} else {
+		fprintf(stderr, "courierdns %s: %s\n", line.command, say_why(path, err, &why));
+		code = is_no_daemon(err) ? EXIT_CODE_NO_DAEMON : EXIT_CODE_REFUSED;
+	}
+	ctl_ask_done(&reply);
+	mem_free(path);
+	return code;
+}
+
+static int explain_offline(const struct line *line, const char *why)
+{
+	const struct settings settings = { .path = line->file };
+	const char *client = control_request_option(&line->call, "--client");
+	struct explain_question question = {
+		.name = line->call.words[0],
+		.type = line->call.words[1],
+		.as_json = control_request_option(&line->call, "--json") != NULL,
+	};
+
+	if (client == NULL)
+		client = "127.0.0.1";
+	if (addr_parse(client, 53, &question.client) != 0) {
+		fprintf(stderr, "courierdns explain: \"%s\" is not an address\n", client);
+		return EXIT_CODE_USAGE;
+	}
+	question.client.port = 0;
+	if (settings_file(&settings) == NULL) {
+		fprintf(stderr, "courierdns explain: %s, and there is no %s; name a file with -c\n",
+			why, CONF_LOAD_DEFAULT_PATH);
+		return EXIT_CODE_NO_DAEMON;
+	}
+	return explain_run(&settings, &question, why, stdout, stderr);
+}
+
+int ctl_explain(int argc, char **argv)
+{
+	struct line line;
+	char *path = NULL;
+	struct ctl_reply reply = { .bytes = NULL };
+	struct why why;
+	enum exit_code code = read_line(argc, argv, &line);
+
+	if (code != EXIT_CODE_OK)
+		return code;
+	if (control_request_option(&line.call, "--offline") != NULL)
+		return explain_offline(&line, "no running daemon was asked");
+	code = find_socket(&line, &path);
+	if (code != EXIT_CODE_OK)
+		return code;
+	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
+	const int ends = err == 0 ? (int)print_reply(line.command, &reply)
+				  : explain_offline(&line, say_why(path, err, &why));
+	ctl_ask_done(&reply);
+	mem_free(path);
+	return ends;
+}

@@ -1,0 +1,408 @@
+"""The control socket: what the running daemon is asked and tells, and who may hang there."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+from harness import wire
+from harness.device import PROGRAM, SLOWER, environment
+from harness.mark import each
+from harness.shapes import COURIER, a1, r1
+from harness.upstream import send
+from test_cli import BAD_CONF, GOOD, OK, USAGE, ends, file, run
+
+REFUSED, NO_DAEMON = 1, 3
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COMMANDS = ("status",)
+
+
+def schema(command, said):
+    import jsonschema
+    with open(os.path.join(ROOT, "contrib", command + ".schema.json"), encoding="utf-8") as text:
+        jsonschema.Draft202012Validator(json.load(text)).validate(said)
+    return said
+
+
+def ask(t, dev, *args):
+    """What the daemon says to a command, as text."""
+    return ends(run(t, *args, "-s", dev.control), OK).stdout
+
+
+def ask_json(t, dev, *args):
+    return schema(args[0], json.loads(ask(t, dev, *args, "--json")))
+
+
+def serving(t, **how):
+    """(daemon, upstream that knows any A record)."""
+    up = t.upstream()
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    return t.device(up, **how), up
+
+
+def connect(dev):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(dev.control)
+    sock.settimeout(10 * SLOWER)
+    return sock
+
+
+def raw(dev, *words):
+    return b"".join(word.encode() + b"\0" for word in words) + b"\0"
+
+
+def told(sock):
+    data = b""
+    while True:
+        try:
+            more = sock.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not more:
+            return data
+        data += more
+
+
+# --- what it says ---------------------------------------------------------------------------
+
+def test_status_says_what_is_there(t):
+    dev, up = serving(t)
+    dev.ask("a.example")
+    dev.ask("a.example")
+    said = ask_json(t, dev, "status")
+    assert said["pid"] == dev.pid and said["configuration"]["file"] == dev.path, said
+    assert said["version"] == run(t, "version").stdout.strip()
+    assert said["cache"]["entries"] == 1 and said["cache"]["hits"] == 1, said["cache"]
+    assert said["counters"]["cache_misses"] == 1, said["counters"]
+    server, = said["groups"][0]["servers"]
+    assert server["address"] == "%s@%d" % (up.address, up.port) and server["state"] == "up"
+    assert server["asked"] == server["answered"] == 1 and server["latency_us"] > 0, server
+    assert said["listen"] == [
+        {"address": "%s@%d" % (dev.address, dev.port), "udp": True, "tcp": True}]
+    text = ask(t, dev, "status")
+    for word in (said["version"], str(dev.pid), dev.path, server["address"], "up"):
+        assert word in text, (word, text)
+    assert len(text.splitlines()) <= 24, text
+    assert max(map(len, text.splitlines())) <= 100 + len(dev.path), text
+
+
+def test_status_has_each_counter_that_the_signal_logs(t):
+    dev, _ = serving(t)
+    dev.ask("a.example")
+    counters = ask_json(t, dev, "status")["counters"]
+    logged = dev.statistics()
+    assert set(counters) <= set(logged), set(counters) - set(logged)
+    assert counters["queries_tcp"] == logged["queries_tcp"]
+    assert "limit_control" in counters
+
+
+def test_status_tells_a_server_that_is_down(t):
+    dead, up = t.upstream(), t.upstream()
+    dead.close()
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = t.device(dead, up, order="listed")
+
+    def is_set_aside():
+        dev.ask("n%d.example" % time.monotonic_ns())
+        servers = ask_json(t, dev, "status")["groups"][0]["servers"]
+        return servers[0]["state"] != "up" and servers[1]["state"] == "up"
+    t.until(is_set_aside, 8.0, "the dead server counts as up")
+
+
+def test_status_after_a_reload_has_the_new_configuration(t):
+    dev, up = serving(t)
+    first = ask_json(t, dev, "status")
+    dev.reload(t.config([up], address=dev.address, groups={"corp": [up]}))
+    t.until(lambda: len(ask_json(t, dev, "status")["groups"]) == 2)
+    said = ask_json(t, dev, "status")
+    assert [group["name"] for group in said["groups"]] == ["default", "corp"], said["groups"]
+    assert said["configuration"]["plan"] != first["configuration"]["plan"]
+
+
+# --- explain --------------------------------------------------------------------------------
+
+def test_explain_tells_what_the_daemon_knows(t):
+    up = t.upstream()
+    up.answers(COURIER, "A", *r1())
+    dev = t.device(up, conf='couriers = ( { name = "apple"; pre_resolve = "off"; } );')
+    said = ask_json(t, dev, "explain", COURIER)
+    assert said["is_online"] and said["file"] == dev.path, said
+    assert said["cache"] == [] and said["last_exchange"] is None, said
+    dev.ask(COURIER)
+    said = ask_json(t, dev, "explain", "courier.PUSH.apple.com", "A")
+    entry, = said["cache"]
+    assert entry["verdict"] == "dangling" and entry["rcode"] == "NOERROR" and entry["is_used"]
+    assert 40 <= entry["remaining_s"] <= 49 and entry["stale_left_s"] >= 86400, entry
+    last = said["last_exchange"]
+    assert last["server"] == "%s@%d" % (up.address, up.port), last
+    assert last["outcome"] == "replied" and last["verdict"] == "dangling", last
+    assert said["family"] == {"name": "apple", "role": "alias", "n": None}, said["family"]
+    text = ask(t, dev, "explain", COURIER)
+    for word in ("dangling", "NOERROR", "%s@%d" % (up.address, up.port), "apple: alias",
+                 "the running daemon was asked"):
+        assert word in text, (word, text)
+    assert ask_json(t, dev, "explain", COURIER, "TXT")["cache"] == []
+    role = ask_json(t, dev, "explain", "17-courier.push.apple.com")["family"]
+    assert role == {"name": "apple", "role": "variant", "n": 17}, role
+
+
+def test_explain_tells_of_rules_and_views(t):
+    dev, _ = serving(t, zones="""
+        { name = "gone.example"; action = "nxdomain"; },
+        { name = "view.example"; clients = [ "10.9.0.0/16" ]; action = "refuse"; } """)
+    said = ask_json(t, dev, "explain", "www.gone.example")
+    assert said["action"] == "nxdomain" and said["forward"] is None and said["cache"] is None
+    assert said["rule"]["name"] == "gone.example" and said["rule"]["line"] > 0, said["rule"]
+    assert ask_json(t, dev, "explain", "view.example")["action"] == "forward"
+    for option in (["--client", "10.9.1.1"], ["--client=10.9.1.1"]):
+        assert ask_json(t, dev, "explain", "view.example", *option)["action"] == "refuse"
+    assert ask_json(t, dev, "explain", "localhost")["rule"]["kind"] == "special"
+
+
+def test_explain_tells_of_failures_and_of_silence(t):
+    up = t.upstream()
+    up.rule("bad.example.", "A", lambda asked: asked.reply(rcode=wire.REFUSED), times=None)
+    dev = t.device(up, timeout=0.5)
+    dev.ask("bad.example.")
+    said = ask_json(t, dev, "explain", "bad.example")
+    failure, = said["cache"]
+    assert failure["kind"] == "failure" and failure["rcode"] == "REFUSED", failure
+    assert said["last_exchange"]["rcode"] == "REFUSED", said["last_exchange"]
+    assert said["last_exchange"]["verdict"] == "failed", said["last_exchange"]
+
+
+def test_explain_says_when_an_entry_is_not_used_any_more(t):
+    dev, up = serving(t)
+    dev.ask("a.example")
+    other = t.upstream()
+    dev.reload(t.config([other], address=dev.address))
+    t.until(lambda: not ask_json(t, dev, "explain", "a.example")["cache"][0]["is_used"])
+    assert "not used" in ask(t, dev, "explain", "a.example")
+
+
+def test_explain_without_a_daemon_is_from_the_file(t):
+    path = file(t, GOOD + 'control = { socket = "%s/none.sock"; };\n' % t.directory)
+    done = ends(run(t, "explain", "www.corp.example", "-c", path), OK)
+    assert "no daemon answers" in done.stdout and "corp.example" in done.stdout, done.stdout
+    said = schema("explain", json.loads(
+        ends(run(t, "explain", "www.corp.example", "-c", path, "--json"), OK).stdout))
+    assert not said["is_online"] and said["cache"] is None and said["file"] == path, said
+
+
+def test_explain_offline_does_not_ask(t):
+    dev, _ = serving(t)
+    dev.ask("a.example")
+    said = schema("explain", json.loads(ends(run(
+        t, "explain", "a.example", "-c", dev.path, "--offline", "--json"), OK).stdout))
+    assert not said["is_online"] and said["cache"] is None, said
+    said = schema("explain", json.loads(ends(run(
+        t, "explain", "a.example", "-c", dev.path, "--json"), OK).stdout))
+    assert said["is_online"] and len(said["cache"]) == 1, said
+
+
+def test_explain_refuses_what_it_cannot_read_online_too(t):
+    dev, _ = serving(t)
+    for args in (["a..example"], ["a.example", "NOTYPE"], ["a.example", "--client", "x"],
+                 ["a.example", "AXFR", "b"], [], ["a.example", "OPT"]):
+        done = ends(run(t, "explain", *args, "-s", dev.control), USAGE)
+        assert done.stderr.strip() and not done.stdout, done
+
+
+# --- how it ends ----------------------------------------------------------------------------
+
+@each(COMMANDS)
+def test_no_daemon_is_3(t, command):
+    dead = os.path.join(t.directory, "dead.sock")
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(dead)
+    for path in (os.path.join(t.directory, "none.sock"), dead):
+        done = ends(run(t, command, "-s", path), NO_DAEMON)
+        assert path in done.stderr and not done.stdout, done
+    conf = file(t, 'control = { socket = ""; };\n')
+    ends(run(t, command, "-c", conf), NO_DAEMON)
+
+
+@each(COMMANDS)
+def test_wrong_words_are_64_with_a_daemon_and_without(t, command):
+    dev, _ = serving(t)
+    for path in (dev.control, os.path.join(t.directory, "none.sock")):
+        for args in (["--no-such"], ["a", "b", "c"], ["-x"], ["-s"], ["--json=1"], [""]):
+            done = ends(run(t, command, "-s", path, *args), USAGE)
+            assert done.stderr.strip() and not done.stdout, done
+
+
+def test_a_bad_file_is_78(t):
+    done = ends(run(t, "status", "-c", file(t, "cash = { };\n")), BAD_CONF)
+    assert "test.conf:1" in done.stderr, done
+
+
+def test_the_file_says_where_the_daemon_is(t):
+    dev, _ = serving(t)
+    said = schema("status", json.loads(ends(run(t, "status", "-c", dev.path, "--json"), OK).stdout))
+    assert said["pid"] == dev.pid
+
+
+@each([b"", b"hello", b"7\nx", b"0"])
+def test_what_is_no_daemon_is_refused(t, answer):
+    path = os.path.join(t.directory, "other.sock")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(path)
+        other.listen(1)
+        client = subprocess.Popen([PROGRAM, "status", "-s", path], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  env=environment())
+        peer, _ = other.accept()
+        peer.recv(100)
+        peer.sendall(answer)
+        peer.close()
+        stdout, stderr = client.communicate(timeout=10 * SLOWER)
+    assert client.returncode == REFUSED and not stdout and path in stderr, (stdout, stderr)
+
+
+# --- the socket -----------------------------------------------------------------------------
+
+def test_owner_and_group_may_open_it(t):
+    dev, _ = serving(t, prefix=["sh", "-c", "umask 0; exec \"$@\"", "sh"])
+    mode = os.stat(dev.control).st_mode
+    assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660, oct(mode)
+
+
+def test_it_is_gone_at_the_end(t):
+    dev, _ = serving(t)
+    assert os.path.exists(dev.control)
+    assert dev.stop() is None
+    assert not os.path.exists(dev.control)
+
+
+def test_its_directory_is_made(t):
+    path = os.path.join(t.directory, "made", "control.sock")
+    dev, _ = serving(t, conf='control = { socket = "%s"; };' % path)
+    assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) & 0o7022 == 0
+    ends(run(t, "status", "-s", path), OK)
+    assert dev.stop() is None
+
+
+def test_what_a_killed_daemon_left_behind_is_replaced(t):
+    dev, _ = serving(t)
+    dev.process.kill()
+    dev.process.wait()
+    assert os.path.exists(dev.control)
+    dev.start()
+    assert ask_json(t, dev, "status")["pid"] == dev.pid
+    assert "control socket" not in dev.stderr(), dev.stderr()
+
+
+def test_of_two_daemons_the_first_keeps_it(t):
+    first, up = serving(t)
+    second = t.device(up, conf='control = { socket = "%s"; };' % first.control)
+    assert "control socket %s" % first.control in second.stderr(), second.stderr()
+    assert "pid %d" % first.pid in second.stderr(), second.stderr()
+    second.ask("a.example")
+    assert ask_json(t, first, "status")["pid"] == first.pid
+    assert second.stop() is None
+    assert ask_json(t, first, "status")["pid"] == first.pid
+
+
+@each(["file", "directory", "below-a-file", "no-directory"])
+def test_where_there_can_be_none_it_runs_on(t, kind):
+    path = os.path.join(t.directory, "place")
+    if kind == "directory":
+        os.mkdir(path)
+    elif kind == "no-directory":
+        path = os.path.join(path, "a", "control.sock")
+    else:
+        file(t, "important", "place")
+        path = os.path.join(path, "control.sock") if kind == "below-a-file" else path
+    dev, _ = serving(t, conf='control = { socket = "%s"; };' % path)
+    assert "control socket %s" % path in dev.stderr(), dev.stderr()
+    assert dev.ask("a.example").a() == ["192.0.2.1"]
+    assert dev.stop() is None
+    if kind == "file":
+        with open(path, encoding="ascii") as text:
+            assert text.read() == "important"
+
+
+def test_a_reload_moves_it_closes_it_and_opens_it(t):
+    dev, up = serving(t)
+    config = t.config([up], address=dev.address)
+    moved = os.path.join(t.directory, "moved.sock")
+    dev.reload(config + 'control = { socket = "%s"; };\n' % moved)
+    t.until(lambda: os.path.exists(moved) and not os.path.exists(dev.control))
+    ends(run(t, "status", "-s", moved), OK)
+    ends(run(t, "status", "-s", dev.control), NO_DAEMON)
+    dev.reload(config + 'control = { socket = ""; };\n')
+    t.until(lambda: not os.path.exists(moved))
+    dev.reload(config)
+    t.until(lambda: os.path.exists(dev.control))
+    ends(run(t, "status", "-s", dev.control), OK)
+
+
+def test_a_reload_that_changes_nothing_leaves_it(t):
+    dev, up = serving(t)
+    before = os.stat(dev.control).st_ino
+    with connect(dev) as sock:
+        plan = ask_json(t, dev, "status")["configuration"]["plan"]
+        dev.reload(t.config([up], address=dev.address))
+        t.until(lambda: ask_json(t, dev, "status")["configuration"]["plan"] != plan)
+        sock.sendall(raw(dev, "status"))
+        assert told(sock).startswith(b"0\n")
+    assert os.stat(dev.control).st_ino == before
+
+
+# --- who hangs there ------------------------------------------------------------------------
+
+def test_clients_that_hang_are_in_nobodys_way(t):
+    dev, _ = serving(t)
+    fds = dev.fds()
+    hanging = [connect(dev) for _ in range(30)]
+    for at, sock in enumerate(hanging):
+        try:
+            sock.sendall(b"" if at % 2 else b"status")
+        except (BrokenPipeError, ConnectionResetError):
+            pass    # it has made room already
+    for _ in range(5):
+        t.prompt(dev.ask(t.fresh()))
+    assert ask_json(t, dev, "status")["counters"]["limit_control"] >= 22
+    assert dev.fds() <= fds + 12, dev.fds()
+    t.until(lambda: dev.fds() <= fds, 6.0, "silent clients are still held")
+    for sock in hanging:
+        assert told(sock) == b""
+        sock.close()
+
+
+def test_a_client_that_goes_away_hurts_nobody(t):
+    dev, _ = serving(t)
+    for words in ([], ["status"], ["status", "--json"], ["explain", "a.example"]):
+        for _ in range(20):
+            sock = connect(dev)
+            if words:
+                sock.sendall(raw(dev, *words))
+            sock.close()
+    assert dev.ask("a.example").a() == ["192.0.2.1"]
+    ask_json(t, dev, "status")
+
+
+@each([b"\0", b"\0\0", b"status\0\0status\0\0", b"x" * 5000, b"a\0" * 100, b"\xff\xfe\0\0",
+       b"status\0--json\0\0\0"], lambda data: "%d" % len(data))
+def test_what_is_no_request_is_refused(t, data):
+    dev, _ = serving(t)
+    with connect(dev) as sock:
+        sock.sendall(data)
+        said = told(sock)
+        assert said[:2] == b"1\n" and len(said) > 4, said
+    ask_json(t, dev, "status")
+
+
+def test_the_end_does_not_wait_for_a_client_that_hangs(t):
+    dev, _ = serving(t)
+    with connect(dev) as sock:
+        sock.sendall(b"stat")
+        began = time.monotonic()
+        dev.signal(signal.SIGTERM)
+        assert dev.process.wait(3.0 * SLOWER) == 0
+        t.within(time.monotonic() - began, 0, 1.0)
+        dev.stopped = True
+        assert told(sock) == b""
