@@ -202,6 +202,7 @@ static const struct verb {
 	{ "sent", play_sent, LOOKED_NOT_NEEDED, false },
 	{ "log", play_log, LOOKED_NOT_NEEDED, false },
 	{ "counted", play_counted, LOOKED_NOT_NEEDED, false },
+	{ "known", play_known, LOOKED_NOT_NEEDED, false },
 	{ "crowd", play_crowd, LOOKED_AT_ALL, false },
 	{ "network", play_network, LOOKED_AT_ALL, false },
 };

@@ -131,6 +131,9 @@ void play_log(struct play *play, const struct scn_step *step);
 /* play_counted.c: what is counted of squashes */
 void play_counted(struct play *play, const struct scn_step *step);
 
+/* play_known.c: what is known of a question */
+void play_known(struct play *play, const struct scn_step *step);
+
 /* play_crowd.c: many clients of such servers */
 void play_crowd(struct play *play, const struct scn_step *step);
 

@@ -46,6 +46,11 @@
  *     log LOW..HIGH TEXT           so many lines since the start have that in them
  *     stat NAME VALUE              since the start
  *     counted VALUE TEXT           the same of squashes and repairs: name and labels
+ *     known NAME TYPE WORD=VALUE...
+ *                                  what explain would tell: entries= (answers and failures kept),
+ *                                  and of the first verdict= rcode= used=yes|no stale= failing=
+ *                                  do= age= left= stale-left=; role= guarded=; server= said= ago=
+ *                                  took-ms= of the last exchange
  *     network                      addresses, routes or name servers are others from here on
  *     pass 181s|400ms              time moves so and in no other way
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]
