@@ -16,6 +16,7 @@
 	X(CACHE_EVICTIONS, "cache_evictions", "entries put out to make room")                      \
 	X(COALESCED, "coalesced", "questions that joined the same question in flight")             \
 	X(PREFETCHES, "prefetches", "questions asked ahead of time, for no client")                \
+	X(PRERESOLVES, "preresolve_questions", "questions that keep families of couriers warm")    \
 	X(LOCAL_ANSWERS, "local_answers", "answered by a rule or a special name")                  \
 	X(UPSTREAM_UDP, "upstream_udp", "questions sent to servers over UDP")                      \
 	X(UPSTREAM_TCP, "upstream_tcp", "questions sent to servers over TCP")                      \

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "policy/courier.h"
 
 struct request;
 struct worker;
@@ -20,29 +19,26 @@ struct worker;
  * pre_resolve is "always", always. */
 #define FAMILY_IN_USE_S 3600u
 
-/* What a count TXT record may say (`count=N`); anything else is no news. */
-#define FAMILY_COUNT_MIN 1u
-#define FAMILY_COUNT_MAX 999u
-/* Past the TTL of the record that said so, a count holds for so long still: the next one may be
- * under way. */
+/* A count holds for so long past the TTL of the record that said so: the next one may be under way.
+ */
 #define FAMILY_COUNT_GRACE_S 60u
 
 struct families;
-/** Follows the worker's plan. NULL when memory is short. */
-struct families *family_table_new(struct worker *worker);
-void family_table_free(struct families *families); /* NULL is fine */
-/** The worker has another plan. */
+/** Knows none, until family_follow(). NULL when memory is short. */
+struct families *family_table_new(void);
+void family_table_free(struct families *families); /* NULL is fine; its timer must not be set */
+/** The worker has a plan, or another one. */
 void family_follow(struct worker *worker);
 
-/** A client asks for a name of that family. `type` is of class IN. */
-void family_note_used(struct worker *worker, const struct courier_match *match, uint16_t type);
-bool family_is_in_use(struct worker *worker, unsigned family);
+/** A client asks for a name of a family (request->courier). True where that should begin to be kept
+ * warm. */
+bool family_note_used(struct request *request);
+bool family_is_in_use(const struct worker *worker, unsigned family);
 
-/** What upstream said to a question for a name of a family has been kept: that a server answers,
- * and to the question for the count TXT how many couriers there are. */
-void family_note_result(struct request *request);
+/** Reads the reply to a question for the TXT record of a count; true where it says one. */
+bool family_learn(struct request *request);
 /** N of its variants runs from 0 to this: as its TXT record said, else as it is configured. */
-uint32_t family_count(struct worker *worker, unsigned family);
+uint32_t family_count(const struct worker *worker, unsigned family);
 
 struct family_status {
 	const char *name; /* the plan's */
@@ -60,9 +56,9 @@ struct family_status {
 	uint64_t questions_total; /* asked ahead of time since the start */
 };
 /** False where nothing is known of it, for want of memory. */
-bool family_status(struct worker *worker, unsigned family, struct family_status *ret_status);
+bool family_status(const struct worker *worker, unsigned family, struct family_status *ret_status);
 
 typedef void (*family_line_fn)(void *ctx, const char *text);
 /** A line for each number of each family, in the words of metrics:
  * courierdns_preresolve_questions_total{family="apple"} 306 */
-void family_report(struct worker *worker, family_line_fn line, void *ctx);
+void family_report(const struct worker *worker, family_line_fn line, void *ctx);

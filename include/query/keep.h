@@ -31,6 +31,10 @@ enum found {
  * found; one of the same route under an older plan is confirmed. */
 enum found keep_find(struct request *request, struct cache_hit *ret_hit);
 
+/** What was found is good still, but is to be asked for anew: so that another knows AD if it does.
+ */
+void keep_for_now(struct request *request, const struct cache_hit *hit);
+
 /** Makes the upstream reply in request->result ready to be sent: without OPT, TTLs within the
  * decision's bounds; and stores it where it may be. `ret_source` is good until the result is
  * gone. */

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "query/family.h"
 #include "query/repair.h"
 #include "query/worker.h"
 
@@ -165,6 +166,7 @@ static void on_statistics(void *ctx, int signal_number)
 	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
 	server_table_report(daemon->servers, log_line, NULL);
 	repair_report(daemon->worker, log_line, NULL);
+	family_report(daemon->worker, log_line, NULL);
 }
 
 /* After a rotation: syslog's connection is made anew; stderr is whoever started us's business. */

@@ -89,6 +89,13 @@ enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 	return ret_hit->is_stale ? FOUND_STALE : FOUND_UNSURE;
 }
 
+void keep_for_now(struct request *request, const struct cache_hit *hit)
+{
+	if (hit->note.knows_ad && !request->view.wants_dnssec)
+		request->view.flags |= FLAG_AD;
+	request->has_stale = request->is_unsure = true;
+}
+
 static struct cache_note note_for(const struct request *request, enum cache_kind kind,
 				  uint8_t opt_rcode)
 {
@@ -250,6 +257,8 @@ static void log_failure(struct request *request)
 	char how_often[48] = "";
 	uint64_t more;
 
+	if (request->ahead != NULL && list_is_empty(&request->followers))
+		return; /* nobody waits for it */
 	if (!log_is_on(LEVEL_WARNING) || !log_minute_allows(&request->worker->failures_told,
 							    request->worker->clock->now_us, &more))
 		return;

@@ -26,7 +26,9 @@
 /* D12: the latest moment for an answer, below the 5 s after which stub resolvers give up. */
 #define REQUEST_DEADLINE_US (4500u * USEC_PER_MSEC)
 
+struct ahead;
 struct crowd;
+struct families;
 struct flight;
 struct gate;
 struct recall;
@@ -41,6 +43,7 @@ struct worker {
 	struct slab *requests;
 	struct flight *flight;
 	struct gate *gate;
+	struct families *families;
 	struct recall *recall;
 	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
@@ -69,9 +72,7 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
-	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
-				       * COURIER_NONE in classes other than IN */
-	bool is_shared;		      /* others who ask the same may have the same answer */
+	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */
 	bool is_guarded; /* its answer must not hold private addresses */
@@ -91,6 +92,10 @@ struct request {
 
 	enum verdict verdict; /* of the result */
 	struct repair_state repair;
+
+	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
+				       * COURIER_NONE in classes other than IN */
+	struct ahead *ahead;	      /* preresolve's, of one that is made for it */
 
 	/* A leader is in a bucket of the flight table and has its followers in a list; the link is
 	 * for either. */

@@ -27,6 +27,7 @@
 #include "query/flight.h"
 #include "query/gate.h"
 #include "query/keep.h"
+#include "query/preresolve.h"
 #include "query/recall.h"
 #include "query/repair.h"
 #include "query/request.h"
@@ -81,8 +82,11 @@ static void note_courier(struct request *request)
 	const struct cache_key *key = &request->key;
 
 	if (key->class == CLASS_IN &&
-	    courier_find(request->plan->courier, key->name, key->name_len, &request->courier))
+	    courier_find(request->plan->courier, key->name, key->name_len, &request->courier)) {
 		repair_touch(request);
+		if (request->ahead == NULL)
+			preresolve_note_used(request);
+	}
 }
 
 static enum step step_policy(struct request *request)
@@ -91,6 +95,8 @@ static enum step step_policy(struct request *request)
 	struct decision *decision = &request->decision;
 
 	policy_judge(request->plan->policy, view, &request->client.from, decision);
+	if (request->ahead != NULL && !preresolve_is_allowed(request))
+		return STEP_DONE;
 	switch (decision->action) {
 	case ZONE_FORWARD:
 		if (view->type == TYPE_AXFR && !request->client.is_stream)
@@ -115,24 +121,29 @@ static enum step step_policy(struct request *request)
 	UNREACHABLE();
 }
 
-/* The client has its answer. The next ones shall find another before this one's time is over: ask
- * for it, unless somebody does already or that would be in anybody's way. It knows AD if the old
- * answer does. */
-static enum step prefetch(struct request *request, const struct cache_hit *hit)
+/* For no client, unless somebody does already or that would be in anybody's way. */
+static enum step ask_ahead(struct request *request)
 {
 	struct worker *worker = request->worker;
 
-	if (!hit->is_due || hit->is_failing || !request->plan->conf->prefetch ||
-	    !request_prefetch(request))
-		return STEP_DONE;
-	if (hit->note.knows_ad && !request->view.wants_dnssec)
-		request->view.flags |= FLAG_AD;
-	request->has_stale = request->is_unsure = true;
-	if (flight_join(worker->flight, request) != NULL ||
+	if (!request_prefetch(request) || flight_join(worker->flight, request) != NULL ||
 	    gate_enter(worker->gate, request) != GATE_OPEN)
 		return STEP_DONE;
-	stats_add(&worker->stats, STAT_PREFETCHES, 1);
+	if (request->ahead != NULL)
+		preresolve_note_asked(request);
+	else
+		stats_add(&worker->stats, STAT_PREFETCHES, 1);
 	return STEP_ASK;
+}
+
+/* The client has its answer. The next ones shall find another before this one's time is over: one
+ * that knows AD if the old one does. */
+static enum step prefetch(struct request *request, const struct cache_hit *hit)
+{
+	if (!hit->is_due || hit->is_failing || !request->plan->conf->prefetch)
+		return STEP_DONE;
+	keep_for_now(request, hit);
+	return ask_ahead(request);
 }
 
 static enum step step_cache(struct request *request)
@@ -142,6 +153,8 @@ static enum step step_cache(struct request *request)
 
 	if (!request->is_shared)
 		return STEP_FORWARD;
+	if (request->ahead != NULL)
+		return preresolve_wants(request) ? ask_ahead(request) : STEP_DONE;
 	switch (keep_find(request, &hit)) {
 	case FOUND_FRESH:
 		stats_add(stats, STAT_CACHE_HITS, 1);
@@ -298,7 +311,8 @@ static enum step step_ask(struct request *request)
 	}
 	if (request_ask(request, request->decision.group, on_result) == 0)
 		return STEP_WAIT;
-	limit_hit(&request->worker->limits, LIMIT_MEMORY, &request->client.from);
+	limit_hit(&request->worker->limits, LIMIT_MEMORY,
+		  request->ahead == NULL ? &request->client.from : NULL);
 	send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
 	return STEP_DONE;
 }
@@ -442,6 +456,7 @@ static enum step step_repair(struct request *request)
 	if (way == REPAIR_NONE)
 		return STEP_RESPOND;
 	keep_squash(request, way, &source);
+	preresolve_note_squash(request);
 	if (way != REPAIR_LAST_GOOD || !send_stale_to_all(request))
 		send_to_all(request, &source);
 	return STEP_DONE;
@@ -453,11 +468,13 @@ static enum step step_respond(struct request *request)
 
 	if (request->verdict == VERDICT_FAILED) {
 		keep_failure(request, &source);
+		preresolve_note_result(request);
 		if (!keep_stale_may_stand_in(request) || !send_stale_to_all(request))
 			send_to_all(request, &source);
 		return STEP_DONE;
 	}
 	keep_reply(request, &source);
+	preresolve_note_result(request);
 	send_to_all(request, &source);
 	return STEP_DONE;
 }
@@ -480,6 +497,8 @@ void steps_run(struct request *request, enum step step)
 		}
 		if (step != STEP_DONE)
 			return;
+		if (request->ahead != NULL)
+			preresolve_done(request);
 		struct request *next_in_line = gate_leave(request->worker->gate, request);
 		request_free(request);
 		if (next_in_line == NULL)

@@ -3,8 +3,11 @@
 #include <errno.h>
 
 #include "query/answer.h"
+#include "query/family.h"
 #include "query/flight.h"
 #include "query/gate.h"
+#include "query/preresolve.h"
+#include "query/preresolve_ask.h"
 #include "query/recall.h"
 #include "query/request.h"
 #include "query/steps.h"
@@ -31,17 +34,20 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->requests = slab_new(sizeof(struct request), worker->max_waiting + 1);
 	worker->flight = flight_new(worker->max_waiting);
 	worker->gate = gate_new(worker->max_waiting);
+	worker->families = family_table_new();
 	worker->squashers = squasher_table_new(worker->clock, &worker->stats);
 	worker->repairs = repair_tally_table_new();
 	worker->recall = recall_new();
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
 	if (worker->shares == NULL || worker->rates == NULL || worker->cache == NULL ||
 	    worker->requests == NULL || worker->squashers == NULL || worker->repairs == NULL ||
-	    worker->flight == NULL || worker->gate == NULL || worker->recall == NULL ||
-	    worker->upstream == NULL) {
+	    worker->flight == NULL || worker->gate == NULL || worker->families == NULL ||
+	    worker->recall == NULL || worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
+	preresolve_ask_init(worker);
+	preresolve_follow(worker);
 	*ret_worker = worker;
 	return 0;
 }
@@ -50,8 +56,11 @@ void worker_free(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
+	if (worker->families != NULL)
+		worker_close(worker);
 	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
 		request_free(LIST_ITEM(link, struct request, waiting));
+	family_table_free(worker->families);
 	exchange_upstream_free(worker->upstream);
 	repair_tally_table_free(worker->repairs);
 	squasher_table_free(worker->squashers);
@@ -71,6 +80,7 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 	plan_ref(plan);
 	plan_unref(worker->plan);
 	worker->plan = plan;
+	preresolve_follow(worker);
 }
 
 const struct plan *worker_plan(const struct worker *worker)
@@ -82,11 +92,13 @@ void worker_network_changed(struct worker *worker)
 {
 	cache_forget_failures(worker->cache);
 	exchange_upstream_network_changed(worker->upstream);
+	preresolve_network_changed(worker);
 }
 
 void worker_close(struct worker *worker)
 {
 	worker->is_closed = true;
+	preresolve_ask_close(worker);
 }
 
 static void tell_fault(struct worker *worker, const struct client *client,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from harness import client, wire
+from harness import apple, client, wire
 from harness.device import PROGRAM, SLOWER, environment
 from harness.mark import Skip, each
 from harness.shapes import COURIER, a1, r1
@@ -325,6 +325,7 @@ def test_run_without_a_file(t):
     """Listening and asking as the arguments say."""
     up = t.upstream()
     rule = up.answers(COURIER, "A", *r1())
+    up.rule(None, None, lambda asked: send(apple.truth(asked)), times=None)     # ahead of time
     address, other = t.address(), t.address()
     dev = t.device(up, address=address, text="", args=[
         "run", "-l", address + "@5300", "-l", other + "@5301", "-u",

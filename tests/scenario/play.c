@@ -66,6 +66,14 @@ static void fail_complaints(const struct complaints *complaints)
 	report_fail("the configuration is refused");
 }
 
+/* Nothing is asked that no client asks for, unless the script has it so. */
+static void leave_cold(const struct play *play, struct conf *conf)
+{
+	for (size_t i = 0; i < conf->courier_count; i++)
+		if (strstr(play->conf_text, "pre_resolve") == NULL)
+			conf->couriers[i].pre_resolve = WARMTH_OFF;
+}
+
 /* NULL only where memory fails. */
 static struct plan *make_plan(struct play *play)
 {
@@ -76,6 +84,8 @@ static struct plan *make_plan(struct play *play)
 
 	if (complaints != NULL)
 		err = conf_load_text(play->conf_text, "conf", complaints, &conf);
+	if (err == 0)
+		leave_cold(play, conf);
 	if (err == 0)
 		err = plan_new(conf, &play->route_key, play->servers, complaints, &plan);
 	if (err == ERR_CONF && !play->mode.is_lenient)
@@ -205,6 +215,9 @@ static const struct verb {
 	{ "known", play_known, LOOKED_NOT_NEEDED, false },
 	{ "crowd", play_crowd, LOOKED_AT_ALL, false },
 	{ "network", play_network, LOOKED_AT_ALL, false },
+	{ "knock", play_knock, LOOKED_AT_ALL, false },
+	{ "pace", play_pace, LOOKED_NOT_NEEDED, false },
+	{ "family", play_family, LOOKED_NOT_NEEDED, false },
 };
 
 static const struct verb *find_verb(const struct scn_step *step)

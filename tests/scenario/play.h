@@ -71,6 +71,7 @@ struct play {
 	struct play_auto *autos;
 	struct play_late *late;
 	struct fake_sent *met;
+	const struct fake_sent *paced; /* the last that `pace` has counted */
 	bool has_probes; /* the script expects them; else they are answered without it */
 	uint64_t dice;
 	struct play_line *lines; /* of the log */
@@ -136,6 +137,11 @@ void play_known(struct play *play, const struct scn_step *step);
 
 /* play_crowd.c: many clients of such servers */
 void play_crowd(struct play *play, const struct scn_step *step);
+
+/* play_warm.c: families that are kept warm */
+void play_knock(struct play *play, const struct scn_step *step);
+void play_pace(struct play *play, const struct scn_step *step);
+void play_family(struct play *play, const struct scn_step *step);
 
 /* play_reply.c: what servers say */
 void play_reply(struct play *play, const struct scn_step *step);

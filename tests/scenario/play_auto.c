@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "play.h"
 #include "report.h"
@@ -21,6 +23,10 @@ struct play_auto {
 	uint64_t flip_us;      /* when it changes next */
 	unsigned sent, probes; /* since the script last asked */
 	char ignores[16];      /* names that begin so; "": none */
+	uint32_t ttl;	       /* 0: 300, and nothing of any other type than A */
+	bool counts_ttl_down;  /* as a cache does that asks for all anew at once */
+	unsigned couriers;     /* 0: it knows of none */
+	uint16_t refuses;      /* a type; 0: none */
 };
 
 /* What is on its way back. */
@@ -88,6 +94,14 @@ static void read_auto_word(const char *word, struct play *play, struct play_auto
 	} else if ((value = play_value(word, "flaps")) != NULL) {
 		server->flap_us = play_read_us(value);
 		server->flip_us = now_us(play) + server->flap_us;
+	} else if ((value = play_value(word, "ttl")) != NULL) {
+		server->ttl = (uint32_t)wire_build_number(value, UINT32_MAX);
+	} else if (strcmp(word, "counts-down") == 0) {
+		server->counts_ttl_down = true;
+	} else if ((value = play_value(word, "couriers")) != NULL) {
+		server->couriers = (unsigned)wire_build_number(value, 9999);
+	} else if ((value = play_value(word, "refuses")) != NULL) {
+		server->refuses = wire_build_type(value);
 	} else if ((value = play_value(word, "ignores")) != NULL) {
 		snprintf(server->ignores, sizeof(server->ignores), "%s", value);
 	} else {
@@ -144,24 +158,86 @@ static bool is_probe(const struct wire_seen *question)
 	return question->qtype == TYPE_NS && question->qname_len == 1;
 }
 
-/* An address of type A, the server's own; of any other type nothing. */
-static void make_answer(struct wire_build *build, const struct play_auto *server,
-			const struct wire_seen *question)
+static void PRINTF_LIKE(3, 4) put_record(struct wire_build *build, const struct wire_seen *question,
+					 const char *format, ...)
+{
+	struct wire_text_record record;
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	wire_build_read_record(text, question->qname, &record);
+	wire_build_record(build, &record, question->qclass);
+	wire_build_record_done(&record);
+}
+
+static unsigned ttl_now(const struct play *play, const struct play_auto *server)
+{
+	const uint32_t ttl = server->ttl > 0 ? server->ttl : 300;
+
+	return server->counts_ttl_down ? ttl - (uint32_t)(now_us(play) / USEC_PER_SEC % ttl) : ttl;
+}
+
+static bool begins_with(const struct wire_seen *question, const char *label)
+{
+	return question->qname[0] == strlen(label) &&
+	       memcmp(question->qname + 1, label, strlen(label)) == 0;
+}
+
+/* Where the alias leads to: Apple's own, and courier.lab.example to target.lab.example. */
+static const char *target_of(const struct wire_seen *question, struct name_text *into)
+{
+	struct name_text text;
+
+	name_to_text(question->qname, &text);
+	if (strcasecmp(text.text, "courier.push.apple.com") == 0)
+		return "courier-push-apple.com.akadns.net";
+	snprintf(into->text, sizeof(into->text), "target%s", text.text + strlen("courier"));
+	return into->text;
+}
+
+/* An address of type A, the server's own; of any other type nothing. Where it knows of couriers,
+ * the alias leads nowhere and the TXT record says how many they are. */
+static void put_answer(struct wire_build *build, const struct play *play,
+		       const struct play_auto *server, const struct wire_seen *question)
+{
+	const unsigned ttl = ttl_now(play, server);
+	const uint8_t *at = server->addr.bytes;
+	const bool knows = server->couriers > 0;
+	const bool is_alias = knows && begins_with(question, "courier");
+	const bool is_target = knows && (begins_with(question, "courier-push-apple") ||
+					 begins_with(question, "target"));
+	struct name_text target;
+
+	if (knows && question->qtype == TYPE_TXT && begins_with(question, "push"))
+		put_record(build, question, "@ %u TXT \"count=%u\"", ttl, server->couriers);
+	else if (question->qtype == TYPE_A && !is_alias && !is_target)
+		put_record(build, question, "@ %u A %u.%u.%u.%u", ttl, at[0], at[1], at[2], at[3]);
+	else if (server->ttl > 0) {
+		if (is_alias)
+			put_record(build, question, "@ %u CNAME %s", ttl,
+				   target_of(question, &target));
+		put_record(build, question,
+			   "authority akadns.net %u SOA internal.akadns.net "
+			   "hostmaster.akamai.com 1 90000 90000 90000 %u",
+			   ttl, server->ttl);
+	}
+}
+
+static void make_answer(struct wire_build *build, const struct play *play,
+			const struct play_auto *server, const struct wire_seen *question)
 {
 	struct wire_edns edns = { .size = 1232 };
-	struct wire_text_record record;
-	char text[64];
+	const bool is_refused = server != NULL && server->refuses == question->qtype;
 
 	wire_build_start(build, question->id,
-			 (uint16_t)(FLAG_QR | FLAG_RA | (question->flags & (FLAG_RD | FLAG_CD))));
+			 (uint16_t)(FLAG_QR | FLAG_RA | (is_refused ? RCODE_REFUSED : 0) |
+				    (question->flags & (FLAG_RD | FLAG_CD))));
 	wire_build_question(build, question->qname, question->qtype, question->qclass);
-	if (question->qtype == TYPE_A && server != NULL) {
-		const uint8_t *at = server->addr.bytes;
-		snprintf(text, sizeof(text), "@ 300 A %u.%u.%u.%u", at[0], at[1], at[2], at[3]);
-		wire_build_read_record(text, question->qname, &record);
-		wire_build_record(build, &record, question->qclass);
-		wire_build_record_done(&record);
-	}
+	if (server != NULL && !is_refused)
+		put_answer(build, play, server, question);
 	if (question->opt != NULL) {
 		edns.flags = question->opt->ttl & 0x8000u;
 		wire_build_opt(build, &edns);
@@ -211,7 +287,7 @@ static void meet(struct play *play, struct play_auto *server, struct fake_sent *
 		   !is_lost(play, loss)) {
 		struct wire_build *build = report_alloc(sizeof(*build));
 
-		make_answer(build, server, &question);
+		make_answer(build, play, server, &question);
 		play_note_said(play, sent, &question, build);
 		add_late(play, sent, server->delay_us, build);
 		free(build);
@@ -229,7 +305,7 @@ static bool meet_probe(struct play *play, struct fake_sent *sent)
 			    question.question_len > 0 && is_probe(&question);
 	if (is_met) {
 		sent->is_expected = sent->is_replied = true;
-		make_answer(build, NULL, &question);
+		make_answer(build, play, NULL, &question);
 		add_late(play, sent, 0, build);
 	}
 	if (!play->has_probes)

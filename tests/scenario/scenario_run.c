@@ -15,10 +15,12 @@
  *     client NAME ADDRESS          a client that is not just anybody in 10.0.0.0/16
  *     server ADDRESS open|tcp=refused|tcp=silent|noroute
  *     server ADDRESS answers|deaf|closed [after=40ms loss=PERCENT flaps=5s ignores=TEXT
- *                           tcp=refused]
+ *                           tcp=refused ttl=60 counts-down couriers=50 refuses=TYPE]
  *                                  needs no script from now on: answers A with its own address
  *                                  and others with nothing, is silent, or refuses; is silent about
- *                                  names that begin with TEXT
+ *                                  names that begin with TEXT. With a TTL what is not there has
+ *                                  a SOA; it may count down to a time that is the same for all.
+ *                                  With couriers it knows Apple's alias, and their number
  *     sent SERVER LOW..HIGH [probes]
  *                                  so much was sent to one without a script, since the last time
  *     ask CLIENT NAME TYPE [do cd ad rd=0 tc aa ra z tcp mixed signed edns=SIZE version=N
@@ -56,6 +58,13 @@
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]
  *                                  clients with a name of their own each ask servers without a
  *                                  script; so many percent are answered, the others SERVFAIL
+ *     knock COUNT every=100ms NAME LOW..HIGH TYPE,TYPE [hits=99]
+ *                                  clients ask NAME, with any such number for {n}, of a server
+ *                                  without a script; so many percent find it in the cache
+ *     pace MOST per=1s             no more than that was sent to servers without a script in any
+ *                                  such time since the last `pace`
+ *     family NAME [warm=LOW..HIGH total= count= questions= in-use= waits=]
+ *                                  what is known of a family of couriers
  *     once                         in the first line: not replayed with failing allocations
  *     each 1..9 VERB ..., each a,b,c VERB ..., each 1..9 and lines up to `end`: once for every {n}
  *

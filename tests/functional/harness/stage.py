@@ -10,6 +10,9 @@ from .upstream import Loop, Upstream
 
 SOA = "example. 900 SOA ns.example. admin.example. 1 7200 900 1209600 300"
 
+# Upstreams are asked what a test asks, and nothing ahead of time.
+COLD = 'couriers = ( { name = "apple"; pre_resolve = "off"; } );\n'
+
 
 class Stage:
     def __init__(self, net, title, directory):
@@ -39,7 +42,8 @@ class Stage:
                address=None, order=None):
         """The text of a configuration: listening on one address, asking `upstreams` in the default
         group and `groups` ({name: [Upstream]}) in others, all of them in that `order`; `zones` and
-        `conf` are libconfig text."""
+        `conf` are libconfig text. Nothing is
+        pre-resolved unless `conf` has `couriers` of its own."""
         address = address or "%s.1" % self.net
         text = listen or 'listen = ( { address = "%s"; port = %d; } );\n' % (address, PORT)
         inside = ""
@@ -50,6 +54,8 @@ class Stage:
         text += "upstreams = {\n%s};\n" % inside
         if zones:
             text += "zones = (\n%s\n);\n" % zones
+        if "couriers" not in conf:
+            text += COLD
         return text + conf + "\n"
 
     def device(self, *upstreams, start=True, address=None, args=None, env=None, prefix=(),

@@ -1,0 +1,79 @@
+/* family_internal.h: what is known of the families, shared by family.c and, which build on it,
+ * preresolve.c and preresolve_ask.c. */
+#pragma once
+
+#include "base/list.h"
+#include "net/timer.h"
+#include "query/family.h"
+#include "query/preresolve.h"
+#include "query/warmth.h"
+
+struct family {
+	struct list link; /* in families->known */
+	char *name;
+	bool has_been_used;
+	uint64_t used_us;
+	uint32_t learned_count; /* 0: none */
+	uint64_t learned_until_us;
+	uint64_t questions; /* asked ahead of time */
+
+	struct warmth *warmth; /* NULL: nothing is kept warm */
+	uint64_t warmth_shape; /* of what it was made for, while there is one */
+	uint32_t asking;       /* of it, upstream now */
+	uint32_t failures;     /* in a row */
+	uint64_t resume_us;    /* on account of these, not before; 0 for none */
+};
+
+enum ahead_outcome {
+	AHEAD_NOT_NOW, /* no room, or somebody asks already */
+	AHEAD_SKIPPED, /* a rule has it otherwise */
+	AHEAD_KNOWN,   /* the cache has it, and has had it */
+	AHEAD_KEPT,    /* it is in the cache now, or was not to be kept */
+	AHEAD_POOR,    /* an answer that is no good */
+	AHEAD_FAILED,
+};
+
+/* A question asked ahead of time. Free where it has no request. */
+struct ahead {
+	struct request *request;
+	struct family *family; /* NULL: gone, or its warmth is another than asked for */
+	uint32_t item;
+	bool is_asked; /* upstream */
+	enum ahead_outcome outcome;
+	uint32_t remaining_s; /* of AHEAD_KNOWN */
+};
+
+/* Always true: `of` has a family for each of the couriers of the plan of that id, or is empty;
+ * whatever is in it is in `known`. */
+struct families {
+	uint32_t plan_id;
+	struct family **of;
+	size_t count;
+	struct list known;
+	struct hash_key shape_key;
+	struct timer timer;
+	bool is_news;	  /* a count has been learned that has not been followed yet */
+	uint64_t next_us; /* the next question ahead of time, not before */
+	struct ahead ahead[PRERESOLVE_AT_ONCE];
+};
+
+/** NULL where nothing is known of it for want of memory. */
+struct family *family_at(const struct worker *worker, size_t index);
+
+bool family_is_to_be_warm(const struct worker *worker, size_t index);
+/** Begins to keep warm, ends it, or has it reach to another count, as the plan, the clients and the
+ * count demand; keeps what can be kept. -ENOMEM. */
+MUST_CHECK int family_tend(struct worker *worker, size_t index);
+/** When it comes out of use without a further question; UINT64_MAX: never. */
+uint64_t family_idle_us(const struct worker *worker, size_t index);
+
+/* Where there is no room, for want of memory or because clients need it, the next look is later. */
+#define PRERESOLVE_NO_ROOM_US (USEC_PER_SEC / 2)
+
+struct preresolve_turn {
+	size_t family; /* index */
+	struct warmth_turn turn;
+	struct ahead *ahead; /* free */
+};
+/** What is to be looked at or asked now; false for nothing. */
+bool preresolve_choose(const struct worker *worker, struct preresolve_turn *ret_turn);
