@@ -144,9 +144,10 @@ $(BUILD)/starve.so: tests/functional/starve.c Makefile
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
 
 MILL := $(RELEASE)/faults
-functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream	## the program on loopback against scripted and real servers
+LAB := devices apple
+functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
 	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) STARVER=$(abspath $(BUILD)/starve.so) \
-		MILL=$(abspath $(MILL)) sh tests/functional/run.sh
+		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 
 # The same tests as `functional` has, for longer; what they measure is printed.
 FLAPS_TESTS := ^network\.(flaps|FO_08|an_outage|a_slow)
@@ -232,7 +233,6 @@ faults: needs-faults	## figures under load and faults, demanded, ours and those 
 	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
 	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
 
-LAB := devices apple
 LAB_PARTS := $(filter-out $(LAB:%=tests/lab/%.c),$(wildcard tests/lab/*.c)) $(FAULTS_PARTS)
 $(LAB:%=$(RELEASE)/lab/%): $(RELEASE)/lab/%: $(RELEASE)/tests/lab/%.o $(LAB_PARTS:%.c=$(RELEASE)/%.o)
 	@mkdir -p $(dir $@)

@@ -34,7 +34,7 @@ struct lookup {
 	size_t name_len;
 	unsigned type, what, server, sends; /* sends: to this server */
 	bool was_refused[LOOKUP_SERVERS];   /* said something like SERVFAIL */
-	bool is_probe;
+	bool is_probe, is_waiting;	    /* waiting: for a probe to be answered */
 	uint16_t id;
 	int fd;
 	struct stream_ask *stream;
@@ -182,9 +182,7 @@ static void take_back(struct lookup_servers *servers, unsigned server)
 			continue;
 		if (lookup->is_probe) {
 			end_lookup(lookup);
-		} else if (lookup->sends > SENDS_BEFORE_SWITCH) {
-			lookup->sends = 0;
-			lookup->wait_us = FIRST_WAIT_US;
+		} else if (lookup->is_waiting) {
 			lookup->due_us = now_us();
 		}
 	}
@@ -212,10 +210,6 @@ static void send_question(struct lookup *lookup, bool by_stream)
 	uint8_t wire[PACKET_MAX];
 	size_t len = packet_ask(wire, lookup->id, lookup->name, lookup->name_len, lookup->type);
 
-	if (lookup->asked_us == 0) {
-		lookup->asked_us = wall_us();
-		questions++;
-	}
 	sent++;
 	lookup->sends++;
 	lookup->due_us = now_us() + lookup->wait_us;
@@ -226,6 +220,24 @@ static void send_question(struct lookup *lookup, bool by_stream)
 	(void)!sendto(lookup->fd, wire, len, 0, (const struct sockaddr *)to, sizeof(*to));
 }
 
+/* To the first server that is not set aside; where all are, a probe will tell. */
+static void ask(struct lookup *lookup)
+{
+	struct lookup_servers *servers = lookup->servers;
+
+	if (lookup->asked_us == 0) {
+		lookup->asked_us = wall_us();
+		questions++;
+	}
+	lookup->is_waiting = !pick_server(lookup);
+	if (!lookup->is_waiting) {
+		send_question(lookup, now_us() < servers->stream_until_us);
+		return;
+	}
+	lookup->due_us = now_us() + PROBE_EVERY_US;
+	start_probe(servers);
+}
+
 void lookup_start(struct lookup_servers *servers, const uint8_t *name, size_t name_len,
 		  unsigned type, uint64_t after_us, void *owner, unsigned what)
 {
@@ -233,10 +245,8 @@ void lookup_start(struct lookup_servers *servers, const uint8_t *name, size_t na
 
 	lookup->owner = owner;
 	lookup->what = what;
-	if (after_us > 0)
-		return;
-	pick_server(lookup);
-	send_question(lookup, now_us() < servers->stream_until_us);
+	if (after_us == 0)
+		ask(lookup);
 }
 
 static void on_due(struct lookup *lookup)
@@ -247,14 +257,15 @@ static void on_due(struct lookup *lookup)
 	if (lookup->is_probe) {
 		lookup->wait_us = PROBE_EVERY_US;
 		lookup->server = (lookup->server + 1) % servers->count;
-	} else if (lookup->asked_us == 0) {
-		pick_server(lookup);
+		send_question(lookup, false);
+	} else if (lookup->asked_us == 0 || lookup->is_waiting) {
+		ask(lookup);
 	} else if (lookup->sends >= SENDS_BEFORE_SWITCH) {
 		put_aside(servers, lookup->server);
-		if (!pick_server(lookup))
-			start_probe(servers);
+		ask(lookup);
+	} else {
+		send_question(lookup, now_us() < servers->stream_until_us);
 	}
-	send_question(lookup, now_us() < servers->stream_until_us);
 }
 
 void lookup_tick(uint64_t now)
@@ -420,6 +431,6 @@ unsigned lookup_active(void)
 void lookup_counts(uint64_t *ret_questions, uint64_t *ret_again, uint64_t *ret_set_aside)
 {
 	*ret_questions = questions;
-	*ret_again = sent - questions;
+	*ret_again = sent > questions ? sent - questions : 0;
 	*ret_set_aside = set_aside;
 }

@@ -63,6 +63,8 @@ const struct record records[] = {
 	{ "gs.apple.com.akadns.net", 60, RECORD_A, "17.171.47.15" },
 	{ "static.ips.apple.com", 300, RECORD_CNAME, "static.v.aaplimg.com" },
 	{ "static.v.aaplimg.com", 30, RECORD_A, "17.253.39.205" },
+	{ "tbsc.apple.com", 300, RECORD_CNAME, "tbsc.v.aaplimg.com" },
+	{ "tbsc.v.aaplimg.com", 30, RECORD_A, "17.253.39.209" },
 
 	/* enrolment */
 	{ "iprofiles.apple.com", 900, RECORD_CNAME, "iprofiles.origin-apple.com.akadns.net" },
@@ -75,6 +77,11 @@ const struct record records[] = {
 	{ "deviceenrollment.origin-apple.com.akadns.net", 158, RECORD_A, "17.32.194.22" },
 	{ "gdmf.apple.com", 300, RECORD_CNAME, "gdmf.v.aaplimg.com" },
 	{ "gdmf.v.aaplimg.com", 30, RECORD_A, "17.179.252.2" },
+
+	/* Private Relay */
+	{ "mask.icloud.com", 300, RECORD_CNAME, "mask.apple-dns.net" },
+	{ "mask-h2.icloud.com", 300, RECORD_CNAME, "mask.apple-dns.net" },
+	{ "mask.apple-dns.net", 60, RECORD_A, "172.224.181.14" },
 
 	/* certificates */
 	{ "certs.apple.com", 900, RECORD_CNAME, "certs-lb.apple.com.akadns.net" },
