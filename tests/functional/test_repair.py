@@ -550,3 +550,146 @@ def test_the_other_server_is_none(t, how):
     told_by(bad, reply)
     t.within(reply.took, 0, 2.5 if how == "deaf" else 0.5)
     t.until(lambda: dev.ask(COURIER).took < 0.5 + t.late, 8, "it is as slow each time")
+
+
+# --- what is the truth, and what only looks like a squash ----------------------------------
+
+RRSIG = "CNAME 8 4 300 20380101000000 20200101000000 12345 apple.com. " + "c2lnbmF0dXJl" * 10
+TRUTHS = {
+    "signed": lambda asked: asked.reply(
+        [CNAME + TARGET, "%s 279 RRSIG %s" % (COURIER, RRSIG)],
+        r1()[1] + ["akadns.net. 180 NSEC a.akadns.net. NS SOA RRSIG NSEC"]),
+    "letter-case": lambda asked: asked.reply([CNAME + "Courier-PUSH-apple.com.akadns.NET."],
+                                             r1()[1]),
+    "another-step": lambda asked: asked.reply(
+        [CNAME + TARGET, TARGET + " 60 CNAME new.push-apple.com.akadns.net."], r1()[1]),
+    "with-more": lambda asked: asked.reply(
+        r1()[0], r1()[1] + ["akadns.net. 300 NS a1-128.akadns.net."],
+        [a1("a1-128.akadns.net.", "193.108.88.128")], aa=True, ad=True),
+    "ttl-0": lambda asked: asked.reply(*r1(0, 0, 0)),
+    "uncompressed": lambda asked: asked.reply(*r1(), compress=False),
+}
+
+
+@each(sorted(TRUTHS))
+def test_the_truth_comes_in_many_guises(t, title):
+    """From a first server it is not asked about again; from a second one it repairs."""
+    true, bad = served(t, alias(TRUTHS[title])), served(t, alias(empty))
+    for ups in ([true, bad], [bad, true]):
+        dev = t.device(*ups, order="listed", conf=family())
+        for qtype in DEVICE_ASKS:
+            told_by(true, dev.ask(COURIER, qtype, do=True))
+        assert bool(squashes(dev)) == (ups[0] is bad), squashes(dev)
+
+
+@each(["no-tcp", "squashed-there"])
+def test_a_truncated_squash(t, how):
+    """What is cut off is fetched over TCP before anything is thought of it."""
+    bad = served(t, alias(lambda asked: empty(asked) if asked.tcp else asked.reply(tc=True)))
+    if how == "no-tcp":
+        bad.close(udp=False)
+    good = served(t)
+    dev = t.device(bad, good, order="listed", conf=family())
+    for qtype in DEVICE_ASKS:
+        told_by(good, dev.ask(COURIER, qtype))
+    assert set(squashes(dev)) <= {("no-cname", label(bad))}, squashes(dev)
+
+
+def test_a_lossy_way_to_the_true_server(t):
+    """Its first packet is lost: it is asked again."""
+    heard = set()
+
+    def lossy(asked):
+        key = asked.msg.qtype
+        if key in heard:
+            return NotImplemented
+        heard.add(key)
+        return None
+    bad, good = served(t, alias(empty)), served(t, alias(lossy))
+    dev = t.device(bad, good, order="listed", conf=family())
+    for qtype in DEVICE_ASKS:
+        reply = dev.ask(COURIER, qtype)
+        told_by(good, reply)
+        t.within(reply.took, 0.1, 1.0)
+
+
+def test_silence_of_one_name_with_the_truth_elsewhere(t):
+    """A device that asks and asks is never left without an answer for a second."""
+    bad, good = served(t, alias(lambda asked: None)), served(t, alias(short_lived))
+    dev = t.device(bad, good, order="listed", conf=family())
+    assert dev.ask("www.apple.com").a()
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        reply = dev.ask(COURIER)
+        assert is_whole(reply), reply
+        t.within(reply.took, 0, 1.0)
+        time.sleep(0.3)
+    assert squashes(dev)["silent", label(bad)] >= 1, squashes(dev)
+
+
+# --- limits --------------------------------------------------------------------------------
+
+def test_repair_where_only_one_question_may_wait(t):
+    bad, good = served(t, alias(empty)), served(t, alias(short_lived))
+    dev = t.device(bad, good, order="listed",
+                   conf=family() + "limits = { inflight = 1; inflight_per_client = 1; };\n")
+    for _again in range(4):
+        for qtype in DEVICE_ASKS:
+            assert is_whole(dev.ask(COURIER, qtype))
+        time.sleep(1.1)
+
+
+def test_repair_with_few_descriptors(t):
+    bad, good = served(t, alias(empty)), served(t)
+    dev = t.device(bad, good, order="listed", conf=family(), rlimit_files=40)
+    for tcp, qtype in itertools.product((False, True), DEVICE_ASKS):
+        told_by(good, dev.ask(COURIER, qtype, tcp=tcp))
+
+
+@limit(60)
+def test_the_last_good_answer_survives_a_flood_while_devices_ask(t):
+    """Ten times what the cache holds goes through it while the alias is asked for now and then."""
+    liars = []
+
+    def but(asked, name, _qtype):
+        if name == COURIER:
+            return nxdomain(asked) if liars else short_lived(asked)
+        return asked.reply([a1(name)] * 1) if name.endswith(".flood.example.") else NotImplemented
+    up = served(t, but)
+    dev = t.device(up, conf=family() + 'cache = { size = "256K"; };\n')
+    assert is_whole(dev.ask(COURIER))
+    with dev.udp() as udp:
+        for number in range(10000):
+            query = client.with_id(wire.query("n%d.flood.example." % number))
+            udp.send(query)
+            assert udp.recv(5.0) is not None
+            if number % 500 == 0:
+                assert is_whole(dev.ask(COURIER))
+    liars.append(True)
+    time.sleep(2.1)
+    assert is_whole(dev.ask(COURIER)), dev.stderr()
+
+
+def test_two_families_are_counted_apart(t):
+    other = "courier.sandbox.push.apple.com."
+    second = """couriers = ( { name = "sandbox"; alias = "%s"; pre_resolve = "off";
+  target = "courier-sandbox-push-apple.com.akadns.net"; count_txt = "sandbox.push.apple.com";
+  variants = [ "{n}-courier.sandbox.push.apple.com" ]; count = 50; } );\n""" % other.rstrip(".")
+
+    def but(asked, name, _qtype):
+        if name == other and asked.upstream is good:
+            return asked.reply(["%s 60 CNAME courier-sandbox-push-apple.com.akadns.net." % other],
+                               r1()[1])
+        return servfail(asked) if name == other else NotImplemented
+    good = None
+    bad = served(t, lambda asked, name, qtype: nxdomain(asked) if name == COURIER
+                 else but(asked, name, qtype))
+    good = served(t, but)
+    dev = t.device(bad, good, order="listed", conf=second)
+    told_by(good, dev.ask(COURIER))
+    told_by(good, dev.ask(other))
+    counted = {(labels["family"], labels["shape"]) for labels, _ in
+               dev.metrics("courierdns_squashes_total")}
+    assert counted == {("apple", "nxdomain"), ("sandbox", "servfail")}, counted
+    assert {labels["family"] for labels, _ in dev.metrics("courierdns_repairs_total")} == {
+        "apple", "sandbox"}
