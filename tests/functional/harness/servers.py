@@ -189,7 +189,6 @@ server:
     directory: "{directory}"
     pidfile: "{directory}/pid"
     num-threads: 1
-    module-config: "iterator"
     access-control: 127.0.0.0/8 allow
     do-not-query-localhost: no
 """
@@ -198,6 +197,7 @@ def unbound(t, origin, behind):
     """unbound, recursing to the server `behind` for that zone and to nobody else."""
     address, directory = t.address(), place(t, "unbound")
     path = conf(directory, (UNBOUND + """\
+    module-config: "iterator"
     rrset-roundrobin: no
     qname-minimisation: no
     root-hints: ""
@@ -225,7 +225,8 @@ def dnsmasq(t, origin, behind):
                       "--server=%s#%d" % (behind.address, PORT)], address, origin)
 
 def unbound_forwarding(t, origin, behind):
-    """unbound, which resolves what the server `behind` tells it once more."""
+    """unbound as it is installed, but for its trust anchor, for the server `behind` signs nothing;
+    it resolves what that one tells it once more."""
     address, directory = t.address(), place(t, "unbound")
     path = conf(directory, (UNBOUND + """\
     root-hints: ""
