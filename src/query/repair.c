@@ -268,7 +268,7 @@ static enum repair_how how_it_was_known(const struct request *request)
 	const char *group = server_group(request->result->server);
 	const int reserve = family_of(request)->repair_group;
 
-	if (request->repair.is_believed)
+	if (request->result->is_unwanted) /* but two tell it */
 		return REPAIR_HOW_BELIEVED;
 	if (strcmp(group, conf->groups[request->decision.group].name) == 0)
 		return REPAIR_HOW_REASK;
