@@ -22,7 +22,7 @@ bool option_is_of_one_hop(uint16_t code);
 #define OPTION_HARDWARE_LEN 6
 /** The hardware address of whom a forwarder asks for, as dnsmasq and others tell it: six bytes in
  * OPTION_HARDWARE; in OPTION_HARDWARE_TEXT "02:00:5e:10:00:01", or the base64 of six bytes (RFC
- * 4648). False for another option, and for one that says anything else. */
+ * 4648). False for another option, and for one that says anything else, or 00:00:00:00:00:00. */
 bool option_read_hardware(const struct edns_option *option,
 			  uint8_t ret_address[OPTION_HARDWARE_LEN]);
 

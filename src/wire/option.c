@@ -1,6 +1,11 @@
 #include "wire/option.h"
 
+#include <string.h>
+
 #include "wire/type.h"
+
+#define HEX_LEN 17    /* 02:00:5e:10:00:01 */
+#define BASE64_LEN 8u /* of six bytes: no padding */
 
 bool option_next(struct cursor *cursor, struct edns_option *ret_option)
 {
@@ -14,7 +19,82 @@ bool option_next(struct cursor *cursor, struct edns_option *ret_option)
 
 bool option_is_of_one_hop(uint16_t code)
 {
-	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING;
+	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING ||
+	       code == OPTION_HARDWARE || code == OPTION_HARDWARE_TEXT;
+}
+
+static int hex_digit(uint8_t letter)
+{
+	if (letter >= '0' && letter <= '9')
+		return letter - '0';
+	letter |= 0x20;
+	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+static bool read_hex(const uint8_t *text, uint8_t ret_address[OPTION_HARDWARE_LEN])
+{
+	for (size_t i = 0; i < OPTION_HARDWARE_LEN; i++) {
+		const int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		if (i + 1 < OPTION_HARDWARE_LEN && text[3 * i + 2] != ':')
+			return false;
+		ret_address[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+static int base64_digit(uint8_t letter)
+{
+	if (letter >= 'A' && letter <= 'Z')
+		return letter - 'A';
+	if (letter >= 'a' && letter <= 'z')
+		return letter - 'a' + 26;
+	if (letter >= '0' && letter <= '9')
+		return letter - '0' + 52;
+	return letter == '+' ? 62 : letter == '/' ? 63 : -1;
+}
+
+static bool read_base64(const uint8_t *text, uint8_t ret_address[OPTION_HARDWARE_LEN])
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < BASE64_LEN; i++) {
+		const int digit = base64_digit(text[i]);
+
+		if (digit < 0)
+			return false;
+		bits = bits << 6 | (uint64_t)digit;
+	}
+	for (size_t i = 0; i < OPTION_HARDWARE_LEN; i++)
+		ret_address[i] = (uint8_t)(bits >> 8 * (OPTION_HARDWARE_LEN - 1 - i));
+	return true;
+}
+
+static bool read_hardware(const struct edns_option *option,
+			  uint8_t ret_address[OPTION_HARDWARE_LEN])
+{
+	if (option->code == OPTION_HARDWARE) {
+		if (option->len != OPTION_HARDWARE_LEN)
+			return false;
+		memcpy(ret_address, option->data, OPTION_HARDWARE_LEN);
+		return true;
+	}
+	if (option->code != OPTION_HARDWARE_TEXT)
+		return false;
+	if (option->len == HEX_LEN)
+		return read_hex(option->data, ret_address);
+	return option->len == BASE64_LEN && read_base64(option->data, ret_address);
+}
+
+bool option_read_hardware(const struct edns_option *option,
+			  uint8_t ret_address[OPTION_HARDWARE_LEN])
+{
+	static const uint8_t nobody[OPTION_HARDWARE_LEN];
+
+	return read_hardware(option, ret_address) &&
+	       memcmp(ret_address, nobody, OPTION_HARDWARE_LEN) != 0;
 }
 
 static bool goes_on(uint16_t code, bool is_private)

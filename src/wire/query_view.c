@@ -89,13 +89,18 @@ static bool is_consumed(uint16_t code)
 static bool read_options(struct query_view *view, const struct record *record)
 {
 	struct cursor cursor = cursor_over(record->rdata, record->rdata_len);
+	uint8_t hardware[OPTION_HARDWARE_LEN];
 	struct edns_option option;
 
 	while (option_next(&cursor, &option)) {
-		if (option.code == OPTION_ECS)
+		if (option.code == OPTION_ECS) {
 			view->has_ecs = true;
-		else if (!is_consumed(option.code))
+		} else if (!is_consumed(option.code)) {
 			view->has_private_option = true;
+		} else if (option_read_hardware(&option, hardware)) {
+			view->has_hardware = true;
+			memcpy(view->hardware, hardware, sizeof(hardware));
+		}
 	}
 	if (cursor.failed)
 		return false;

@@ -261,7 +261,7 @@ def test_CA_20_failure_never_replaces_good_data(t):
     good = rule.sent[-1]
     well[0] = False
     for _ in range(3):
-        dev.ask(qname, options=[(65001, b"forces")])
+        dev.ask(qname, options=[(65002, b"forces")])
         rule.sent.append(good)
         t.hit(dev.ask(qname), first, rule)
 
@@ -354,13 +354,29 @@ def test_CA_24_answers_for_a_subnet_are_not_shared(t):
 def test_CA_25_answers_to_unknown_options_are_not_shared(t):
     up, qname = t.upstream(), t.fresh()
     up.rule(qname, "A", lambda asked: asked.reply([a1(qname, "192.0.2.%d" % (
-        2 if asked.msg.option(65001) is not None else 1))]), times=(2, 4))
+        2 if asked.msg.option(65002) is not None else 1))]), times=(2, 4))
     dev = t.device(up)
     for _ in range(2):
-        reply = dev.ask(qname, options=[(65001, b"x")])
+        reply = dev.ask(qname, options=[(65002, b"x")])
         assert reply.a() == ["192.0.2.2"], reply
         reply = dev.ask(qname, edns=1232)
         assert reply.a() == ["192.0.2.1"], reply
+
+
+@each([(65001, b"\2\0\x5e\x10\0\1"), (65001, b"x"), (65073, b"02:00:5e:10:00:01"),
+       (65073, b"AgBeEAAB"), (65073, b"")], lambda case: "%d-%d-bytes" % (case[0], len(case[1])))
+def test_CA_25_hardware_addresses_make_no_answer_private(t, case):
+    """They end here: upstream cannot answer them differently, whoever asks first."""
+    up, qname = t.upstream(), t.fresh()
+    rule = up.rule(qname, "A", lambda asked: asked.reply([a1(qname, "192.0.2.%d" % (
+        2 if asked.msg.option(case[0]) is not None else 1))]), times=1)
+    dev = t.device(up)
+    first = dev.ask(qname, options=[case])
+    assert first.a() == ["192.0.2.1"] and first.option(case[0]) is None, first
+    assert rule.asked[0].msg.option(case[0]) is None
+    assert case[1] == b"" or len(case[1]) < 6 or case[1] not in rule.asked[0].wire
+    t.hit(dev.ask(qname, edns=1232), first, rule)
+    t.hit(dev.ask(qname, options=[case]), first, rule)
 
 
 @each(['"0"', "0"])

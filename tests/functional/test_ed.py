@@ -59,9 +59,27 @@ def test_ED_03_other_versions_are_bad_versions(t):
 
 
 def test_ED_04_unknown_option_travels_and_is_not_echoed(t):
-    reply, asked = answered(t, options=[(65001, b"ABCD")])
-    assert asked.option(65001) == b"ABCD"
-    assert reply.option(65001) is None
+    reply, asked = answered(t, options=[(65002, b"ABCD")])
+    assert asked.option(65002) == b"ABCD"
+    assert reply.option(65002) is None
+
+
+def test_ED_04_hardware_address_does_not_travel(t):
+    """Alone, among others, over TCP, and back from a server that echoes it."""
+    up = t.upstream()
+    mine = [(65001, b"\2\0\x5e\x10\0\1"), (65073, b"02:00:5e:10:00:01"), (65073, b"AgBeEAAB")]
+    up.rule(None, "A", lambda asked: asked.reply(
+        [a1(wire.text(asked.name))], edns=wire.opt(1232, mine + [(65002, b"mine")])), times=None)
+    dev = t.device(up)
+    for tcp in (False, True):
+        for options in ([mine[0]], [mine[1]], [mine[2]], mine, [(65001, b"ABCD")],
+                        [(65002, b"ABCD")] + mine):
+            reply = dev.ask(t.fresh(), tcp=tcp, options=options)
+            assert reply.rcode == wire.NOERROR and reply.answer, reply
+            asked = up.log[-1].msg
+            assert asked.option(65001) is None and asked.option(65073) is None, asked
+            assert (asked.option(65002) is not None) == (options[0][0] == 65002), asked
+            assert reply.option(65001) is None and reply.option(65073) is None, reply
 
 
 def test_ED_05_unknown_flag_is_ignored(t):
@@ -110,7 +128,7 @@ def test_ED_10_opt_past_the_packet_is_malformed(t, size):
     malformed(t, patched("overrun.example.", 1, bytes(opt)))
 
 
-@each([wire.NSID, wire.COOKIE, wire.PADDING, wire.KEEPALIVE, wire.ECS, wire.EDE, 65001])
+@each([wire.NSID, wire.COOKIE, wire.PADDING, wire.KEEPALIVE, wire.ECS, wire.EDE, 65001, 65002])
 def test_ED_12_repeated_options_do_no_harm(t, code):
     """Answered or refused as malformed; at most one comes back."""
     up = t.upstream()

@@ -121,7 +121,7 @@ def test_LZ_01_through_a_gateway_that_leads_back_it_dies_out(t, kind):
 
 def question(kind, qname):
     how = {"plain": {}, "tcp": {}, "edns": {"do": True}, "mixed": {"edns": 1232},
-           "private": {"options": [(65001, b"who am I")]},
+           "private": {"options": [(65002, b"who am I")]},
            "subnet": {"options": [(wire.ECS, b"\0\1\x18\0\xc0\0\2")]}, "signed": {}}[kind]
     if kind == "mixed":
         qname = "".join(char.upper() if at % 3 else char for at, char in enumerate(qname))

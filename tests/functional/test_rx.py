@@ -186,7 +186,7 @@ SPREAD = [1, 2, 3, 4, 5, 7, 10, 14, 20, 29, 41, 60, 90, 130, 200, 300, 450, 700,
 def stir(t, dev, turn, number=40):
     """Questions of many kinds at once, over UDP and TCP; what comes back is looked at, what does not is
     not missed. No reload: libconfig's parser ends the program it runs in where memory fails it."""
-    kinds = [{}, {"edns": 1232}, {"do": True}, {"options": [(65001, b"x")]}, {"options": [(
+    kinds = [{}, {"edns": 1232}, {"do": True}, {"options": [(65002, b"x")]}, {"options": [(
         wire.ECS, b"\0\1\x18\0\xc0\0\2")]}, {"flags": wire.RD | wire.AD}]
     names = ["known.example.", "n%d-%d.example.", "n%d-%d.fails.example.", "n%d-%d.cut.example.",
              "localhost.", "n%d-%d.deaf.example.", "n%d-%d.answer.example."]
@@ -424,7 +424,7 @@ HOSTILE = {     # replies, each of them refused or passed on
         b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 300, 2) + b"\xc0\x0c"
         for kind in range(1, 259) if kind != 41) * 4, 257 * 4),
     "ED_11-thousand-options": lambda asked: raw_reply(asked, wire.opt(
-        1232, [(65001, b"")] * 1000), 0, 1),
+        1232, [(65002, b"")] * 1000), 0, 1),
     "ED_11-options-that-overrun": lambda asked: raw_reply(asked, wire.opt(
         1232, struct.pack("!HH", 65001, 4000) + b"\0" * 3900), 0, 1),
 }
@@ -469,7 +469,7 @@ def test_RX_14_hostile_packets_cost_as_much_as_others(t):
         found.append((cost / plain, kind, sizes["last"], cost, plain))
     now["reply"] = plain_of(100)
     options = 900
-    for kind, laborious in (("ED_11-query-of-options", [(65001, b"")] * options),
+    for kind, laborious in (("ED_11-query-of-options", [(65002, b"")] * options),
                             ("ED_12-query-of-subnets", [(wire.ECS, b"")] * options),
                             ("ED_12-query-of-cookies", [(wire.COOKIE, b"\0" * 8)] * (options // 3))):
         size = sum(4 + len(data) for _, data in laborious)

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 #include "wire/message.h"
 #include "wire/name.h"
+#include "wire/option.h"
 #include "wire/query_view.h"
 #include "wire/reply.h"
 
@@ -22,6 +23,13 @@ static void check_view(const struct query_view *view, enum query_fault fault)
 		CHECK(view->has_edns);
 		CHECK(view->options >= view->wire);
 		CHECK(view->options + view->options_len <= view->wire + view->wire_len);
+	}
+	if (view->has_hardware) {
+		static const uint8_t nobody[OPTION_HARDWARE_LEN];
+
+		/* six bytes, as text of 8 or 17, or as they are */
+		CHECK(view->options_len >= 4 + OPTION_HARDWARE_LEN);
+		CHECK(memcmp(view->hardware, nobody, sizeof(nobody)) != 0);
 	}
 	if (fault == QUERY_OK) {
 		CHECK(view->question_len > 0 && FLAGS_OPCODE(view->flags) == 0);
@@ -73,6 +81,18 @@ static bool same_question(const struct query_view *a, const struct query_view *b
 	return a->question_len == b->question_len && memcmp(a->name, b->name, a->question_len) == 0;
 }
 
+static bool has_option(const struct query_view *view, uint16_t code)
+{
+	struct cursor cursor = cursor_over(view->options, view->options_len);
+	struct edns_option option;
+
+	while (option_next(&cursor, &option)) {
+		if (option.code == code)
+			return true;
+	}
+	return false;
+}
+
 /* What goes upstream is a query that we would take, with the same question and nothing of the
  * hop. */
 static void check_upstream(const struct query_view *view, bool with_edns, bool strip_ecs)
@@ -97,6 +117,8 @@ static void check_upstream(const struct query_view *view, bool with_edns, bool s
 	CHECK(same_question(&back, view));
 	CHECK(back.flags == (view->flags & (FLAG_RD | FLAG_AD | FLAG_CD)));
 	CHECK(back.has_edns == with_edns && !back.is_opaque);
+	CHECK(!back.has_hardware);
+	CHECK(!has_option(&back, OPTION_HARDWARE) && !has_option(&back, OPTION_HARDWARE_TEXT));
 	if (with_edns) {
 		CHECK(back.wants_dnssec == view->wants_dnssec && back.edns_size == EDNS_SIZE);
 		CHECK(back.options_len <= view->options_len);

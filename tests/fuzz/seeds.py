@@ -92,7 +92,12 @@ QUERIES = {
     "all-flags": query(flags=AA | TC | RD | RA | 0x40 | AD | CD | 15),
     "cookie-keepalive-padding": query(opt(options=COOKIE + option(11) + option(12, b"\0" * 20))),
     "ecs": query(opt(options=ECS)),
-    "unknown-option": query(opt(options=option(65001, b"ABCD") + COOKIE + ECS)),
+    "unknown-option": query(opt(options=option(65002, b"ABCD") + COOKIE + ECS)),
+    "hardware": query(opt(options=option(65001, b"\2\0\x5e\x10\0\1"))),
+    "hardware-text": query(opt(options=option(65073, b"02:00:5e:10:00:01") + ECS)),
+    "hardware-base64": query(opt(options=option(65073, b"AgBeEAAB"))),
+    "hardware-odd": query(opt(options=option(65001, b"ABCD") + option(65073, b"02-00-5e-10-00-01")
+                              + option(65073) + option(65002, b"x"))),
     "nsid-often": query(opt(options=(option(3) + COOKIE) * 12)),
     "tsig": query(opt(), TSIG_RECORD, type_=SOA),
     "tsig-not-last": query(TSIG_RECORD, opt(), type_=SOA),

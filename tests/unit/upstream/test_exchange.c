@@ -555,7 +555,7 @@ static void set_options(struct exchange_bench *bench, const uint8_t *options, si
 
 static void a_clients_option_is_no_reason_to_remember_it(void **state)
 {
-	static const uint8_t odd[] = "\xfd\xe9\0\2ab";
+	static const uint8_t odd[] = "\xfd\xea\0\2ab";
 	struct exchange_bench *bench = exchange_bench_new(1);
 	(void)state;
 

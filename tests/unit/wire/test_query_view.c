@@ -285,7 +285,7 @@ static void ED_07_two_opt_records_are_formerr(void **state)
 static void ED_09_option_past_the_rdata_is_formerr(void **state)
 {
 	(void)state;
-	static const char *const options[] = { "\xfd\xe9\0\xc8\1", "\0\3\0", "\0" };
+	static const char *const options[] = { "\xfd\xea\0\xc8\1", "\0\3\0", "\0" };
 	for (size_t i = 0; i < 3; i++) {
 		start_query(TYPE_A);
 		build_opt(&build, 1232, 0, options[i], i == 0 ? 5 : i == 1 ? 3 : 1);
@@ -344,8 +344,9 @@ static void only_consumed_options_leave_an_answer_shared(void **state)
 	assert_true(is_private("\0\3\0\0", 4));
 	assert_false(is_private("\0\10\0\7\0\1\30\0\300\0\2", 11));
 	assert_true(view.has_ecs); /* private too, unless it is stripped */
-	assert_true(is_private("\xfd\xe9\0\4ABCD", 8));
-	assert_true(is_private("\0\12\0\10cookiexx\xfd\xe9\0\0", 16));
+	assert_true(is_private("\xfd\xea\0\4ABCD", 8));
+	assert_true(is_private("\0\12\0\10cookiexx\xfd\xea\0\0", 16));
+	assert_false(is_private("\xfd\xe9\0\4ABCD\xfd\xe9\0\0\xfe\x31\0\0", 16));
 	assert_false(view.has_ecs);
 }
 
@@ -455,14 +456,46 @@ static void ED_05_only_the_do_flag_goes_on(void **state)
 static void ED_04_ED_17_ED_19_options_travel_but_those_of_the_hop(void **state)
 {
 	(void)state;
-	static const char options[] = "\0\12\0\10cookiexx\xfd\xe9\0\4ABCD\0\13\0\0\0\10\0\7\0\1\30"
+	static const char options[] = "\0\12\0\10cookiexx\xfd\xea\0\4ABCD\0\13\0\0\0\10\0\7\0\1\30"
 				      "\0\300\0\2\0\14\0\2\0\0\0\3\0\0";
 	start_query(TYPE_A);
 	build_opt(&build, 1232, 0, options, sizeof(options) - 1);
 	assert_int_equal(parse_built(), QUERY_OK);
 	assert_opt_written(write_on(true, false), 0,
-			   "\xfd\xe9\0\4ABCD\0\10\0\7\0\1\30\0\300\0\2\0\3\0\0", 23);
-	assert_opt_written(write_on(true, true), 0, "\xfd\xe9\0\4ABCD\0\3\0\0", 12);
+			   "\xfd\xea\0\4ABCD\0\10\0\7\0\1\30\0\300\0\2\0\3\0\0", 23);
+	assert_opt_written(write_on(true, true), 0, "\xfd\xea\0\4ABCD\0\3\0\0", 12);
+}
+
+static void hardware_address_is_read_and_goes_no_further(void **state)
+{
+	static const struct {
+		const char *options;
+		size_t len;
+	} forms[] = {
+		{ "\xfd\xe9\0\6\2\0\x5e\x10\0\1", 10 },
+		{ "\xfe\x31\0\x11"
+		  "02:00:5e:10:00:01",
+		  21 },
+		{ "\xfe\x31\0\10AgBeEAAB", 12 },
+		/* the last one that makes sense */
+		{ "\xfd\xe9\0\6\2\0\x5e\x10\0\7\xfd\xe9\0\6\2\0\x5e\x10\0\1\xfd\xe9\0\1x", 25 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		start_query(TYPE_A);
+		build_opt(&build, 1232, 0, forms[i].options, forms[i].len);
+		assert_int_equal(parse_built(), QUERY_OK);
+		assert_true(view.has_hardware);
+		assert_memory_equal(view.hardware, "\2\0\x5e\x10\0\1", 6);
+		assert_false(view.has_private_option);
+		assert_opt_written(write_on(true, false), 0, "", 0);
+	}
+	start_query(TYPE_A);
+	build_opt(&build, 1232, 0, "\xfd\xe9\0\4ABCD", 8);
+	assert_int_equal(parse_built(), QUERY_OK);
+	assert_false(view.has_hardware || view.has_private_option);
+	assert_opt_written(write_on(true, false), 0, "", 0);
 }
 
 static void ED_12_fifty_of_each_option_overflow_nothing(void **state)
@@ -518,7 +551,7 @@ static void random_damage_never_breaks_the_reading(void **state)
 
 	for (int round = 0; round < 20000; round++) {
 		start_query(TYPE_A);
-		build_opt(&build, 1232, 0x8000, "\xfd\xe9\0\4ABCD\0\12\0\10cookiexx", 20);
+		build_opt(&build, 1232, 0x8000, "\xfd\xea\0\4ABCD\0\12\0\10cookiexx", 20);
 		for (uint64_t changes = unit_random(&seed) % 4; changes > 0; changes--)
 			build.wire[unit_random(&seed) % build.len] = (uint8_t)unit_random(&seed);
 		if (parse_built() != QUERY_OK)
@@ -568,6 +601,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(question_goes_on_in_the_clients_case),
 	TEST(ED_05_only_the_do_flag_goes_on),
 	TEST(ED_04_ED_17_ED_19_options_travel_but_those_of_the_hop),
+	TEST(hardware_address_is_read_and_goes_no_further),
 	TEST(ED_12_fifty_of_each_option_overflow_nothing),
 	TEST(TR_25_opaque_query_changes_its_id_alone),
 	TEST(what_does_not_fit_is_not_written),
