@@ -21,8 +21,8 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2),)
 
 # --- what to build -------------------------------------------------------------------------
 # The order of the floors is the order of the archives: each may use those behind it.
-FLOORS := app front side query upstream cache policy rr net conf wire base
-STRICT := base wire cache policy
+FLOORS := app front side query upstream devices cache policy rr net conf wire base
+STRICT := base wire cache policy devices
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
 RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)

@@ -6,9 +6,10 @@
  * or time: told nothing useful three times running, over 30 s.
  *
  *   ready        a numbered courier was answered with an address, and since then the device has
- *                asked for a later stage, or for no courier for 10 s. It stays so for the 75
- *                minutes for which Apple's resolver may keep that answer, whatever earlier stage it
- *                looks at again, as long as that is answered well
+ *                asked for a later stage, or for 10 s for none of those. It stays so, whatever
+ *                it looks at again within the 75 minutes for which Apple's resolver may keep that
+ *                answer, unless it is told nothing useful; but not if it is activated from the
+ *                start, beginning with captive: then it has been erased
  *   not DNS      three numbers of one pool or more within five minutes, all answered well: names
  *                resolve, connections fail. Until it goes on to enrolment, 15 minutes at most
  *   stalled      no later stage for 30 s since it reached its furthest one, asking or not

@@ -30,8 +30,8 @@ def test_every_command_of_the_readme_is_known(t):
 
 def test_the_floor_plan_of_the_readme_is_the_tree(t):
     plan = TEXT[TEXT.index(" 7  app/"):TEXT.index("The data first.")]
-    for floor in ("app", "front", "side", "query", "policy", "cache", "upstream", "rr", "net", "conf",
-                  "wire", "base"):
+    for floor in ("app", "front", "side", "query", "policy", "cache", "devices", "upstream", "rr",
+                  "net", "conf", "wire", "base"):
         for source in os.listdir(os.path.join(ROOT, "src", floor)):
             module, kind = os.path.splitext(source)
             if kind == ".c" and not module.startswith(("conf_", "doctor_", "commands_")):
