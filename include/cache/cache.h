@@ -40,6 +40,7 @@ struct cache_note {
 	uint8_t kind;	   /* enum cache_kind */
 	uint8_t verdict;   /* enum verdict, opaque here; below 16 */
 	bool knows_ad;	   /* asked with AD or DO, so its AD bit means something (RFC 6840 5.7) */
+	bool is_watched;   /* devices are known by whether they ask this */
 	uint8_t opt_rcode; /* upper bits of the rcode */
 	uint32_t plan_id;  /* that last confirmed the route */
 	uint64_t route;	   /* of the decision it was made under */
@@ -101,10 +102,9 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 
-/** Stamps what is kept under this key and route: the route was found unchanged under a newer
- * plan. */
-void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
-		   uint32_t plan_id);
+/** Stamps what is kept under this key and the route of `note` with its plan_id and is_watched: the
+ * route was found unchanged under a newer plan. */
+void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note);
 /** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 

@@ -249,8 +249,7 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 		drop_sort(cache, &probe, SORT_ANSWER);
 }
 
-void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t route,
-		   uint32_t plan_id)
+void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note)
 {
 	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
 	struct probe probe;
@@ -264,8 +263,8 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, uint64_t ro
 		if (place.bucket == NULL)
 			continue;
 		struct entry *entry = store_entry(&cache->store, place);
-		if (entry->route == route)
-			entry->plan_id = plan_id;
+		if (entry->route == note->route)
+			entry_confirm(entry, note);
 	}
 }
 

@@ -12,7 +12,7 @@ enum {
 	ENTRY_HAS_EXTRAS = 0x40,
 	ENTRY_HAS_FAILURE = 0x80,
 };
-enum { ENTRY_VERDICT = 0x0f, ENTRY_HIT = 0x10, ENTRY_HITS = 0x30 };
+enum { ENTRY_VERDICT = 0x0f, ENTRY_HIT = 0x10, ENTRY_HITS = 0x30, ENTRY_WATCHED = 0x40 };
 /* An answer is asked for ahead of time from this many hits on, if it lives for so long: the tenth
  * of a life that is shorter than this is over before a new answer is there. */
 #define DUE_HITS 2u
@@ -174,7 +174,8 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t 
 	entry->flags = (uint8_t)(draft->probe->flags | item->note.kind << ENTRY_KIND_SHIFT |
 				 (item->note.knows_ad ? ENTRY_KNOWS_AD : 0) |
 				 (draft->has_extras ? ENTRY_HAS_EXTRAS : 0));
-	entry->verdict_hits = item->note.verdict & ENTRY_VERDICT;
+	entry->verdict_hits = (uint8_t)((item->note.verdict & ENTRY_VERDICT) |
+					(item->note.is_watched ? ENTRY_WATCHED : 0));
 
 	memcpy(at, draft->ttl_at, 2 * draft->ttl_count);
 	at += 2 * draft->ttl_count;
@@ -239,6 +240,14 @@ static void age_ttls(const struct entry *entry, uint8_t *wire, uint32_t age_s)
 	}
 }
 
+void entry_confirm(struct entry *entry, const struct cache_note *note)
+{
+	entry->plan_id = note->plan_id;
+	entry->verdict_hits &= (uint8_t)~ENTRY_WATCHED;
+	if (note->is_watched)
+		entry->verdict_hits |= ENTRY_WATCHED;
+}
+
 void entry_count_hit(struct entry *entry)
 {
 	if ((entry->verdict_hits & ENTRY_HITS) != ENTRY_HITS)
@@ -282,6 +291,7 @@ bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t
 			.kind = (uint8_t)entry_kind(entry),
 			.verdict = entry->verdict_hits & ENTRY_VERDICT,
 			.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0,
+			.is_watched = (entry->verdict_hits & ENTRY_WATCHED) != 0,
 			.opt_rcode = extras.opt_rcode,
 			.plan_id = entry->plan_id,
 			.route = entry->route,

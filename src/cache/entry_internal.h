@@ -10,7 +10,7 @@
  *   +----------------+----------------------------------------+--------------+-----------+
  *   40               + 2 x TTLs                               + wire len
  *
- * * and, above its four bits, how often it was found.
+ * * and, above its four bits, how often it was found (two), and whether its name is watched.
  *
  * A key needs no bytes of its own where the message has that very question, which all but messages
  * of our own making do. What few entries have is in the extras: view (8), upper rcode bits (1),
@@ -78,6 +78,7 @@ bool entry_has_failure(const struct entry *entry);
 void entry_set_has_failure(struct entry *entry);
 /** It was kept under this key; the hashes are the same already. */
 bool entry_matches(const struct entry *entry, const struct probe *probe);
+void entry_confirm(struct entry *entry, const struct cache_note *note);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);
 /** Fills all but is_failing and is_squashed, and copies message and options. False where they do

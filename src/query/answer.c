@@ -1,5 +1,6 @@
 #include "query/answer.h"
 
+#include "query/device_feed.h"
 #include "request_internal.h"
 
 static size_t limit_for(const struct client *client, const struct query_view *view,
@@ -8,7 +9,8 @@ static size_t limit_for(const struct client *client, const struct query_view *vi
 	return client->is_stream ? MESSAGE_MAX_LEN : reply_udp_limit(view, edns_size);
 }
 
-void answer_send(struct request *request, const struct reply_source *source)
+static void send_reply(struct request *request, const struct reply_source *source,
+		       enum verdict verdict, enum told_by by)
 {
 	struct worker *worker = request->worker;
 	const struct client *client = &request->client;
@@ -16,11 +18,24 @@ void answer_send(struct request *request, const struct reply_source *source)
 
 	if (client->ops == NULL)
 		return;
+	device_feed_reply(request, source, verdict, by);
 	size_t len = reply_write(worker->out, sizeof(worker->out),
 				 limit_for(client, &request->view, edns_size), source,
 				 &request->view, edns_size);
 	if (len > 0)
 		client->ops->send(client, worker->out, len);
+}
+
+static enum told_by who_says(const struct request *request, const struct reply_source *source)
+{
+	if (request->decision.action != ZONE_FORWARD)
+		return TOLD_BY_RULE;
+	return source->wire == request->worker->failure ? TOLD_BY_US : TOLD_BY_UPSTREAM;
+}
+
+void answer_send(struct request *request, const struct reply_source *source)
+{
+	send_reply(request, source, request->verdict, who_says(request, source));
 }
 
 void answer_error(struct request *request, unsigned rcode, enum ede ede, const char *text)
@@ -30,6 +45,7 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 
 	if (request->client.ops == NULL)
 		return;
+	device_feed_error(request, rcode);
 	size_t len = reply_error(worker->out, sizeof(worker->out), &request->view, &error,
 				 request->plan->conf->edns_size);
 	if (len > 0)
@@ -47,7 +63,8 @@ void answer_found(struct request *request, const struct cache_hit *hit)
 		.options_len = hit->options_len,
 	};
 
-	answer_send(request, &source);
+	request->watch = hit->note.is_watched ? WATCH_YES : WATCH_NO;
+	send_reply(request, &source, (enum verdict)hit->note.verdict, TOLD_BY_CACHE);
 }
 
 bool answer_stale(struct request *request)
@@ -80,14 +97,17 @@ bool answer_stale_because(struct request *request, const char *why)
 		.options_len = hit.is_stale ? reply_put_ede(option, sizeof(option), ede, why) : 0,
 	};
 	stats_add(&worker->stats, hit.is_stale ? STAT_CACHE_STALE : STAT_CACHE_HITS, 1);
-	answer_send(request, &source);
+	send_reply(request, &source, (enum verdict)hit.note.verdict,
+		   hit.is_stale ? TOLD_BY_STALE : TOLD_BY_CACHE);
 	return true;
 }
 
 void answer_drop(struct request *request)
 {
-	if (request->client.ops != NULL)
-		request->client.ops->drop(&request->client);
+	if (request->client.ops == NULL)
+		return;
+	device_feed_silence(request);
+	request->client.ops->drop(&request->client);
 }
 
 void answer_forget_client(struct request *request)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cache/lifetime.h"
+#include "query/device_feed.h"
 #include "query/repair.h"
 #include "request_internal.h"
 #include "wire/option.h"
@@ -69,19 +70,25 @@ static bool look_up(struct request *request, struct cache_hit *ret_hit)
 			  ret_hit);
 }
 
+/* The new plan may know other couriers. */
+static void confirm(struct request *request, struct cache_note *note)
+{
+	note->plan_id = request->plan->id;
+	note->is_watched = device_feed_watches(request);
+	cache_confirm(request->worker->cache, &request->key, note);
+}
+
 enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 {
-	struct worker *worker = request->worker;
-
 	if (!look_up(request, ret_hit))
 		return FOUND_NOTHING;
-	const struct cache_note *note = &ret_hit->note;
+	struct cache_note *note = &ret_hit->note;
 	if (note->route != request->decision.route)
 		return FOUND_NOTHING;
 	if (!request->is_cached && note->kind < CACHE_FAILURE)
 		return FOUND_NOTHING;
 	if (note->plan_id != request->plan->id)
-		cache_confirm(worker->cache, &request->key, note->route, request->plan->id);
+		confirm(request, note);
 	if (!ret_hit->is_stale && knows_enough(request, note))
 		return FOUND_FRESH;
 	if (ret_hit->is_failing)
@@ -96,13 +103,13 @@ void keep_for_now(struct request *request, const struct cache_hit *hit)
 	request->has_stale = request->is_unsure = true;
 }
 
-static struct cache_note note_for(const struct request *request, enum cache_kind kind,
-				  uint8_t opt_rcode)
+static struct cache_note note_for(struct request *request, enum cache_kind kind, uint8_t opt_rcode)
 {
 	return (struct cache_note){
 		.kind = kind,
 		.verdict = (uint8_t)request->verdict,
 		.knows_ad = request->view.wants_dnssec || (request->view.flags & FLAG_AD) != 0,
+		.is_watched = device_feed_watches(request),
 		.opt_rcode = opt_rcode,
 		.route = request->decision.route,
 		.plan_id = request->plan->id,

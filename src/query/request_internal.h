@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache.h"
+#include "devices/timeline.h"
 #include "net/client.h"
 #include "net/timer.h"
 #include "policy/classify.h"
@@ -49,6 +50,7 @@ struct worker {
 	uint32_t waiting, max_waiting;
 	struct client_shares *shares;
 	struct client_rates *rates;
+	struct timeline *timeline;
 	struct limits limits;
 	struct squashers *squashers;
 	struct repair_tallies *repairs;
@@ -65,6 +67,9 @@ struct worker {
 	uint8_t options[255]; /* EDNS options of the reply at hand */
 };
 
+/* Whether devices are known by whether they ask for the name. */
+enum watch { WATCH_UNKNOWN, WATCH_NO, WATCH_YES };
+
 struct request {
 	struct worker *worker;
 	struct plan *plan;
@@ -72,6 +77,7 @@ struct request {
 	struct query_view view; /* over a copy of the packet in the arena */
 	struct decision decision;
 	struct cache_key key;
+	enum watch watch;
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */

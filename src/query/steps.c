@@ -420,6 +420,7 @@ static void send_to_all(struct request *request, const struct reply_source *sour
 			steps_run(follower, pass_gate(follower));
 			continue;
 		}
+		follower->verdict = request->verdict;
 		answer_send(follower, source);
 		request_free(follower);
 	}

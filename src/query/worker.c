@@ -1,6 +1,7 @@
 #include "query/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "query/answer.h"
 #include "query/family.h"
@@ -28,6 +29,7 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->limits = (struct limits){ .stats = &worker->stats, .clock = worker->clock };
 	worker->shares = client_share_new(worker->max_waiting);
 	worker->rates = client_rate_new(&worker->stats);
+	worker->timeline = timeline_new(plan->conf->devices, worker->clock, &worker->stats);
 	worker->cache = cache_new(plan->conf->cache_size, worker->clock, &worker->stats);
 	/* One more than may wait: the one that is being looked at, which a full house must not stop
 	 * from being answered out of the cache. */
@@ -39,10 +41,10 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->repairs = repair_tally_table_new();
 	worker->recall = recall_new();
 	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
-	if (worker->shares == NULL || worker->rates == NULL || worker->cache == NULL ||
-	    worker->requests == NULL || worker->squashers == NULL || worker->repairs == NULL ||
-	    worker->flight == NULL || worker->gate == NULL || worker->families == NULL ||
-	    worker->recall == NULL || worker->upstream == NULL) {
+	if (worker->shares == NULL || worker->rates == NULL || worker->timeline == NULL ||
+	    worker->cache == NULL || worker->requests == NULL || worker->squashers == NULL ||
+	    worker->repairs == NULL || worker->flight == NULL || worker->gate == NULL ||
+	    worker->families == NULL || worker->recall == NULL || worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -68,6 +70,7 @@ void worker_free(struct worker *worker)
 	gate_free(worker->gate);
 	flight_free(worker->flight);
 	slab_free(worker->requests);
+	timeline_free(worker->timeline);
 	client_rate_free(worker->rates);
 	client_share_free(worker->shares);
 	cache_free(worker->cache);
@@ -81,6 +84,10 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 	plan_unref(worker->plan);
 	worker->plan = plan;
 	preresolve_follow(worker);
+	if (timeline_set_limit(worker->timeline, plan->conf->devices) != 0)
+		LOG(LEVEL_WARNING,
+		    "limits.devices stays %" PRIu32 " instead of %" PRIu32 ": memory is short",
+		    timeline_limit(worker->timeline), plan->conf->devices);
 }
 
 const struct plan *worker_plan(const struct worker *worker)
@@ -215,6 +222,11 @@ struct limits *worker_limits(struct worker *worker)
 struct stats *worker_stats(struct worker *worker)
 {
 	return &worker->stats;
+}
+
+const struct timeline *worker_timeline(const struct worker *worker)
+{
+	return worker->timeline;
 }
 
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report)

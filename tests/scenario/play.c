@@ -218,6 +218,7 @@ static const struct verb {
 	{ "knock", play_knock, LOOKED_AT_ALL, false },
 	{ "pace", play_pace, LOOKED_NOT_NEEDED, false },
 	{ "family", play_family, LOOKED_NOT_NEEDED, false },
+	{ "device", play_device, LOOKED_NOT_NEEDED, false },
 };
 
 static const struct verb *find_verb(const struct scn_step *step)

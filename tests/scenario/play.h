@@ -143,6 +143,9 @@ void play_knock(struct play *play, const struct scn_step *step);
 void play_pace(struct play *play, const struct scn_step *step);
 void play_family(struct play *play, const struct scn_step *step);
 
+/* play_device.c: what is known of devices */
+void play_device(struct play *play, const struct scn_step *step);
+
 /* play_reply.c: what servers say */
 void play_reply(struct play *play, const struct scn_step *step);
 void play_note_said(struct play *play, const struct fake_sent *sent,

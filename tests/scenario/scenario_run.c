@@ -53,6 +53,10 @@
  *                                  and of the first verdict= rcode= used=yes|no stale= failing=
  *                                  do= age= left= stale-left=; role= guarded=; server= said= ago=
  *                                  took-ms= of the last exchange
+ *     device CLIENT|ADDRESS unknown|VERDICT
+ *     device CLIENT|ADDRESS STAGE: not reached|NAME TYPE VERDICT by WHOM [ADDRESS] asked N
+ *                                  what the timeline of devices says of it, or of the hardware
+ *                                  address: the verdict as "stalled at bag for 31 s"
  *     network                      addresses, routes or name servers are others from here on
  *     pass 181s|400ms              time moves so and in no other way
  *     crowd COUNT every=10ms [right=99.9 within=1500ms]

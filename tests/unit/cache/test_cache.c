@@ -364,17 +364,17 @@ static void confirming_stamps_only_the_same_route(void **state)
 
 	make_answer(&reply, 300);
 	store(f, &key, &reply, CACHE_POSITIVE, 300, 0); /* route 1, plan 1 */
-	cache_confirm(f->cache, &key, 2, 7);
+	cache_confirm(f->cache, &key, &(struct cache_note){ .route = 2, .plan_id = 7 });
 	assert_true(fixture_find(f, &key, false));
 	assert_int_equal(f->hit.note.plan_id, 1);
-	cache_confirm(f->cache, &key, 1, 7);
+	cache_confirm(f->cache, &key, &(struct cache_note){ .route = 1, .plan_id = 7 });
 	assert_true(fixture_find(f, &key, false));
 	assert_int_equal(f->hit.note.plan_id, 7);
 	cache_drop(f->cache, &key);
-	cache_confirm(f->cache, &key, 1, 8);
+	cache_confirm(f->cache, &key, &(struct cache_note){ .route = 1, .plan_id = 8 });
 	assert_false(fixture_find(f, &key, false));
 	store_failure(f, &key, 5);
-	cache_confirm(f->cache, &key, 1, 9);
+	cache_confirm(f->cache, &key, &(struct cache_note){ .route = 1, .plan_id = 9 });
 	assert_true(fixture_find(f, &key, false));
 	assert_int_equal(f->hit.note.plan_id, 9);
 }
@@ -602,7 +602,7 @@ static void CA_28_size_zero_keeps_nothing(void **state)
 	make_answer(&reply, 300);
 	store(f, &key, &reply, CACHE_POSITIVE, 300, 0);
 	store_failure(f, &key, 5);
-	cache_confirm(f->cache, &key, 1, 2);
+	cache_confirm(f->cache, &key, &(struct cache_note){ .route = 1, .plan_id = 2 });
 	assert_false(fixture_find(f, &key, true));
 	assert_int_equal(cache_failures(f->cache, &key), 0);
 	cache_drop(f->cache, &key);

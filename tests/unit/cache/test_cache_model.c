@@ -130,6 +130,7 @@ static void make_item(struct fixture *f, struct kept *kept, uint8_t kind, uint64
 		kept->options[i] = (uint8_t)unit_random(seed);
 	kept->item.note.verdict = (uint8_t)unit_random(seed) & 15;
 	kept->item.note.knows_ad = below(seed, 2) == 0;
+	kept->item.note.is_watched = below(seed, 2) == 0;
 	kept->item.note.opt_rcode = below(seed, 8) == 0 ? (uint8_t)unit_random(seed) : 0;
 	kept->item.note.route = below(seed, 16) == 0 ? 2 : 1;
 	kept->item.note.plan_id = (uint32_t)unit_random(seed);
@@ -154,6 +155,7 @@ static void check_hit(struct fixture *f, const struct model_key *model, const st
 	assert_int_equal(f->hit.note.kind, note->kind);
 	assert_int_equal(f->hit.note.verdict, note->verdict);
 	assert_int_equal(f->hit.note.knows_ad, note->knows_ad);
+	assert_int_equal(f->hit.note.is_watched, note->is_watched);
 	assert_int_equal(f->hit.note.opt_rcode, note->opt_rcode);
 	assert_int_equal(f->hit.note.plan_id, note->plan_id);
 	assert_true(f->hit.note.route == note->route);
@@ -216,16 +218,23 @@ static void step_store_failure(struct fixture *f, struct model_key *model, uint6
 	assert_true(f->hit.note.kind == CACHE_FAILURE || f->hit.is_failing);
 }
 
+static void confirm_kept(struct cache_note *kept, const struct cache_note *note)
+{
+	if (kept->route != note->route)
+		return;
+	kept->plan_id = note->plan_id;
+	kept->is_watched = note->is_watched;
+}
+
 static void step_confirm(struct fixture *f, struct model_key *model, uint64_t *seed)
 {
-	const uint32_t plan_id = (uint32_t)unit_random(seed);
-	const uint64_t route = below(seed, 2) + 1;
+	const struct cache_note note = { .plan_id = (uint32_t)unit_random(seed),
+					 .route = below(seed, 2) + 1,
+					 .is_watched = below(seed, 2) == 0 };
 
-	cache_confirm(f->cache, &model->key, route, plan_id);
-	if (model->answer.item.note.route == route)
-		model->answer.item.note.plan_id = plan_id;
-	if (model->failure.item.note.route == route)
-		model->failure.item.note.plan_id = plan_id;
+	cache_confirm(f->cache, &model->key, &note);
+	confirm_kept(&model->answer.item.note, &note);
+	confirm_kept(&model->failure.item.note, &note);
 }
 
 static void step(struct fixture *f, size_t most, uint64_t *seed)

@@ -1,0 +1,140 @@
+#include "query/device_feed.h"
+
+#include "request_internal.h"
+
+_Static_assert((int)TOLD_ANSWERED == (int)VERDICT_ANSWERED &&
+		       (int)TOLD_NODATA == (int)VERDICT_NODATA &&
+		       (int)TOLD_NXDOMAIN == (int)VERDICT_NXDOMAIN &&
+		       (int)TOLD_DANGLING == (int)VERDICT_DANGLING &&
+		       (int)TOLD_DANGLING_NXDOMAIN == (int)VERDICT_DANGLING_NXDOMAIN &&
+		       (int)TOLD_BARE == (int)VERDICT_BARE &&
+		       (int)TOLD_FAILED == (int)VERDICT_FAILED,
+	       "a verdict is what is told");
+
+/* The stages that names of a configured family are of. */
+static const struct stage_match family_stages[] = {
+	[COURIER_NONE] = { .stage = STAGE_NONE },
+	[COURIER_ALIAS] = { .stage = STAGE_COURIER, .expects = STAGE_EXPECTS_DANGLING },
+	[COURIER_TARGET] = { .stage = STAGE_COURIER, .expects = STAGE_EXPECTS_NOTHING },
+	[COURIER_VARIANT] = { .stage = STAGE_VARIANT, .expects = STAGE_EXPECTS_ADDRESS },
+	[COURIER_COUNT_TXT] = { .stage = STAGE_TXT, .expects = STAGE_EXPECTS_TEXT },
+};
+
+/* Of what a rule here answers, nobody else wants to know. */
+static struct courier_match courier_of(const struct request *request, const uint8_t *name)
+{
+	struct courier_match match = request->courier;
+
+	if (request->decision.action != ZONE_FORWARD)
+		(void)courier_find(request->plan->courier, name, request->view.name_len, &match);
+	return match;
+}
+
+static bool find_stage(const struct request *request, uint8_t name[NAME_MAX_LEN],
+		       struct stage_match *ret_match)
+{
+	const struct query_view *view = &request->view;
+
+	if (view->class != CLASS_IN || view->is_opaque)
+		return false;
+	name_lower(name, view->name, view->name_len);
+	if (stage_find(name, view->name_len, ret_match))
+		return true;
+	const struct courier_match courier = courier_of(request, name);
+	if (courier.role == COURIER_NONE)
+		return false;
+	*ret_match = family_stages[courier.role];
+	ret_match->pool = (uint8_t)(STAGE_POOL_OTHERS + courier.family);
+	ret_match->n = (uint16_t)courier.n;
+	return true;
+}
+
+bool device_feed_watches(struct request *request)
+{
+	uint8_t name[NAME_MAX_LEN];
+	struct stage_match match;
+
+	if (request->watch == WATCH_UNKNOWN)
+		request->watch = find_stage(request, name, &match) ? WATCH_YES : WATCH_NO;
+	return request->watch == WATCH_YES;
+}
+
+/* The event but for what was told. False where there is none. */
+static bool begin_event(struct request *request, uint8_t name[NAME_MAX_LEN],
+			struct timeline_event *ret_event)
+{
+	const struct query_view *view = &request->view;
+
+	if (request->watch == WATCH_NO || timeline_limit(request->worker->timeline) == 0)
+		return false;
+	*ret_event = (struct timeline_event){
+		.client = &request->client.from,
+		.name = name,
+		.name_len = view->name_len,
+		.type = view->type,
+	};
+	request->watch = find_stage(request, name, &ret_event->match) ? WATCH_YES : WATCH_NO;
+	if (request->watch == WATCH_NO)
+		return false;
+	if (view->has_hardware && access_trusts(request->plan->access, &request->client.from))
+		ret_event->hardware = view->hardware;
+	return true;
+}
+
+/* What a rule here answers is not classified on its way. */
+static enum verdict verdict_of_rule(const struct reply_source *source)
+{
+	struct message_facts facts;
+
+	if (message_read(source->wire, source->wire_len, &facts) == MESSAGE_BAD)
+		return VERDICT_FAILED;
+	return classify_reply(source->wire, &facts);
+}
+
+void device_feed_reply(struct request *request, const struct reply_source *source,
+		       enum verdict verdict, enum told_by by)
+{
+	uint8_t name[NAME_MAX_LEN];
+	struct timeline_event event;
+
+	if (!begin_event(request, name, &event))
+		return;
+	if (by == TOLD_BY_RULE)
+		verdict = verdict_of_rule(source);
+	event.told = (enum told)verdict;
+	event.by = by;
+	event.rcode = (uint16_t)(source->opt_rcode << 4 | FLAGS_RCODE(message_flags(source->wire)));
+	event.wire = source->wire;
+	event.wire_len = source->wire_len;
+	timeline_note(request->worker->timeline, &event);
+}
+
+static enum told_by who_refuses(const struct request *request)
+{
+	return request->decision.action == ZONE_FORWARD ? TOLD_BY_US : TOLD_BY_RULE;
+}
+
+void device_feed_error(struct request *request, unsigned rcode)
+{
+	uint8_t name[NAME_MAX_LEN];
+	struct timeline_event event;
+
+	if (!begin_event(request, name, &event))
+		return;
+	event.told = TOLD_FAILED;
+	event.by = who_refuses(request);
+	event.rcode = (uint16_t)rcode;
+	timeline_note(request->worker->timeline, &event);
+}
+
+void device_feed_silence(struct request *request)
+{
+	uint8_t name[NAME_MAX_LEN];
+	struct timeline_event event;
+
+	if (!begin_event(request, name, &event))
+		return;
+	event.told = TOLD_SILENCE;
+	event.by = who_refuses(request);
+	timeline_note(request->worker->timeline, &event);
+}
