@@ -2,58 +2,18 @@
 something else, clients of every kind, reloads midway, servers that squash now and then."""
 
 import itertools
-import re
-import signal
 import threading
 import time
 
-from harness import client, wire
-from harness.device import SLOWER
+from harness import apple, client, wire
 from harness.mark import each, limit
 from harness.shapes import COURIER, TARGET, a1, r1
-from harness.squashing import (CNAME, DEVICE_ASKS, alias, empty, label, nxdomain, refused, repairs,
-                               served, servfail, soa_lost, squashes, told_by)
+from harness.squashing import (CNAME, DEVICE_ASKS, alias, asked_alias, empty, family, flattened,
+                               is_whole, label, nxdomain, refused, repairs, rewritten, served,
+                               servfail, short_lived, soa_lost, squashes, told, told_by)
 from harness.upstream import close, send
 
 EDE_STALE, EDE_FORGED = 3, 4
-
-
-def family(**settings):
-    """The built-in family, with other settings; nothing is asked in advance."""
-    settings = {"pre_resolve": '"off"', **settings}
-    return """couriers = ( { name = "apple"; alias = "%s"; target = "%s";
-  variants = [ "{n}-courier.push.apple.com", "{n}.courier-push-apple.com.akadns.net" ];
-  count_txt = "push.apple.com"; count = 50; %s } );
-""" % (COURIER.rstrip("."), TARGET.rstrip("."), " ".join(
-        "%s = %s;" % one for one in settings.items()))
-
-
-def short_lived(asked):
-    """The truth, for a second."""
-    return asked.reply(*r1(1, 1, 1))
-
-
-def flattened(address):
-    return lambda asked: asked.reply([a1(COURIER, address, 60)] if asked.msg.qtype == 1 else [])
-
-
-def rewritten(to):
-    return lambda asked: asked.reply([CNAME + to, "%s 60 A 198.51.100.9" % to])
-
-
-def asked_alias(up):
-    return [one for one in up.log if wire.text(wire.lower(one.name)) == COURIER]
-
-
-def is_whole(reply):
-    """As Apple has it, whoever said so."""
-    return (reply.rcode, reply.types()) == (wire.NOERROR, ["CNAME", "SOA"])
-
-
-def told(dev, up):
-    """Lines of the log that say of this server that it squashes, or does no more."""
-    return [line for line in dev.stderr().splitlines()
-            if label(up) in line and re.search(r"\bsquash(es)?\b", line)]
 
 
 # --- groups --------------------------------------------------------------------------------
@@ -402,7 +362,6 @@ def test_a_truth_with_a_wrong_id_is_none(t):
 
 def served_acts(t, but):
     """As served(), without keeping what is said: for lists of acts."""
-    from harness import apple
     return apple.truthful(t.upstream(), but)
 
 
@@ -418,67 +377,6 @@ def test_clients_that_hang_up_midway(t):
     time.sleep(0.6)
     for qtype in DEVICE_ASKS:
         assert is_whole(dev.ask(COURIER, qtype))
-
-
-# --- the daemon's own life -----------------------------------------------------------------
-
-def midway(dev, act):
-    """The reply to a question for the alias, with act() done 0.15 s after it was asked."""
-    with dev.udp() as udp:
-        query = client.with_id(wire.query(COURIER, "A"))
-        asked_at = time.monotonic()
-        udp.send(query)
-        time.sleep(0.15)
-        act()
-        data = udp.recv(5.0 * SLOWER)
-        assert data is not None, "no answer\n" + dev.stderr()
-        return client.Reply(data, query, asked_at, time.monotonic(), False)
-
-
-RELOADS = {
-    "same": family(), "off": family(repair='"off"'), "gone": family(enabled="false"),
-    "synthesize": family(repair='"synthesize"'), "broken": "couriers = ( { nonsense = 1; } );",
-    "another": family(count="7"),
-}
-
-
-@each(sorted(RELOADS))
-def test_reload_midway(t, title):
-    """Who asked before gets the truth; afterwards the new configuration rules."""
-    bad = served(t, alias(empty))
-    good = served(t, alias(lambda asked: send(asked.reply(*r1()), 0.5)))
-    dev = t.device(bad, good, order="listed", conf=family())
-    text = t.config([bad, good], RELOADS[title], address=dev.address, order="listed")
-    told_by(good, midway(dev, lambda: dev.reload(text)))
-    expected = bad if title in ("off", "gone") else good
-    for qtype in ("HTTPS", "A"):    # what was asked under the old one is not kept
-        told_by(expected, dev.ask(COURIER, qtype))
-
-
-def test_reload_that_takes_the_true_server_away(t):
-    bad = served(t, alias(empty))
-    good = served(t, alias(lambda asked: send(asked.reply(*r1()), 0.5)))
-    dev = t.device(bad, good, order="listed", conf=family())
-    text = t.config([bad], family(), address=dev.address, order="listed")
-    told_by(good, midway(dev, lambda: dev.reload(text)))
-    told_by(bad, dev.ask(COURIER, "HTTPS"))
-
-
-def test_stopped_midway_it_answers_first(t):
-    bad = served(t, alias(empty))
-    good = served(t, alias(lambda asked: send(asked.reply(*r1()), 0.6)))
-    dev = t.device(bad, good, order="listed", conf=family())
-    told_by(good, midway(dev, lambda: dev.signal(signal.SIGTERM)))
-    assert dev.stop() is None
-    dev.stopped = True
-
-
-def test_without_a_cache(t):
-    bad, good = served(t, alias(empty)), served(t)
-    dev = t.device(bad, good, order="listed", conf=family() + 'cache = { size = "0"; };\n')
-    for _again in range(3):
-        for qtype in DEVICE_ASKS:
-            told_by(good, dev.ask(COURIER, qtype))
 
 
 # --- rules ---------------------------------------------------------------------------------
@@ -625,71 +523,3 @@ def test_silence_of_one_name_with_the_truth_elsewhere(t):
         t.within(reply.took, 0, 1.0)
         time.sleep(0.3)
     assert squashes(dev)["silent", label(bad)] >= 1, squashes(dev)
-
-
-# --- limits --------------------------------------------------------------------------------
-
-def test_repair_where_only_one_question_may_wait(t):
-    bad, good = served(t, alias(empty)), served(t, alias(short_lived))
-    dev = t.device(bad, good, order="listed",
-                   conf=family() + "limits = { inflight = 1; inflight_per_client = 1; };\n")
-    for _again in range(4):
-        for qtype in DEVICE_ASKS:
-            assert is_whole(dev.ask(COURIER, qtype))
-        time.sleep(1.1)
-
-
-def test_repair_with_few_descriptors(t):
-    bad, good = served(t, alias(empty)), served(t)
-    dev = t.device(bad, good, order="listed", conf=family(), rlimit_files=40)
-    for tcp, qtype in itertools.product((False, True), DEVICE_ASKS):
-        told_by(good, dev.ask(COURIER, qtype, tcp=tcp))
-
-
-@limit(60)
-def test_the_last_good_answer_survives_a_flood_while_devices_ask(t):
-    """Ten times what the cache holds goes through it while the alias is asked for now and then."""
-    liars = []
-
-    def but(asked, name, _qtype):
-        if name == COURIER:
-            return nxdomain(asked) if liars else short_lived(asked)
-        return asked.reply([a1(name)] * 1) if name.endswith(".flood.example.") else NotImplemented
-    up = served(t, but)
-    dev = t.device(up, conf=family() + 'cache = { size = "256K"; };\n')
-    assert is_whole(dev.ask(COURIER))
-    with dev.udp() as udp:
-        for number in range(10000):
-            query = client.with_id(wire.query("n%d.flood.example." % number))
-            udp.send(query)
-            assert udp.recv(5.0) is not None
-            if number % 500 == 0:
-                assert is_whole(dev.ask(COURIER))
-    liars.append(True)
-    time.sleep(2.1)
-    assert is_whole(dev.ask(COURIER)), dev.stderr()
-
-
-def test_two_families_are_counted_apart(t):
-    other = "courier.sandbox.push.apple.com."
-    second = """couriers = ( { name = "sandbox"; alias = "%s"; pre_resolve = "off";
-  target = "courier-sandbox-push-apple.com.akadns.net"; count_txt = "sandbox.push.apple.com";
-  variants = [ "{n}-courier.sandbox.push.apple.com" ]; count = 50; } );\n""" % other.rstrip(".")
-
-    def but(asked, name, _qtype):
-        if name == other and asked.upstream is good:
-            return asked.reply(["%s 60 CNAME courier-sandbox-push-apple.com.akadns.net." % other],
-                               r1()[1])
-        return servfail(asked) if name == other else NotImplemented
-    good = None
-    bad = served(t, lambda asked, name, qtype: nxdomain(asked) if name == COURIER
-                 else but(asked, name, qtype))
-    good = served(t, but)
-    dev = t.device(bad, good, order="listed", conf=second)
-    told_by(good, dev.ask(COURIER))
-    told_by(good, dev.ask(other))
-    counted = {(labels["family"], labels["shape"]) for labels, _ in
-               dev.metrics("courierdns_squashes_total")}
-    assert counted == {("apple", "nxdomain"), ("sandbox", "servfail")}, counted
-    assert {labels["family"] for labels, _ in dev.metrics("courierdns_repairs_total")} == {
-        "apple", "sandbox"}

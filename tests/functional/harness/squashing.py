@@ -1,18 +1,19 @@
 """Servers that squash, servers that do not, and what courierdns counts of them."""
 
+import re
 import time
 
 from . import apple, compare, wire
-from .shapes import COURIER, TARGET, akadns_soa
+from .shapes import COURIER, TARGET, a1, akadns_soa, r1
 from .upstream import Act
 
 CNAME = "%s 279 CNAME " % COURIER
 DEVICE_ASKS = ("HTTPS", "A", "AAAA")    # in this order
 
 
-def served(t, but=None):
+def served(t, but=None, **how):
     """A server whose every word is kept: up.said[name, type] lists (time, message)."""
-    up = t.upstream()
+    up = t.upstream(**how)
     up.said = {}
 
     def act(asked):
@@ -88,3 +89,41 @@ def servfail(asked):
 
 def refused(asked):
     return asked.reply(rcode=wire.REFUSED)
+
+
+def family(**settings):
+    """The built-in family, with other settings; nothing is asked in advance."""
+    settings = {"pre_resolve": '"off"', **settings}
+    return """couriers = ( { name = "apple"; alias = "%s"; target = "%s";
+  variants = [ "{n}-courier.push.apple.com", "{n}.courier-push-apple.com.akadns.net" ];
+  count_txt = "push.apple.com"; count = 50; %s } );
+""" % (COURIER.rstrip("."), TARGET.rstrip("."), " ".join(
+        "%s = %s;" % one for one in settings.items()))
+
+
+def short_lived(asked):
+    """The truth, for a second."""
+    return asked.reply(*r1(1, 1, 1))
+
+
+def flattened(address):
+    return lambda asked: asked.reply([a1(COURIER, address, 60)] if asked.msg.qtype == 1 else [])
+
+
+def rewritten(to):
+    return lambda asked: asked.reply([CNAME + to, "%s 60 A 198.51.100.9" % to])
+
+
+def asked_alias(up):
+    return [one for one in up.log if wire.text(wire.lower(one.name)) == COURIER]
+
+
+def is_whole(reply):
+    """As Apple has it, whoever said so."""
+    return (reply.rcode, reply.types()) == (wire.NOERROR, ["CNAME", "SOA"])
+
+
+def told(dev, up):
+    """Lines of the log that say of this server that it squashes, or does no more."""
+    return [line for line in dev.stderr().splitlines()
+            if label(up) in line and re.search(r"\bsquash(es)?\b", line)]
