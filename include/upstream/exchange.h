@@ -66,8 +66,9 @@ struct exchange_ask {
 	bool strip_ecs;
 	uint64_t deadline_us; /* on the loop's clock; the pool's timeout may end it sooner */
 	exchange_judge_fn
-		judge; /* gets the ctx of `done`; NULL: whatever is no failure is wanted */
-	bool is_picky; /* what the judge says counts; else it is told, no more */
+		judge;	 /* gets the ctx of `done`; NULL: whatever is no failure is wanted */
+	bool is_patient; /* nobody waits for it: a late server has EXCHANGE_PATIENCE_US */
+	bool is_picky;	 /* what the judge says counts; else it is told, no more */
 	struct pool *reserves[EXCHANGE_RESERVES]; /* where picky; from the first NULL on none */
 };
 

@@ -238,6 +238,7 @@ void repair_prepare(struct request *request, int group, struct exchange_ask *ask
 	if (!repair_is_watched(request))
 		return;
 	ask->judge = judge;
+	ask->is_patient = request->is_prefetch; /* so that silence is seen for what it is */
 	ask->is_picky = may_repair(request);
 	request->repair.is_squashed = request->repair.is_believed = false;
 	if (!ask->is_picky || !request->is_shared)

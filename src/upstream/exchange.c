@@ -189,6 +189,8 @@ static void plan_next(struct exchange *exchange, const struct attempt *attempt)
 		exchange->next_us = UINT64_MAX;
 	else if (server_state(attempt->server) != SERVER_UP)
 		exchange->next_us = now_us(exchange) + NEXT_UNWELL_US;
+	else if (exchange->is_patient)
+		exchange->next_us = now_us(exchange) + EXCHANGE_PATIENCE_US;
 }
 
 /* Asks the next server that has not been; false when there is none. */
@@ -450,6 +452,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 		.ctx = ctx,
 		.judge = ask->judge,
 		.is_picky = ask->is_picky,
+		.is_patient = ask->is_patient,
 	};
 	exchange_reserve_take(exchange->reserves, ask, &exchange->question);
 	list_add(&upstream->running, &exchange->running);

@@ -61,7 +61,7 @@ struct exchange {
 	struct attempt *attempts;
 	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
 	exchange_judge_fn judge;
-	bool is_picky;
+	bool is_picky, is_patient;
 	struct exchange_reserve reserves[EXCHANGE_RESERVES]; /* none before a NULL */
 	struct exchange_kept failure, unwanted;		     /* the latter goes before the former */
 };
