@@ -11,7 +11,9 @@
 struct json {
 	FILE *out;
 	unsigned depth;
-	bool is_first; /* in what was opened last */
+	unsigned lines_to; /* what is opened at this depth or deeper stands in one line; at first
+			    * nothing does */
+	bool is_first;	   /* in what was opened last */
 };
 
 void json_init(struct json *json, FILE *out);

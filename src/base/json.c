@@ -1,24 +1,34 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <limits.h>
 
 void json_init(struct json *json, FILE *out)
 {
-	*json = (struct json){ .out = out, .is_first = true };
+	*json = (struct json){ .out = out, .lines_to = UINT_MAX, .is_first = true };
+}
+
+static bool is_plain(char byte)
+{
+	return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\';
 }
 
 static void put_text(FILE *out, const char *text)
 {
+	const char *from = text; /* what is plain goes out in one piece */
+
 	putc('"', out);
 	for (; *text != '\0'; text++) {
-		const unsigned char byte = (unsigned char)*text;
-		if (byte == '"' || byte == '\\')
-			fprintf(out, "\\%c", byte);
-		else if (byte < 0x20 || byte > 0x7e)
-			fprintf(out, "\\u%04x", byte);
+		if (is_plain(*text))
+			continue;
+		fwrite(from, 1, (size_t)(text - from), out);
+		from = text + 1;
+		if (*text == '"' || *text == '\\')
+			fprintf(out, "\\%c", *text);
 		else
-			putc(byte, out);
+			fprintf(out, "\\u%04x", (unsigned char)*text);
 	}
+	fwrite(from, 1, (size_t)(text - from), out);
 	putc('"', out);
 }
 
@@ -33,7 +43,9 @@ static void begin_value(struct json *json, const char *key)
 {
 	if (!json->is_first)
 		putc(',', json->out);
-	if (json->depth > 0)
+	if (json->depth > json->lines_to)
+		fputs(json->is_first ? "" : " ", json->out);
+	else if (json->depth > 0)
 		put_line(json);
 	json->is_first = false;
 	if (key == NULL)
@@ -53,7 +65,7 @@ static void open_with(struct json *json, const char *key, char bracket)
 static void close_with(struct json *json, char bracket)
 {
 	json->depth--;
-	if (!json->is_first)
+	if (!json->is_first && json->depth < json->lines_to)
 		put_line(json);
 	putc(bracket, json->out);
 	json->is_first = false;

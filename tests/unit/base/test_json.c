@@ -56,8 +56,29 @@ static void texts_cannot_break_out(void **state)
 	assert_string_equal(end(), "{\n  \"k\\\"\": \"\"\n}\n");
 }
 
+static void what_is_deep_may_stand_in_one_line(void **state)
+{
+	(void)state;
+	begin();
+	json.lines_to = 2;
+	json_open_object(&json, NULL);
+	json_open_list(&json, "l");
+	for (unsigned i = 0; i < 2; i++) {
+		json_open_object(&json, NULL);
+		json_number(&json, "a", i);
+		json_open_list(&json, "b");
+		json_close_list(&json);
+		json_close_object(&json);
+	}
+	json_close_list(&json);
+	json_close_object(&json);
+	assert_string_equal(end(), "{\n  \"l\": [\n    {\"a\": 0, \"b\": []},\n"
+				   "    {\"a\": 1, \"b\": []}\n  ]\n}\n");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(values_stand_in_a_row),
+	cmocka_unit_test(what_is_deep_may_stand_in_one_line),
 	cmocka_unit_test(texts_cannot_break_out),
 };
 UNIT_MAIN_PLAIN(tests)
