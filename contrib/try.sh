@@ -17,6 +17,7 @@ terminal, try:
   dig @127.0.0.1 -p $port +tcp 17-courier.push.apple.com what a device asks next
   $binary explain courier.push.apple.com -s $socket  why it answers so
   $binary status -s $socket
+  $binary devices -s $socket                         who asks Apple's names, and how far they came
 
 Ctrl-C ends it. PORT=5301 make run takes another port.
 

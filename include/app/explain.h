@@ -12,6 +12,7 @@
 struct explain_question {
 	const char *name, *type; /* type NULL: A */
 	struct addr client;
+	const char *file; /* real path of the one that who asks has in mind; NULL: any */
 	bool as_json;
 };
 

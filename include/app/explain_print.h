@@ -10,6 +10,7 @@ struct explain {
 	const struct plan *plan;
 	const char *file;	 /* NULL: the built-in default */
 	const char *why_offline; /* NULL: as the daemon has it */
+	const char *other_file;	 /* that the daemon does not read, and was expected to; or NULL */
 	const struct clock *clock;
 	struct addr client;
 	uint8_t name[NAME_MAX_LEN], query[NAME_MAX_LEN + 64];

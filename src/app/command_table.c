@@ -1,6 +1,7 @@
 #include "app/command_table.h"
 
 #include "app/commands.h"
+#include "app/commands_devices.h"
 #include "app/commands_status.h"
 #include "app/explain.h"
 
@@ -13,6 +14,22 @@ static enum control_code status(void *ctx, const struct control_call *call, FILE
 	return CONTROL_DONE;
 }
 
+static enum control_code devices(void *ctx, const struct control_call *call, FILE *out)
+{
+	const struct commands *commands = ctx;
+	const struct commands_devices devices = {
+		.timeline = worker_timeline(commands->worker),
+		.clock = worker_clock(commands->worker),
+		.called = call->words[0],
+		.as_json = control_request_option(call, "--json") != NULL,
+	};
+
+	if (commands_devices_print(&devices, out))
+		return CONTROL_DONE;
+	fprintf(out, "no device is known by \"%s\"\n", call->words[0]);
+	return CONTROL_REFUSED;
+}
+
 static enum control_code explain(void *ctx, const struct control_call *call, FILE *out)
 {
 	const struct commands *commands = ctx;
@@ -20,6 +37,7 @@ static enum control_code explain(void *ctx, const struct control_call *call, FIL
 	struct explain_question question = {
 		.name = call->words[0],
 		.type = call->words[1],
+		.file = control_request_option(call, "--file"),
 		.as_json = control_request_option(call, "--json") != NULL,
 	};
 
@@ -37,7 +55,8 @@ static enum control_code explain(void *ctx, const struct control_call *call, FIL
 
 static const struct control_command table[] = {
 	{ { "status", " --json ", 0, 0 }, status },
-	{ { "explain", " --json --client= --offline ", 1, 2 }, explain },
+	{ { "devices", " --json ", 0, 1 }, devices },
+	{ { "explain", " --json --client= --file= --offline ", 1, 2 }, explain },
 	{ { NULL, NULL, 0, 0 }, NULL },
 };
 

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "app/commands_families.h"
 #include "app/span.h"
 #include "base/json.h"
+#include "devices/timeline.h"
 
 static uint64_t now_us(const struct commands *commands)
 {
@@ -96,6 +98,20 @@ static void print_group(const struct commands *commands, size_t at, FILE *out)
 		fprintf(out, "  no server known\n");
 }
 
+static void print_devices(const struct commands *commands, FILE *out)
+{
+	struct timeline_report report;
+
+	timeline_report(worker_timeline(commands->worker), &report);
+	if (report.limit == 0)
+		return;
+	fprintf(out, "devices        %" PRIu32 " known", report.known);
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
+		fprintf(out, "%s %" PRIu32 " %s", i == 0 ? ":" : ",", report.by_verdict[i],
+			diagnosis_text(i));
+	fprintf(out, "\n");
+}
+
 static void print_traffic(const struct commands *commands, FILE *out)
 {
 	const struct conf *conf = worker_plan(commands->worker)->conf;
@@ -147,6 +163,8 @@ void commands_status_text(const struct commands *commands, FILE *out)
 		span_to_text(ago_s(commands, commands->loaded_us), &span));
 	print_listening(conf, out);
 	print_traffic(commands, out);
+	print_devices(commands, out);
+	commands_families_text(commands, out);
 	for (size_t i = 0; i < conf->group_count; i++)
 		print_group(commands, i, out);
 }
@@ -230,6 +248,21 @@ static void put_cache(const struct commands *commands, struct json *json)
 	json_close_object(json);
 }
 
+static void put_devices(const struct commands *commands, struct json *json)
+{
+	struct timeline_report report;
+
+	timeline_report(worker_timeline(commands->worker), &report);
+	json_open_object(json, "devices");
+	json_number(json, "limit", report.limit);
+	json_number(json, "known", report.known);
+	json_open_object(json, "by_verdict");
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
+		json_number(json, diagnosis_key(i), report.by_verdict[i]);
+	json_close_object(json);
+	json_close_object(json);
+}
+
 static void put_counters(const struct commands *commands, struct json *json)
 {
 	json_open_object(json, "counters");
@@ -262,6 +295,8 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_close_object(&json);
 	put_cache(commands, &json);
 	put_groups(commands, &json);
+	commands_families_json(commands, &json);
+	put_devices(commands, &json);
 	put_counters(commands, &json);
 	json_close_object(&json);
 }

@@ -1,7 +1,9 @@
 #include "app/ctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/command_table.h"
@@ -205,6 +207,12 @@ int ctl_explain(int argc, char **argv)
 		return code;
 	if (control_request_option(&line.call, "--offline") != NULL)
 		return explain_offline(&line, "no running daemon was asked");
+	char file[PATH_MAX];
+	if (line.file != NULL && line.count + 2 <= CONTROL_REQUEST_WORDS &&
+	    realpath(line.file, file) != NULL) {
+		line.words[line.count++] = "--file";
+		line.words[line.count++] = file;
+	}
 	code = find_socket(&line, &path);
 	if (code != EXIT_CODE_OK)
 		return code;

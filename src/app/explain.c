@@ -1,6 +1,8 @@
 #include "app/explain.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/explain_print.h"
@@ -58,6 +60,13 @@ static void print(const struct explain *explain, bool as_json, FILE *out)
 		explain_print_text(explain, out);
 }
 
+static bool is_path_of(const char *real_path, const char *file)
+{
+	char path[PATH_MAX];
+
+	return file != NULL && realpath(file, path) != NULL && strcmp(path, real_path) == 0;
+}
+
 enum exit_code explain_worker(struct worker *worker, const struct settings *settings,
 			      const struct explain_question *question, FILE *out)
 {
@@ -66,6 +75,9 @@ enum exit_code explain_worker(struct worker *worker, const struct settings *sett
 				   .clock = worker_clock(worker) };
 	struct query_view view;
 	const enum exit_code code = read_question(question, &explain, &view, out);
+
+	if (question->file != NULL && !is_path_of(question->file, explain.file))
+		explain.other_file = question->file;
 
 	if (code == EXIT_CODE_OK) {
 		look_at(worker, &view, &explain.client, &explain.look);

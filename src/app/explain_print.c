@@ -291,6 +291,9 @@ void explain_print_text(const struct explain *explain, FILE *out)
 		explain->file == NULL ? "the built-in default" : explain->file,
 		explain->why_offline == NULL ? "the running daemon was asked"
 					     : explain->why_offline);
+	if (explain->other_file != NULL)
+		fprintf(out, "            which does not read %s; --offline explains that\n",
+			explain->other_file);
 	print_rule(decision, out);
 	fprintf(out, "action:     %s%s\n", action_name(decision->action),
 		action_means(decision->action));

@@ -213,6 +213,11 @@ static const struct command commands[] = {
 	  "The running daemon on one screen: its servers, cache, families and devices. Ends with 0,\n"
 	  "1 refused, 3 no daemon.",
 	  ctl_main },
+	{ "devices", "[ADDR] [-s SOCKET] [-c FILE] [--json]",
+	  "The devices that the running daemon has seen on their way to activation: how far each one\n"
+	  "has come, and what to look at if it comes no further. With an address, or a hardware\n"
+	  "address, what that one asked and was told. Ends with 0, 1 not known, 3 no daemon.",
+	  ctl_main },
 	{ "version", "", "Prints the version.", command_version },
 	{ "help", "[COMMAND]", "Prints this, or more on one command.", command_help },
 };

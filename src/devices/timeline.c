@@ -344,10 +344,17 @@ static void report_device(const struct timeline *timeline, const struct device *
 
 void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx)
 {
+	timeline_walk_some(timeline, UINT32_MAX, fn, ctx);
+}
+
+void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,
+			void *ctx)
+{
 	const struct table *table = &timeline->table;
 	struct device_report report;
 
-	for (uint32_t at = table->newest; at != NOBODY; at = table->devices[at].older) {
+	for (uint32_t at = table->newest; at != NOBODY && max > 0; at = table->devices[at].older) {
+		max--;
 		report_device(timeline, &table->devices[at], &report);
 		fn(ctx, &report);
 	}

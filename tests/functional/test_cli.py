@@ -69,7 +69,7 @@ def test_OP_24_version_is_the_first_line(t, arg):
 
 def test_OP_24_help_names_every_command(t):
     done = ends(run(t, "help"), OK)
-    for word in ("run", "check", "config", "doctor", "explain", "status", "version", "help"):
+    for word in ("run", "check", "config", "doctor", "explain", "status", "devices", "version", "help"):
         assert re.search(r"\b%s\b" % word, done.stdout), word
     assert not done.stderr
 

@@ -10,14 +10,14 @@ import time
 
 from harness import wire
 from harness.device import PROGRAM, SLOWER, environment
-from harness.mark import each
+from harness.mark import each, heavy
 from harness.shapes import COURIER, a1, r1
 from harness.upstream import send
 from test_cli import BAD_CONF, GOOD, OK, USAGE, ends, file, run
 
 REFUSED, NO_DAEMON = 1, 3
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-COMMANDS = ("status",)
+COMMANDS = ("status", "devices")
 
 
 def schema(command, said):
@@ -201,6 +201,14 @@ def test_explain_offline_does_not_ask(t):
     said = schema("explain", json.loads(ends(run(
         t, "explain", "a.example", "-c", dev.path, "--json"), OK).stdout))
     assert said["is_online"] and len(said["cache"]) == 1, said
+
+
+def test_explain_says_when_the_daemon_reads_another_file(t):
+    dev, _ = serving(t)
+    other = file(t, 'control = { socket = "%s"; };\n' % dev.control)
+    text = ends(run(t, "explain", "a.example", "-c", other), OK).stdout
+    assert dev.path in text and "does not read %s" % other in text, text
+    assert "does not read" not in ends(run(t, "explain", "a.example", "-c", dev.path), OK).stdout
 
 
 def test_explain_refuses_what_it_cannot_read_online_too(t):
@@ -406,3 +414,132 @@ def test_the_end_does_not_wait_for_a_client_that_hangs(t):
         t.within(time.monotonic() - began, 0, 1.0)
         dev.stopped = True
         assert told(sock) == b""
+
+
+# --- devices --------------------------------------------------------------------------------
+
+# the way of a device that is set up, as far as its couriers
+WAY = [("captive", "captive.apple.com"), ("activation", "albert.apple.com"),
+       ("bag", "init.push.apple.com"), ("courier", COURIER.rstrip(".")),
+       ("variant", "17-courier.push.apple.com")]
+
+
+def walk(dev, source, way=None, **how):
+    for _, name in WAY if way is None else way:
+        dev.ask(name, source=source, **how)
+
+
+def hardware(number):
+    """EDNS option 65001: six bytes."""
+    return (65001, b"\x02\0\0\0" + number.to_bytes(2, "big"))
+
+
+def lab(t, **how):
+    """(daemon, upstream that knows any A record and the alias)."""
+    up = t.upstream()
+    up.rule(COURIER, "A", lambda asked: asked.reply(*r1()), times=None)
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    return t.device(up, **how), up
+
+
+def test_devices_tell_how_far_each_one_is(t):
+    dev, _ = lab(t)
+    said = ask_json(t, dev, "devices")
+    assert said["known"] == 0 and said["devices"] == [] and said["limit"] == 1024, said
+    one, two = t.address(), t.address()
+    walk(dev, one)
+    walk(dev, two, WAY[:3])
+    said = ask_json(t, dev, "devices")
+    assert said["known"] == 2 and [device["address"] for device in said["devices"]] == [two, one]
+    late, early = said["devices"][1], said["devices"][0]
+    assert [stage["stage"] for stage in late["stages"]] == [stage for stage, _ in WAY], late
+    assert late["stage"] == "variant" and late["variants"] == late["variants_answered"] == 1, late
+    assert early["stage"] == "bag" and early["verdict"] == "progressing", early
+    courier = late["stages"][3]
+    assert courier["told"] == "dangling" and courier["rcode"] == "NOERROR", courier
+    assert courier["name"].rstrip(".") == WAY[3][1] and courier["type"] == "A", courier
+    assert late["stages"][4]["address"] == "192.0.2.1" and late["stages"][4]["good"] == 1, late
+    text = ask(t, dev, "devices")
+    for word in (one, two, "bag", "variant", "progressing", "2 known"):
+        assert word in text, (word, text)
+    assert ask_json(t, dev, "status")["devices"]["known"] == 2
+    assert "2 known" in ask(t, dev, "status")
+
+
+def test_a_device_by_its_address_or_its_hardware(t):
+    dev, _ = lab(t)
+    walk(dev, t.address(), options=[hardware(1)])
+    walk(dev, t.address(), WAY[:1])
+    mac = "02:00:00:00:00:01"
+    for called in (mac, mac.upper()):
+        device, = ask_json(t, dev, "devices", called)["devices"]
+        assert device["hardware"] == mac and device["stage"] == "variant", device
+        text = ask(t, dev, "devices", called)
+        for word in (mac, "courier", "dangling", "17-courier.push.apple.com", "192.0.2.1"):
+            assert word in text, (word, text)
+        assert "captive.apple.com" in text and len(text.splitlines()) <= 24, text
+    assert mac in ask(t, dev, "devices")
+
+
+@each(["192.0.2.77", "02:00:00:00:00:09", "nonsense"])
+def test_a_device_that_is_not_known_is_1(t, called):
+    dev, _ = lab(t)
+    walk(dev, None, WAY[:2])
+    for more in ([], ["--json"]):
+        done = ends(run(t, "devices", called, "-s", dev.control, *more), REFUSED)
+        assert called in done.stderr and not done.stdout, done
+
+
+def test_devices_can_be_off(t):
+    dev, _ = lab(t, conf="limits = { devices = 0; };")
+    walk(dev, None)
+    said = ask_json(t, dev, "devices")
+    assert said["known"] == said["limit"] == 0 and said["devices"] == [], said
+    assert "limits.devices is 0" in ask(t, dev, "devices")
+
+
+@heavy
+def test_a_thousand_devices_block_nobody(t):
+    """Their JSON is large; while it is made and slowly read, questions are answered."""
+    dev, _ = lab(t)
+    with dev.udp() as udp:
+        for _, name in WAY:
+            udp.ask(wire.query(name, ident=1), 3.0)
+        for number in range(1100):
+            for at, (_, name) in enumerate(WAY):
+                udp.send(wire.query(name, ident=at, options=[hardware(number)]))
+            for _ in WAY:
+                assert udp.recv(3.0) is not None
+    with connect(dev) as slow, connect(dev) as gone, dev.udp() as udp:
+        gone.sendall(raw(dev, "devices", "--json"))
+        slow.sendall(raw(dev, "devices", "--json"))
+        assert slow.recv(1) == b"0"
+        gone.close()
+        for at in range(20):
+            t.prompt(udp.ask(wire.query(WAY[at % 2][1], ident=at), 3.0))
+        said = schema("devices", json.loads(told(slow)))
+    assert said["known"] == len(said["devices"]) == 1024, said["known"]
+    assert {device["stage"] for device in said["devices"]} == {"variant"}
+    assert len({device["hardware"] for device in said["devices"]}) == 1024
+    assert ask_json(t, dev, "status")["counters"]["limit_devices"] >= 76
+    ask(t, dev, "devices")
+
+
+# --- families -------------------------------------------------------------------------------
+
+def test_status_tells_of_families_and_who_squashes(t):
+    liar, honest = t.upstream(), t.upstream()
+    liar.rule(COURIER, None, lambda asked: asked.reply(rcode=wire.NXDOMAIN), times=None)
+    honest.rule(COURIER, None, lambda asked: asked.reply(*r1()), times=None)
+    dev = t.device(liar, honest, order="listed")
+    family, = ask_json(t, dev, "status")["families"]
+    assert family["name"] == "apple" and not family["squashers"] and family["used_s_ago"] is None
+    dev.ask(COURIER)
+    family, = ask_json(t, dev, "status")["families"]
+    squasher, = family["squashers"]
+    assert squasher["server"] == "%s@%d" % (liar.address, liar.port), squasher
+    assert squasher["is_squashing"] and squasher["shape"] == "nxdomain", squasher
+    assert squasher["by_shape"] == {"nxdomain": 1} and family["is_in_use"], family
+    text = ask(t, dev, "status")
+    for word in ("family apple: in use", "squashes it", "nxdomain", "0 to 50"):
+        assert word in text, (word, text)

@@ -1,0 +1,20 @@
+/* app/commands_devices.h: the devices that were seen, as a table and one by one with what they
+ * asked and were told; contrib/devices.schema.json says how it looks for programs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "devices/timeline.h"
+
+/* Which of them, and how. */
+struct commands_devices {
+	const struct timeline *timeline;
+	const struct clock *clock;
+	const char *called; /* an address or a hardware address; NULL: all */
+	bool as_json;
+};
+
+/** False, and nothing printed, where none is called so. */
+bool commands_devices_print(const struct commands_devices *devices, FILE *out);

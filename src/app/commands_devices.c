@@ -1,0 +1,316 @@
+#include "app/commands_devices.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "app/span.h"
+#include "base/json.h"
+#include "wire/type.h"
+
+/* Of so many, who asked last, all is told at once: more would keep questions waiting. */
+#define SHOWN_MAX 1024u
+
+/* What is found on a walk, or printed on it. */
+struct walk {
+	const struct commands_devices *devices;
+	FILE *out;
+	struct json json;
+	unsigned count;
+	int address_width;
+	bool has_hardware;
+	bool wants_seen; /* those without an attempt, or else the others */
+};
+
+static bool is_wanted(const struct walk *walk, const struct device_report *report)
+{
+	return walk->devices->called == NULL || timeline_is_called(report, walk->devices->called);
+}
+
+/* One that is called by name may be any of them. */
+static void walk_all(struct walk *walk, timeline_report_fn fn)
+{
+	const struct commands_devices *devices = walk->devices;
+
+	timeline_walk_some(devices->timeline, devices->called != NULL ? UINT32_MAX : SHOWN_MAX, fn,
+			   walk);
+}
+
+static uint64_t ago_us(const struct walk *walk, uint64_t since_us)
+{
+	const uint64_t now_us = walk->devices->clock->now_us;
+
+	return since_us < now_us ? now_us - since_us : 0;
+}
+
+static const char *ago_text(const struct walk *walk, uint64_t since_us, struct span_text *into)
+{
+	return span_to_text(ago_us(walk, since_us) / USEC_PER_SEC, into);
+}
+
+static void measure(void *ctx, const struct device_report *report)
+{
+	struct walk *walk = ctx;
+	struct addr_text addr;
+
+	if (!is_wanted(walk, report))
+		return;
+	const int width = (int)strlen(addr_to_text(&report->address, &addr));
+	if (width > walk->address_width)
+		walk->address_width = width;
+	walk->has_hardware = walk->has_hardware || report->has_hardware;
+	walk->count++;
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+static void print_summary(const struct walk *walk, FILE *out)
+{
+	struct timeline_report report;
+
+	timeline_report(walk->devices->timeline, &report);
+	if (report.limit == 0) {
+		fprintf(out, "no device is remembered: limits.devices is 0\n");
+		return;
+	}
+	fprintf(out, "%" PRIu32 " known", report.known);
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
+		fprintf(out, "%s %" PRIu32 " %s", i == 0 ? ":" : ",", report.by_verdict[i],
+			diagnosis_text(i));
+	fprintf(out, "\n");
+}
+
+static void print_row(void *ctx, const struct device_report *report)
+{
+	struct walk *walk = ctx;
+	const bool is_seen = report->diagnosis.verdict == DEVICE_SEEN;
+	struct addr_text addr;
+	struct hardware_text hardware;
+	struct diagnosis_line line;
+	struct span_text last;
+
+	if (is_seen != walk->wants_seen)
+		return;
+	fprintf(walk->out, "%-*s  ", walk->address_width, addr_to_text(&report->address, &addr));
+	if (walk->has_hardware)
+		fprintf(walk->out, "%-17s  ",
+			report->has_hardware
+				? timeline_hardware_to_text(report->hardware, &hardware)
+				: "-");
+	fprintf(walk->out, "%-32s  %-12s  %s ago\n", diagnosis_to_line(&report->diagnosis, &line),
+		report->diagnosis.stage == STAGE_NONE ? "-" : stage_text(report->diagnosis.stage),
+		ago_text(walk, report->last_us, &last));
+	if (!is_seen && report->diagnosis.advice[0] != '\0')
+		fprintf(walk->out, "  %s\n", report->diagnosis.advice);
+}
+
+static void print_untold(const struct walk *walk)
+{
+	struct timeline_report report;
+
+	timeline_report(walk->devices->timeline, &report);
+	if (report.known > walk->count)
+		fprintf(walk->out, "and %" PRIu32 " more, who asked before these\n",
+			report.known - walk->count);
+}
+
+/* Whoever is being set up comes before those who just passed by. */
+static void print_table(struct walk *walk)
+{
+	const int least = (int)sizeof("ADDRESS") - 1;
+
+	if (walk->address_width < least)
+		walk->address_width = least;
+	print_summary(walk, walk->out);
+	if (walk->count == 0)
+		return;
+	fprintf(walk->out, "\n%-*s  ", walk->address_width, "ADDRESS");
+	if (walk->has_hardware)
+		fprintf(walk->out, "%-17s  ", "HARDWARE");
+	fprintf(walk->out, "%-32s  %-12s  %s\n", "VERDICT", "STAGE", "LAST ASKED");
+	walk_all(walk, print_row);
+	walk->wants_seen = true;
+	walk_all(walk, print_row);
+	print_untold(walk);
+}
+
+/* --- one of them --------------------------------------------------------------------------- */
+
+/* "dangling (NOERROR) by upstream"; with the address where there is one. */
+static void print_told(const struct device_stage *stage, FILE *out)
+{
+	struct addr_text addr;
+	struct type_text rcode;
+
+	fprintf(out, "%s", timeline_told_text(stage->told));
+	if (stage->told != TOLD_SILENCE)
+		fprintf(out, ", %s", type_rcode_to_text(stage->rcode, &rcode));
+	if (stage->address.family != ADDR_NONE)
+		fprintf(out, ", %s", addr_to_text(&stage->address, &addr));
+	fprintf(out, " (%s)\n", timeline_told_by_text(stage->by));
+}
+
+static void print_stage(const struct walk *walk, enum stage at, const struct device_stage *stage)
+{
+	struct span_text first, last;
+	struct type_text type;
+
+	fprintf(walk->out, "%-12s  %11s  %11s  %5" PRIu32 "  %4" PRIu32 "  %s %s\n", stage_text(at),
+		ago_text(walk, stage->first_us, &first), ago_text(walk, stage->last_us, &last),
+		stage->asked, stage->good, stage->name.text, type_to_text(stage->type, &type));
+	fprintf(walk->out, "%-12s  %11s  %11s  %5s  %4s    ", "", "", "", "", "");
+	print_told(stage, walk->out);
+}
+
+/* The stages in the order in which this device came to them. */
+static void print_stages(const struct walk *walk, const struct device_report *report)
+{
+	bool is_printed[STAGE_KINDS] = { false };
+
+	fprintf(walk->out, "%-12s  %11s  %11s  %5s  %4s  %s\n", "STAGE", "FIRST, AGO", "LAST, AGO",
+		"ASKED", "GOOD", "LAST TOLD");
+	for (;;) {
+		const struct device_stage *next = NULL;
+
+		for (enum stage i = 0; i < STAGE_KINDS; i++) {
+			const struct device_stage *stage = &report->stages[i];
+
+			if (stage->is_reached && !is_printed[i] &&
+			    (next == NULL || stage->first_us < next->first_us))
+				next = stage;
+		}
+		if (next == NULL)
+			return;
+		const enum stage at = (enum stage)(next - report->stages);
+		is_printed[at] = true;
+		print_stage(walk, at, next);
+	}
+}
+
+static void print_device(void *ctx, const struct device_report *report)
+{
+	struct walk *walk = ctx;
+	struct addr_text addr;
+	struct hardware_text hardware;
+	struct diagnosis_line line;
+	struct span_text first, last;
+
+	if (!is_wanted(walk, report))
+		return;
+	if (walk->count++ > 0)
+		fprintf(walk->out, "\n");
+	fprintf(walk->out, "%s%s%s: %s\n", addr_to_text(&report->address, &addr),
+		report->has_hardware ? ", " : "",
+		report->has_hardware ? timeline_hardware_to_text(report->hardware, &hardware) : "",
+		diagnosis_to_line(&report->diagnosis, &line));
+	if (report->diagnosis.advice[0] != '\0')
+		fprintf(walk->out, "  %s\n", report->diagnosis.advice);
+	fprintf(walk->out, "first asked %s ago, last %s ago",
+		ago_text(walk, report->first_us, &first), ago_text(walk, report->last_us, &last));
+	if (report->variants > 0)
+		fprintf(walk->out, "; %" PRIu32 " numbered couriers, %" PRIu32 " answered",
+			report->variants, report->variants_answered);
+	fprintf(walk->out, "\n\n");
+	print_stages(walk, report);
+}
+
+/* --- for programs -------------------------------------------------------------------------- */
+
+static void put_ago(struct walk *walk, const char *key, uint64_t since_us)
+{
+	json_number(&walk->json, key, (int64_t)(ago_us(walk, since_us) / USEC_PER_MSEC));
+}
+
+static void put_stage(struct walk *walk, enum stage at, const struct device_stage *stage)
+{
+	struct json *json = &walk->json;
+	const bool has_address = stage->address.family != ADDR_NONE;
+	struct addr_text addr;
+	struct type_text type, rcode;
+
+	json_open_object(json, NULL);
+	json_text(json, "stage", stage_text(at));
+	put_ago(walk, "first_ms_ago", stage->first_us);
+	put_ago(walk, "last_ms_ago", stage->last_us);
+	json_number(json, "asked", stage->asked);
+	json_number(json, "good", stage->good);
+	json_text(json, "name", stage->name.text);
+	json_text(json, "type", type_to_text(stage->type, &type));
+	json_text(json, "told", timeline_told_text(stage->told));
+	json_text(json, "told_by", timeline_told_by_text(stage->by));
+	json_text(json, "rcode",
+		  stage->told == TOLD_SILENCE ? NULL : type_rcode_to_text(stage->rcode, &rcode));
+	json_text(json, "address", has_address ? addr_to_text(&stage->address, &addr) : NULL);
+	json_close_object(json);
+}
+
+static void put_device(void *ctx, const struct device_report *report)
+{
+	struct walk *walk = ctx;
+	struct json *json = &walk->json;
+	const struct diagnosis *diagnosis = &report->diagnosis;
+	struct addr_text addr;
+	struct hardware_text hardware;
+
+	if (!is_wanted(walk, report))
+		return;
+	json_open_object(json, NULL);
+	json_text(json, "address", addr_to_text(&report->address, &addr));
+	json_text(json, "hardware",
+		  report->has_hardware ? timeline_hardware_to_text(report->hardware, &hardware)
+				       : NULL);
+	json_text(json, "verdict", diagnosis_key(diagnosis->verdict));
+	json_text(json, "stage",
+		  diagnosis->stage == STAGE_NONE ? NULL : stage_text(diagnosis->stage));
+	json_number(json, "stage_s", diagnosis->seconds);
+	json_text(json, "advice", diagnosis->advice);
+	put_ago(walk, "first_ms_ago", report->first_us);
+	put_ago(walk, "last_ms_ago", report->last_us);
+	json_number(json, "variants", report->variants);
+	json_number(json, "variants_answered", report->variants_answered);
+	json_open_list(json, "stages");
+	for (enum stage i = 0; i < STAGE_KINDS; i++) {
+		if (report->stages[i].is_reached)
+			put_stage(walk, i, &report->stages[i]);
+	}
+	json_close_list(json);
+	json_close_object(json);
+}
+
+static void put_devices(struct walk *walk)
+{
+	struct json *json = &walk->json;
+	struct timeline_report report;
+
+	timeline_report(walk->devices->timeline, &report);
+	json_init(json, walk->out);
+	json->lines_to = 4; /* a stage is a line */
+	json_open_object(json, NULL);
+	json_number(json, "limit", report.limit);
+	json_number(json, "known", report.known);
+	json_open_object(json, "by_verdict");
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
+		json_number(json, diagnosis_key(i), report.by_verdict[i]);
+	json_close_object(json);
+	json_open_list(json, "devices");
+	walk_all(walk, put_device);
+	json_close_list(json);
+	json_close_object(json);
+}
+
+bool commands_devices_print(const struct commands_devices *devices, FILE *out)
+{
+	struct walk walk = { .devices = devices, .out = out };
+
+	walk_all(&walk, measure);
+	if (devices->called != NULL && walk.count == 0)
+		return false;
+	if (devices->as_json) {
+		put_devices(&walk);
+	} else if (devices->called == NULL) {
+		print_table(&walk);
+	} else {
+		walk.count = 0;
+		walk_all(&walk, print_device);
+	}
+	return true;
+}
