@@ -13,7 +13,7 @@ from harness.device import PROGRAM, SANITIZED, SLOWER, environment
 from harness.doctor import (ALIAS_CHECKS, FAILED, HEALTHY, ROOT, UNTESTED, at, checks, doctor, expect)
 from harness.mark import Skip, each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa, r1
-from harness.upstream import close, send
+from harness.upstream import close, dribble, send
 
 A, TXT, AAAA, SVCB, HTTPS = 1, 16, 28, 64, 65
 
@@ -339,6 +339,45 @@ def test_nothing_but_garbage(t):
     said, took = doctor(t, at(up), ends=FAILED)
     assert [check["name"] for check in said["servers"][0]["checks"]] == ["answers"], said
     assert "no reply to it" in said["servers"][0]["checks"][0]["seen"], said
+    assert took < 15 * SLOWER, took
+
+
+def test_what_names_say_does_no_harm_to_terminals(t):
+    """Escapes, quotes and line ends in names and texts are shown as what they are."""
+    evil = wire.name([b"\x1b[2J\n", b'"\\', b"\x9b", b"example"])
+
+    def but(asked, name, qtype):
+        if name == COURIER:
+            return asked.reply([wire.raw(COURIER, 60, "CNAME", evil)], [akadns_soa()])
+        if name == "init.push.apple.com." or qtype == TXT:
+            return asked.reply([wire.raw(asked.name, 60, TXT, b"\x0b\x1b]0;count\x07")],
+                               [wire.raw(evil, 60, "SOA", evil + evil + bytes(20))])
+        return NotImplemented
+    up = apple.truthful(t.upstream(), but)
+    doctor(t, at(up), "--reference", at(up)[1:], ends=FAILED)
+    done = subprocess.run([PROGRAM, "doctor", at(up)], capture_output=True, check=False,
+                          timeout=20 * SLOWER, env=environment())
+    assert done.returncode == FAILED and done.stdout.count(b"example") >= 1, done
+    assert all(32 <= byte < 127 or byte == 10 for byte in done.stdout), done.stdout
+
+
+BULKY = {
+    "dribbling-tcp": lambda asked: [dribble(apple.truth(asked), 0.5)],
+    "long": lambda asked: asked.reply([wire.raw(asked.name, 60, TXT, bytes(60000))]),
+    "looping": lambda asked: send(asked.reply()[:6] + b"\0\1\0\0\0\0" + asked.wire[12:]
+                                  + b"\xc0" + bytes([len(asked.wire)]) + bytes(10)),
+    "all-bytes-alike": lambda asked: send(asked.wire[:2] + b"\xc0" * 510),
+}
+
+
+@limit(60)
+@each(sorted(BULKY))
+def test_replies_that_are_a_burden(t, title):
+    """Over TCP; over UDP it is told to come there."""
+    up = apple.truthful(t.upstream(), lambda asked, name, _: NotImplemented if name != COURIER
+                        else BULKY[title](asked) if asked.tcp else asked.reply(tc=True))
+    said, took = doctor(t, at(up), ends=FAILED)
+    assert checks(said)["alias-a"]["result"] == "fail", said
     assert took < 15 * SLOWER, took
 
 
