@@ -4,7 +4,19 @@ courierdns gives its clients the truth all the same, and its counters say who sq
 
 courierdns repairs the alias, whose truth it knows. Numbered names and whatever else is asked have no
 known truth: of them it passes on what the first server says, and the next one's answer only where
-the first has none (silence, SERVFAIL, REFUSED). `passed` and `other` below say which is which."""
+the first has none (silence, SERVFAIL, REFUSED). `passed` and `other` below say which is which.
+
+Q1 Q2 Q3 Q5 Q6 Q9 Q12 Q14 Q15 Q20   the alias is squashed: repaired, whatever the shape
+Q4 Q7 Q8       a cache's own doing, seen in its second answer: the alias is repaired, a numbered
+               name's answer passed on; the doctor tells by alias-again that it is the cache
+Q10 Q11        a filter by type: the alias is repaired, of other names the next server is asked
+Q9 Q17         a filter that says NXDOMAIN for a type: of the alias repaired, of others passed on; hints
+               in HTTPS records are not touched
+Q13 Q16        addresses of numbered names, another region's or a relay's: nobody's to judge, passed on
+Q14 Q15        a block list: the alias is repaired, all other names on it stay blocked, which the
+               doctor says
+Q18            answered here, whatever upstream says
+Q19            no matter of DNS: the doctor's --reach looks at certificates"""
 
 import re
 import struct
@@ -16,6 +28,7 @@ from harness.mark import each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa
 from harness.squashing import (CNAME, DEVICE_ASKS, alias, empty, label, nxdomain, refused, repairs,
                                served, servfail, soa_lost, squashes, told_by)
+from test_control import ask_json
 from test_doctor_reach import WITH_TLS, Secure, reached
 
 A, TXT, AAAA, SVCB, HTTPS = 1, 16, 28, 64, 65
@@ -282,6 +295,10 @@ def test_a_truthful_second_server_is_enough(t, title):
         told_by(good, dev.ask(name, qtype))
     counted = squashes(dev)
     assert set(counted) == {(shape, label(bad)) for shape in case.squashed.values()}, counted
+    family, = ask_json(t, dev, "status")["families"]
+    shown = {(shape, one["server"]): count for one in family["squashers"]
+             for shape, count in one["by_shape"].items() if count}
+    assert set(shown) == set(counted) and family["is_in_use"], family
     said = {qtype: shape for qtype, shape in case.squashed.items() if shape != "silent"}
     how = repairs(dev)      # silence is what failover is for
     assert set(how) <= {"reask"} and sum(how.values()) >= len(said), how
