@@ -212,6 +212,63 @@ static void records_that_cannot_be_read_are_none(void **state)
 	assert_int_equal(judged(), SQUASH_NO_CNAME);
 }
 
+static struct squash_news news(void)
+{
+	uint8_t alias[NAME_MAX_LEN], target[NAME_MAX_LEN];
+	const struct squash_family family = { alias, target };
+	struct message_facts facts;
+	struct squash_news read;
+	size_t len;
+
+	assert_int_equal(name_from_text(ALIAS, alias, &len), 0);
+	assert_int_equal(name_from_text(TARGET, target, &len), 0);
+	assert_int_not_equal(message_read(reply.wire, made_reply_len(&reply), &facts), MESSAGE_BAD);
+	squash_read_news(&family, reply.wire, &facts, &read);
+	return read;
+}
+
+static struct squash_news news_of(const char *target, const char *address)
+{
+	ask(RCODE_NOERROR, TYPE_A);
+	if (target != NULL)
+		cname(target);
+	if (address != NULL)
+		put(target != NULL ? target : ALIAS, TYPE_A, address, 4);
+	return news();
+}
+
+static void two_tell_the_same_news_by_target_and_public_addresses(void **state)
+{
+	const struct squash_news flat = news_of(NULL, "\x11\x39\x90\x0a");
+	const struct squash_news flat_too = news_of(NULL, "\x11\x39\x91\x01");
+	const struct squash_news moved = news_of("new.example", "\x11\x39\x90\x0a");
+	const struct squash_news moved_too = news_of("NEW.example", "\x11\x39\x90\x0b");
+	const struct squash_news elsewhere = news_of("other.example", "\x11\x39\x90\x0a");
+	const struct squash_news nowhere = news_of("new.example", NULL);
+	const struct squash_news private = news_of("new.example", "\x0a\x00\x00\x01");
+
+	(void)state;
+	assert_true(squash_is_same_news(&flat, &flat_too));
+	assert_true(squash_is_same_news(&moved, &moved_too));
+	assert_false(squash_is_same_news(&moved, &elsewhere));
+	assert_false(squash_is_same_news(&moved, &flat));
+	assert_false(squash_is_same_news(&moved, &nowhere));
+	assert_false(squash_is_same_news(&nowhere, &nowhere));
+	assert_false(squash_is_same_news(&private, &private));
+	assert_false(private.has_address);
+}
+
+static void the_right_target_is_no_news(void **state)
+{
+	(void)state;
+	ask(RCODE_NOERROR, TYPE_A);
+	cname(TARGET);
+	put(ALIAS, TYPE_A, "\x11\x39\x90\x0a", 4);
+	assert_int_equal(judged(), SQUASH_FLATTENED);
+	assert_int_equal(news().target[0], 0);
+	assert_true(news().has_address);
+}
+
 static void shapes_have_their_names(void **state)
 {
 	static const char *const names[SQUASH_COUNT] = { "none",     "no-cname",  "soa-lost",
@@ -239,6 +296,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(Q17_hints_left_in_a_record_at_the_alias),
 	cmocka_unit_test(public_addresses_behind_another_name_rewrite_it),
 	cmocka_unit_test(records_that_cannot_be_read_are_none),
+	cmocka_unit_test(two_tell_the_same_news_by_target_and_public_addresses),
+	cmocka_unit_test(the_right_target_is_no_news),
 	cmocka_unit_test(shapes_have_their_names),
 };
 UNIT_MAIN(tests)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "made_query.h"
+#include "made_reply.h"
 #include "wire/message.h"
 
 /* --- helpers ------------------------------------------------------------------------------- */
@@ -396,6 +397,81 @@ static void root_and_longest_names_get_negative_answers_too(void **state)
 	facts_of_answer(&facts);
 }
 
+/* --- an alias that dangles ----------------------------------------------------------------- */
+
+static uint8_t target_name[NAME_MAX_LEN], zone_name[NAME_MAX_LEN];
+
+static struct synth_dangle dangle(void)
+{
+	size_t len;
+
+	assert_int_equal(name_from_text("target.net", target_name, &len), 0);
+	assert_int_equal(name_from_text("net", zone_name, &len), 0);
+	return (struct synth_dangle){ .target = target_name, .zone = zone_name };
+}
+
+static void alias_that_dangles_has_its_cname_and_a_local_soa(void **state)
+{
+	const struct synth_dangle how = dangle();
+	struct message_facts facts;
+	(void)state;
+
+	const struct query_view *view =
+		made_query_of(&query, "Alias.example", TYPE_HTTPS, CLASS_IN);
+	assert_int_equal(synth_dangling(view, &how, out, sizeof(out), &out_len), 0);
+	facts_of_answer(&facts);
+	assert_int_equal(facts.flags, FLAG_QR | FLAG_RD | FLAG_RA);
+	assert_int_equal(facts.records[SECTION_ANSWER], 1);
+	assert_int_equal(facts.records[SECTION_AUTHORITY], 1);
+	assert_true(facts.has_soa);
+	assert_int_equal(facts.soa_minimum, SYNTH_SOA_TTL);
+	assert_string_equal(answer_text(), "Alias.example 60 CLASS1 CNAME 06746172676574036e657400"
+					   ", net 60 CLASS1 SOA "
+					   "036e657400066e6f626f647907696e76616c696400000000");
+}
+
+static void or_the_soa_of_another_answer(void **state)
+{
+	struct synth_dangle how = dangle();
+	static struct made_reply like;
+	struct message_facts facts;
+	(void)state;
+
+	made_reply_ask(&like, RCODE_NOERROR, "alias.example", TYPE_A);
+	made_reply_add(&like, SECTION_ANSWER, "alias.example", TYPE_CNAME, "target.net");
+	made_reply_add(&like, SECTION_AUTHORITY, "net", TYPE_NS, "ns.net");
+	made_reply_add(&like, SECTION_AUTHORITY, "zone.net", TYPE_SOA, NULL);
+	how.like = like.wire;
+	how.like_len = made_reply_len(&like);
+	const struct query_view *view =
+		made_query_of(&query, "alias.example", TYPE_HTTPS, CLASS_IN);
+	assert_int_equal(synth_dangling(view, &how, out, sizeof(out), &out_len), 0);
+	facts_of_answer(&facts);
+	assert_int_equal(facts.records[SECTION_AUTHORITY], 1);
+	assert_string_equal(answer_text(), "alias.example 60 CLASS1 CNAME 06746172676574036e657400"
+					   ", zone.net 60 CLASS1 SOA "
+					   "0000000100000000000000000000000000000000003c");
+	/* one that has none */
+	made_reply_ask(&like, RCODE_NOERROR, "alias.example", TYPE_A);
+	made_reply_add(&like, SECTION_ANSWER, "alias.example", TYPE_CNAME, "target.net");
+	how.like_len = made_reply_len(&like);
+	assert_int_equal(synth_dangling(view, &how, out, sizeof(out), &out_len), 0);
+	assert_non_null(strstr(answer_text(), ", net 60 CLASS1 SOA "));
+}
+
+static void one_that_does_not_fit_is_not_made(void **state)
+{
+	const struct synth_dangle how = dangle();
+	const struct query_view *view = made_query_of(&query, "alias.example", TYPE_A, CLASS_IN);
+	(void)state;
+
+	assert_int_equal(synth_dangling(view, &how, out, sizeof(out), &out_len), 0);
+	const size_t len = out_len;
+	for (size_t max = 0; max < len; max++)
+		assert_int_equal(synth_dangling(view, &how, out, max, &out_len), ERR_NO_SPACE);
+	assert_int_equal(synth_dangling(view, &how, out, len, &out_len), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(answer_owns_the_asked_name_in_its_own_case),
 	cmocka_unit_test(header_echoes_id_rd_and_cd_and_claims_no_authority),
@@ -414,5 +490,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(answers_may_fill_a_whole_message),
 	cmocka_unit_test(LZ_10_negative_answer_has_a_soa_at_its_apex),
 	cmocka_unit_test(root_and_longest_names_get_negative_answers_too),
+	cmocka_unit_test(alias_that_dangles_has_its_cname_and_a_local_soa),
+	cmocka_unit_test(or_the_soa_of_another_answer),
+	cmocka_unit_test(one_that_does_not_fit_is_not_made),
 };
 UNIT_MAIN(tests)
