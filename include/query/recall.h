@@ -11,6 +11,8 @@
 #include "base/addr.h"
 #include "cache/cache.h"
 
+struct request;
+
 struct recall;
 struct recall *recall_new(void);	 /* NULL when memory is short */
 void recall_free(struct recall *recall); /* NULL is fine */
@@ -29,5 +31,7 @@ struct recall_entry {
 /** Name, type and class of the key count, its flags and view do not. */
 void recall_note(struct recall *recall, const struct cache_key *key,
 		 const struct recall_entry *entry);
+/** What came of a request that has been classified. */
+void recall_note_result(const struct request *request);
 bool recall_find(const struct recall *recall, const struct cache_key *key,
 		 struct recall_entry *ret_entry);

@@ -224,7 +224,28 @@ static void print_flags(uint8_t flags, FILE *out)
 		(flags & CACHE_KEY_RD) == 0 ? ", asked without RD" : "");
 }
 
-static void print_entry(const struct look_entry *entry, FILE *out)
+/* For so long, past its time, it may be shown whatever fails; what is kept longer is only shown in
+ * place of what a server has squashed. */
+static uint32_t stale_left_s(const struct cache_hit *hit, const struct decision *decision)
+{
+	const uint32_t left_s =
+		decision->stale_s > hit->past_s ? decision->stale_s - hit->past_s : 0;
+
+	return left_s < hit->stale_left_s ? left_s : hit->stale_left_s;
+}
+
+static void print_stale(const struct cache_hit *hit, const struct decision *decision, FILE *out)
+{
+	const uint32_t left_s = stale_left_s(hit, decision);
+
+	if (left_s > 0)
+		fprintf(out, "%sstale for %" PRIu32 " s", hit->is_stale ? "" : ", then ", left_s);
+	if (hit->stale_left_s > left_s)
+		fprintf(out, "%sfor %" PRIu32 " s only in place of a squashed answer",
+			left_s > 0 || !hit->is_stale ? ", " : "", hit->stale_left_s);
+}
+
+static void print_entry(const struct look_entry *entry, const struct decision *decision, FILE *out)
 {
 	const struct cache_hit *hit = &entry->hit;
 	struct type_text rcode;
@@ -232,13 +253,11 @@ static void print_entry(const struct look_entry *entry, FILE *out)
 	fprintf(out, "known:      %s, %s, ", classify_text((enum verdict)hit->note.verdict),
 		type_rcode_to_text(entry->rcode, &rcode));
 	if (hit->is_stale)
-		fprintf(out, "past its time, shown stale for %" PRIu32 " s more",
-			hit->stale_left_s);
+		fprintf(out, "past its time since %" PRIu32 " s, shown ", hit->past_s);
 	else
 		fprintf(out, "%" PRIu32 " s old, good for %" PRIu32 " s more", hit->age_s,
 			hit->remaining_s);
-	if (!hit->is_stale && hit->stale_left_s > 0)
-		fprintf(out, ", then stale for %" PRIu32 " s", hit->stale_left_s);
+	print_stale(hit, decision, out);
 	print_flags(entry->flags, out);
 	fprintf(out, "%s\n",
 		entry->is_used ? "" : "; not used: another rule or other servers were asked");
@@ -272,7 +291,7 @@ static void print_known(const struct explain *explain, FILE *out)
 	const struct look *look = &explain->look;
 
 	for (size_t i = 0; i < look->entry_count; i++)
-		print_entry(&look->entries[i], out);
+		print_entry(&look->entries[i], &look->decision, out);
 	if (look->entry_count == 0)
 		fprintf(out, "known:      nothing\n");
 	print_exchange(explain, out);

@@ -1,7 +1,7 @@
 #include "query/recall.h"
 
 #include "base/hash.h"
-#include "base/mem.h"
+#include "request_internal.h"
 
 #define SETS 128u
 #define WAYS 4u
@@ -63,6 +63,28 @@ void recall_note(struct recall *recall, const struct cache_key *key,
 			place = &set[i];
 	}
 	*place = (struct slot){ .hash = hash, .entry = *entry };
+}
+
+void recall_note_result(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+	const uint64_t now_us = request->worker->clock->now_us;
+	struct recall_entry entry = {
+		.at_us = now_us,
+		.took_us = (uint32_t)(now_us - request->asked_us),
+		.verdict = (uint8_t)request->verdict,
+		.is_on_failure = request->asked_on_failure,
+		.is_dear = request->courier.role != COURIER_NONE,
+	};
+
+	if (result == NULL)
+		return;
+	entry.outcome = (uint8_t)result->outcome;
+	if (result->outcome == EXCHANGE_REPLIED) {
+		entry.server = *server_addr(result->server);
+		entry.rcode = (uint16_t)message_rcode(&result->facts);
+	}
+	recall_note(request->worker->recall, &request->key, &entry);
 }
 
 bool recall_find(const struct recall *recall, const struct cache_key *key,

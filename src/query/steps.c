@@ -426,33 +426,11 @@ static void send_to_all(struct request *request, const struct reply_source *sour
 	}
 }
 
-static void note_exchange(const struct request *request)
-{
-	const struct exchange_result *result = request->result;
-	const uint64_t now_us = request->worker->clock->now_us;
-	struct recall_entry entry = {
-		.at_us = now_us,
-		.took_us = (uint32_t)(now_us - request->asked_us),
-		.verdict = (uint8_t)request->verdict,
-		.is_on_failure = request->asked_on_failure,
-		.is_dear = request->courier.role != COURIER_NONE,
-	};
-
-	if (result == NULL)
-		return;
-	entry.outcome = (uint8_t)result->outcome;
-	if (result->outcome == EXCHANGE_REPLIED) {
-		entry.server = *server_addr(result->server);
-		entry.rcode = (uint16_t)message_rcode(&result->facts);
-	}
-	recall_note(request->worker->recall, &request->key, &entry);
-}
-
 static enum step step_repair(struct request *request)
 {
 	struct reply_source source;
 
-	note_exchange(request);
+	recall_note_result(request);
 	const enum repair_way way = repair_choose(request);
 	if (way == REPAIR_NONE)
 		return STEP_RESPOND;
