@@ -18,7 +18,7 @@ struct walk {
 	unsigned count;
 	int address_width;
 	bool has_hardware;
-	bool wants_seen; /* those without an attempt, or else the others */
+	enum device_verdict wanted; /* by this pass */
 };
 
 static bool is_wanted(const struct walk *walk, const struct device_report *report)
@@ -82,13 +82,12 @@ static void print_summary(const struct walk *walk, FILE *out)
 static void print_row(void *ctx, const struct device_report *report)
 {
 	struct walk *walk = ctx;
-	const bool is_seen = report->diagnosis.verdict == DEVICE_SEEN;
 	struct addr_text addr;
 	struct hardware_text hardware;
 	struct diagnosis_line line;
 	struct span_text last;
 
-	if (is_seen != walk->wants_seen)
+	if (report->diagnosis.verdict != walk->wanted)
 		return;
 	fprintf(walk->out, "%-*s  ", walk->address_width, addr_to_text(&report->address, &addr));
 	if (walk->has_hardware)
@@ -99,7 +98,7 @@ static void print_row(void *ctx, const struct device_report *report)
 	fprintf(walk->out, "%-32s  %-12s  %s ago\n", diagnosis_to_line(&report->diagnosis, &line),
 		report->diagnosis.stage == STAGE_NONE ? "-" : stage_text(report->diagnosis.stage),
 		ago_text(walk, report->last_us, &last));
-	if (!is_seen && report->diagnosis.advice[0] != '\0')
+	if (walk->wanted != DEVICE_SEEN && report->diagnosis.advice[0] != '\0')
 		fprintf(walk->out, "  %s\n", report->diagnosis.advice);
 }
 
@@ -113,9 +112,12 @@ static void print_untold(const struct walk *walk)
 			report.known - walk->count);
 }
 
-/* Whoever is being set up comes before those who just passed by. */
+/* Whoever needs help comes first. */
 static void print_table(struct walk *walk)
 {
+	static const enum device_verdict order[] = { DEVICE_STALLED, DEVICE_NOT_DNS,
+						     DEVICE_PROGRESSING, DEVICE_READY,
+						     DEVICE_SEEN };
 	const int least = (int)sizeof("ADDRESS") - 1;
 
 	if (walk->address_width < least)
@@ -127,9 +129,10 @@ static void print_table(struct walk *walk)
 	if (walk->has_hardware)
 		fprintf(walk->out, "%-17s  ", "HARDWARE");
 	fprintf(walk->out, "%-32s  %-12s  %s\n", "VERDICT", "STAGE", "LAST ASKED");
-	walk_all(walk, print_row);
-	walk->wants_seen = true;
-	walk_all(walk, print_row);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		walk->wanted = order[i];
+		walk_all(walk, print_row);
+	}
 	print_untold(walk);
 }
 
@@ -207,8 +210,9 @@ static void print_device(void *ctx, const struct device_report *report)
 	fprintf(walk->out, "first asked %s ago, last %s ago",
 		ago_text(walk, report->first_us, &first), ago_text(walk, report->last_us, &last));
 	if (report->variants > 0)
-		fprintf(walk->out, "; %" PRIu32 " numbered couriers, %" PRIu32 " answered",
-			report->variants, report->variants_answered);
+		fprintf(walk->out, "; %" PRIu32 " numbered courier%s, %" PRIu32 " answered",
+			report->variants, report->variants == 1 ? "" : "s",
+			report->variants_answered);
 	fprintf(walk->out, "\n\n");
 	print_stages(walk, report);
 }

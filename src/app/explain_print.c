@@ -241,8 +241,8 @@ static void print_stale(const struct cache_hit *hit, const struct decision *deci
 	if (left_s > 0)
 		fprintf(out, "%sstale for %" PRIu32 " s", hit->is_stale ? "" : ", then ", left_s);
 	if (hit->stale_left_s > left_s)
-		fprintf(out, "%sfor %" PRIu32 " s only in place of a squashed answer",
-			left_s > 0 || !hit->is_stale ? ", " : "", hit->stale_left_s);
+		fprintf(out, "%s\n            in place of a squashed answer for %" PRIu32 " s",
+			left_s > 0 || !hit->is_stale ? "," : "", hit->stale_left_s);
 }
 
 static void print_entry(const struct look_entry *entry, const struct decision *decision, FILE *out)

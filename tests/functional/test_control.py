@@ -525,6 +525,30 @@ def test_a_thousand_devices_block_nobody(t):
     ask(t, dev, "devices")
 
 
+def test_the_readme_shows_how_it_looks(t):
+    """Headings and the beginnings of lines, whatever stands in them."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as text:
+        readme = text.read()
+    shown = {}
+    for block in readme.split("```\n"):
+        for part in block.split("$ courierdns ")[1:]:
+            command, _, rest = part.partition("\n")
+            shown[command.split()[0] + (" ADDRESS" if command.startswith("devices ") else "")] = rest
+    dev, _ = lab(t)
+    walk(dev, t.address(), options=[hardware(1)])
+    mac = "02:00:00:00:00:01"
+
+    def headings(text):
+        return [line.split() for line in text.splitlines() if "AGO" in line or "ADDRESS" in line]
+    assert headings(shown["devices"]) == headings(ask(t, dev, "devices"))
+    assert headings(shown["devices ADDRESS"]) == headings(ask(t, dev, "devices", mac))
+
+    def beginnings(text):
+        return [line[:11].split()[0] for line in text.splitlines() if line[:1] not in ("", " ")]
+    assert beginnings(shown["explain"]) == beginnings(ask(t, dev, "explain", COURIER))
+    assert beginnings(shown["status"]) == beginnings(ask(t, dev, "status"))
+
+
 # --- families -------------------------------------------------------------------------------
 
 def test_status_tells_of_families_and_who_squashes(t):
