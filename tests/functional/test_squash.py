@@ -18,8 +18,10 @@ Q14 Q15        a block list: the alias is repaired, all other names on it stay b
 Q18            answered here, whatever upstream says
 Q19            no matter of DNS: the doctor's --reach looks at certificates"""
 
+import random
 import re
 import struct
+import time
 
 from harness import apple, client, servers, wire
 from harness.device import SLOWER
@@ -321,6 +323,35 @@ def test_courierdns_before_both_is_healthy(t, title):
         assert check["result"] in ("ok", "info") or passes or name == "answers", check
     for name in ("alias-a", "alias-https", "alias-aaaa", "alias-tcp", "alias-again", "case"):
         assert found[name]["result"] == "ok", found[name]
+
+
+@limit(60)
+@each(["Q1-empty-answer", "Q3-servfail-for-want-of-a-soa", "Q10-all-but-addresses-dropped",
+       "Q12-servfail-for-all-of-apple", "Q14-on-a-block-list-as-nxdomain"])
+def test_kept_warm_behind_a_squasher(t, title):
+    """With all of a family asked in advance, as it is by default: the alias stays whole, numbered
+    names are answered before a device asks again, and neither server is flooded."""
+    bad, good = served(t, CASES[title]().but), served(t)
+    dev = t.device(bad, good, order="listed", conf='couriers = ( { name = "apple"; } );\n')
+    dev.ask(N)
+    began = time.monotonic()
+    while time.monotonic() < began + 10:
+        for qtype in DEVICE_ASKS:
+            reply = dev.ask(COURIER, qtype)
+            assert (reply.rcode, reply.types()) == (wire.NOERROR, ["CNAME", "SOA"]), reply
+        number = random.randrange(51)
+        for qtype in ("HTTPS", "A"):
+            reply = dev.ask("%d-courier.push.apple.com." % number, qtype)
+            assert reply.rcode in (wire.NOERROR, wire.NXDOMAIN), reply
+            t.within(reply.took, 0, 1.0)
+        time.sleep(0.2)
+    took = time.monotonic() - began
+    for up in (bad, good):
+        assert up.seen < 25 * took + 100, "%d in %.0f s" % (up.seen, took)
+    questions = dict((labels["family"], count) for labels, count in
+                     dev.metrics("courierdns_preresolve_questions_total"))
+    assert questions["apple"] > 20, questions
+    assert {who for _, who in squashes(dev)} == {label(bad)}, squashes(dev)
 
 
 # --- what is no squash of the alias --------------------------------------------------------
