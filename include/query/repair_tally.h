@@ -13,7 +13,7 @@
 	X(REASK, "reask", "answers of other servers are used")                                \
 	X(UPSTREAM, "repair_upstream", "answers of another group (repair_upstream) are used") \
 	X(ON_FAILURE, "on_failure", "answers of another group (on_failure) are used")         \
-	X(BELIEVED, "believed", "another server says the same: they are believed")            \
+	X(BELIEVED, "believed", "another server says the same: the alias has moved")          \
 	X(LAST_GOOD, "last_good", "no server does better: the last good answer is used")      \
 	X(SYNTHESIZE, "synthesize", "no server does better: the answer is made here")         \
 	X(PASSED_ON, "passed_on",                                                             \

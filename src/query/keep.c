@@ -49,23 +49,23 @@ static bool knows_enough(const struct request *request, const struct cache_note 
 	       note->kind >= CACHE_FAILURE;
 }
 
-/* Past the time in which it may be told for any failure, so that it only repairs what was
- * squashed. */
-static bool is_for_repair(const struct request *request, const struct cache_hit *hit)
+/* Past the time in which it may be told for any failure, so that it only repairs what was squashed;
+ * or kept by a rule that had it last longer. */
+static bool is_past_use(const struct request *request, const struct cache_hit *hit)
 {
-	return hit->is_stale && hit->past_s >= request->decision.stale_s && !hit->is_squashed;
+	return hit->is_stale && hit->past_s >= request->decision.stale_s &&
+	       !(hit->is_squashed && repair_keeps_last_good(request));
 }
 
 static bool look_up(struct request *request, struct cache_hit *ret_hit)
 {
 	struct worker *worker = request->worker;
-	const bool has_last_good = repair_keeps_last_good(request);
+	const bool stale_ok = request->decision.stale_s > 0 || repair_keeps_last_good(request);
 
-	if (!cache_find(worker->cache, &request->key,
-			request->decision.stale_s > 0 || has_last_good, worker->found,
+	if (!cache_find(worker->cache, &request->key, stale_ok, worker->found,
 			sizeof(worker->found), ret_hit))
 		return false;
-	return !has_last_good || !is_for_repair(request, ret_hit) ||
+	return !is_past_use(request, ret_hit) ||
 	       cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
 			  ret_hit);
 }

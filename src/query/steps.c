@@ -354,7 +354,7 @@ static void log_held_back(const struct request *request, const struct addr *addr
 		  "group %s gives %s the private address %s: clients are told that there is no "
 		  "data (rebinding.protect); a name of your own belongs in rebinding.allow; "
 		  "%" PRIu64 " more like this since the last such line",
-		  request_asked_group(request), name_to_text(request->view.name, &name),
+		  server_group(request->result->server), name_to_text(request->view.name, &name),
 		  addr_to_text(address, &text), more);
 }
 
