@@ -11,7 +11,7 @@
 #include "net/tls_look.h"
 #include "net/udp.h"
 
-#define DOCTOR_REACH_MAX 512
+#define DOCTOR_REACH_MAX 1700
 #define DOCTOR_REACH_PORTS 8
 #define DOCTOR_REACH_PATIENCE_US (3u * USEC_PER_SEC)
 

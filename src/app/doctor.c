@@ -15,7 +15,7 @@
 #define SERVERS_MAX (DOCTOR_SERVERS_MAX - 1)
 #define VARIANTS_DEFAULT 5
 #define DNS_PORT 53
-#define DESCRIPTORS_WANTED 1024u
+#define DESCRIPTORS_WANTED 2048u
 
 struct arguments {
 	struct addr servers[SERVERS_MAX], reference;

@@ -136,7 +136,6 @@ static void judge_host_port(struct hosts *hosts, const struct doctor_host *host,
 			    uint16_t port)
 {
 	const struct doctor_reach_try *try = find_try(hosts->view, slot, port, REACH_TCP);
-	struct addr addr;
 
 	hosts->tried++;
 	if (try != NULL && try->state == REACH_OPEN) {
@@ -145,12 +144,10 @@ static void judge_host_port(struct hosts *hosts, const struct doctor_host *host,
 	}
 	hosts->devices_fail |= !host->is_besides;
 	doctor_finding_say(&hosts->list, "; %s %u: ", host->name, port);
-	if (try != NULL)
-		say_try(&hosts->list, try);
-	else if (has_address(&hosts->view->server->asks[slot], &addr))
-		doctor_finding_say(&hosts->list, "not tried, there were too many");
-	else
+	if (try == NULL)
 		doctor_finding_say(&hosts->list, "no address");
+	else
+		say_try(&hosts->list, try);
 }
 
 static void judge_reach_hosts(const struct doctor_view *view, struct doctor_finding *finding)
