@@ -90,7 +90,8 @@ struct device_report {
 	struct diagnosis diagnosis;
 };
 typedef void (*timeline_report_fn)(void *ctx, const struct device_report *report);
-/** Reports each device, who asked last first. The report is good during the call alone. */
+/** Reports each device, who asked last first, to a tenth of a second. The report is good during the
+ * call alone. */
 void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx);
 /** The same, of the first `max` alone. */
 void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,

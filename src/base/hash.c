@@ -9,12 +9,12 @@ struct sip {
 	uint64_t v0, v1, v2, v3;
 };
 
-static uint64_t rotate(uint64_t value, unsigned bits)
+static inline uint64_t rotate(uint64_t value, unsigned bits)
 {
 	return value << bits | value >> (64 - bits);
 }
 
-static void sip_round(struct sip *sip)
+static inline void sip_round(struct sip *sip)
 {
 	sip->v0 += sip->v1;
 	sip->v1 = rotate(sip->v1, 13) ^ sip->v0;
@@ -28,7 +28,7 @@ static void sip_round(struct sip *sip)
 	sip->v2 = rotate(sip->v2, 32);
 }
 
-static void sip_word(struct sip *sip, uint64_t word)
+static inline void sip_word(struct sip *sip, uint64_t word)
 {
 	sip->v3 ^= word;
 	sip_round(sip);

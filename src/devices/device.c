@@ -18,20 +18,17 @@ static void skip_name(struct cursor *cursor)
 	}
 }
 
-/* The first A or AAAA record of the answer. */
+/* The first A or AAAA record of the answer. Where there is a question, it is that of the event. */
 static void read_address(const struct timeline_event *event, struct addr *ret_address)
 {
 	struct cursor cursor = cursor_over(event->wire, event->wire_len);
 
-	*ret_address = (struct addr){ .family = ADDR_NONE };
 	cursor_bytes(&cursor, 4);
 	const uint16_t questions = cursor_u16(&cursor);
 	const uint16_t answers = cursor_u16(&cursor);
 	cursor_bytes(&cursor, 4);
-	for (uint16_t i = 0; i < questions && !cursor.failed; i++) {
-		skip_name(&cursor);
-		cursor_bytes(&cursor, 4);
-	}
+	if (questions > 0)
+		cursor_bytes(&cursor, event->name_len + 4);
 	for (uint16_t i = 0; i < answers && !cursor.failed; i++) {
 		skip_name(&cursor);
 		const uint16_t type = cursor_u16(&cursor);
@@ -51,14 +48,13 @@ static void read_address(const struct timeline_event *event, struct addr *ret_ad
 /* Nothing that a device could connect to: what blocklists answer. */
 static bool leads_nowhere(const struct addr *address)
 {
-	static const uint8_t loopback[16] = { [15] = 1 };
+	static const uint8_t any[16], loopback[16] = { [15] = 1 };
+	const uint8_t *bytes = address->bytes;
 
-	if (address->family == ADDR_NONE)
-		return false;
-	if (addr_is_wildcard(address))
-		return true;
-	return address->family == ADDR_IPV4 ? address->bytes[0] == 127
-					    : memcmp(address->bytes, loopback, 16) == 0;
+	if (address->family == ADDR_IPV4)
+		return bytes[0] == 127 || memcmp(bytes, any, 4) == 0;
+	return address->family == ADDR_IPV6 &&
+	       (memcmp(bytes, any, 16) == 0 || memcmp(bytes, loopback, 16) == 0);
 }
 
 static enum worth worth_of_no_data(const struct timeline_event *event, enum told told)
@@ -111,16 +107,26 @@ struct saying {
 	uint32_t now;
 	enum told told;
 	enum worth worth;
+	bool is_same_name; /* as the stage's slot holds */
+	bool is_about_it;  /* the same; or both numbered couriers, of which one will do */
 	struct addr address;
 };
 
-/* For numbered couriers, one is as good as another. */
+static size_t kept_len(const struct timeline_event *event)
+{
+	return event->name_len < DEVICE_NAME_MAX ? event->name_len : DEVICE_NAME_MAX;
+}
+
 static bool is_same_name(const struct slot *slot, const struct timeline_event *event)
 {
-	const size_t len = event->name_len < DEVICE_NAME_MAX ? event->name_len : DEVICE_NAME_MAX;
+	return slot->name_len == (uint8_t)event->name_len &&
+	       memcmp(slot->name, event->name, kept_len(event)) == 0;
+}
 
-	return event->match.stage == STAGE_VARIANT || (slot->name_len == (uint8_t)event->name_len &&
-						       memcmp(slot->name, event->name, len) == 0);
+static void put_name(struct slot *slot, const struct timeline_event *event)
+{
+	slot->name_len = (uint8_t)event->name_len;
+	memcpy(slot->name, event->name, kept_len(event));
 }
 
 /* What is bad stays until that same name is well, or the next attempt; what is of no worth is
@@ -132,8 +138,8 @@ static bool is_telling(const struct slot *slot, const struct timeline_event *eve
 		return true;
 	if (saying->worth == WORTH_NOTHING)
 		return slot->type == event->type && slot->worth == WORTH_GOOD &&
-		       is_same_name(slot, event);
-	return slot->worth == WORTH_GOOD || is_same_name(slot, event);
+		       saying->is_about_it;
+	return slot->worth == WORTH_GOOD || saying->is_about_it;
 }
 
 static void put_down(struct slot *slot, const struct timeline_event *event,
@@ -146,9 +152,8 @@ static void put_down(struct slot *slot, const struct timeline_event *event,
 	slot->worth = (uint8_t)saying->worth;
 	slot->family = saying->address.family;
 	memcpy(slot->address, saying->address.bytes, sizeof(slot->address));
-	slot->name_len = (uint8_t)event->name_len;
-	memcpy(slot->name, event->name,
-	       event->name_len < DEVICE_NAME_MAX ? event->name_len : DEVICE_NAME_MAX);
+	if (!saying->is_same_name)
+		put_name(slot, event);
 }
 
 static void count_bad(struct slot *slot, const struct saying *saying)
@@ -162,8 +167,6 @@ static void count_bad(struct slot *slot, const struct saying *saying)
 static void note_stage(struct slot *slot, const struct timeline_event *event,
 		       const struct saying *saying)
 {
-	const bool is_well_now = saying->worth == WORTH_GOOD && is_same_name(slot, event);
-
 	if (is_telling(slot, event, saying))
 		put_down(slot, event, saying);
 	if (slot->asked == 0)
@@ -174,7 +177,7 @@ static void note_stage(struct slot *slot, const struct timeline_event *event,
 		      slot->good < UINT32_MAX;
 	if (saying->worth == WORTH_BAD)
 		count_bad(slot, saying);
-	else if (is_well_now)
+	else if (saying->worth == WORTH_GOOD && saying->is_about_it)
 		slot->bad_run = 0;
 }
 
@@ -277,6 +280,7 @@ bool device_is_failure(enum told told)
 void device_note(struct device *device, const struct timeline_event *event, uint32_t now)
 {
 	const enum stage stage = event->match.stage;
+	struct slot *slot = &device->slots[stage];
 	struct saying saying = { .now = now, .told = event->told };
 
 	if (event->wire != NULL)
@@ -284,8 +288,10 @@ void device_note(struct device *device, const struct timeline_event *event, uint
 	if (saying.told == TOLD_ANSWERED && leads_nowhere(&saying.address))
 		saying.told = TOLD_SINKHOLE;
 	saying.worth = worth_of(event, saying.told);
+	saying.is_same_name = is_same_name(slot, event);
+	saying.is_about_it = saying.is_same_name || stage == STAGE_VARIANT;
 	note_attempt(device, stage, now);
-	note_stage(&device->slots[stage], event, &saying);
+	note_stage(slot, event, &saying);
 	if (stage == STAGE_VARIANT)
 		note_variant(device, &event->match, &saying);
 }

@@ -52,6 +52,7 @@ struct device {
 	uint32_t asked;	     /* the last question of the attempt */
 	uint32_t courier_at; /* when it was last told the address of a numbered courier */
 
+	uint32_t last;	       /* question of any stage */
 	uint32_t chain;	       /* the next in the bucket */
 	uint32_t newer, older; /* who has asked after and before */
 	uint64_t numbers[DEVICE_NUMBERS / 64], numbers_good[DEVICE_NUMBERS / 64];

@@ -20,29 +20,40 @@ static const struct stage_match family_stages[] = {
 	[COURIER_COUNT_TXT] = { .stage = STAGE_TXT, .expects = STAGE_EXPECTS_TEXT },
 };
 
-/* Of what a rule here answers, nobody else wants to know. */
-static struct courier_match courier_of(const struct request *request, const uint8_t *name)
+/* The name in lower case, which the key has of all that is forwarded, and may have of others. */
+static const uint8_t *lowered_name(struct request *request)
 {
+	struct cache_key *key = &request->key;
+
+	if (key->name_len == 0) {
+		name_lower(key->name, request->view.name, request->view.name_len);
+		key->name_len = (uint8_t)request->view.name_len;
+	}
+	return key->name;
+}
+
+/* Of what a rule here answers, nobody else wants to know. */
+static struct courier_match courier_of(const struct request *request)
+{
+	const struct cache_key *key = &request->key;
 	struct courier_match match = request->courier;
 
 	if (request->decision.action != ZONE_FORWARD)
-		(void)courier_find(request->plan->courier, name, request->view.name_len, &match);
+		(void)courier_find(request->plan->courier, key->name, key->name_len, &match);
 	return match;
 }
 
-static bool find_stage(const struct request *request, uint8_t name[NAME_MAX_LEN],
-		       struct stage_match *ret_match)
+/* Families come first: of what is forwarded they are known already. */
+static bool find_stage(struct request *request, struct stage_match *ret_match)
 {
 	const struct query_view *view = &request->view;
 
 	if (view->class != CLASS_IN || view->is_opaque)
 		return false;
-	name_lower(name, view->name, view->name_len);
-	if (stage_find(name, view->name_len, ret_match))
-		return true;
-	const struct courier_match courier = courier_of(request, name);
+	const uint8_t *name = lowered_name(request);
+	const struct courier_match courier = courier_of(request);
 	if (courier.role == COURIER_NONE)
-		return false;
+		return stage_find(name, view->name_len, ret_match);
 	*ret_match = family_stages[courier.role];
 	ret_match->pool = (uint8_t)(STAGE_POOL_OTHERS + courier.family);
 	ret_match->n = (uint16_t)courier.n;
@@ -51,17 +62,15 @@ static bool find_stage(const struct request *request, uint8_t name[NAME_MAX_LEN]
 
 bool device_feed_watches(struct request *request)
 {
-	uint8_t name[NAME_MAX_LEN];
 	struct stage_match match;
 
 	if (request->watch == WATCH_UNKNOWN)
-		request->watch = find_stage(request, name, &match) ? WATCH_YES : WATCH_NO;
+		request->watch = find_stage(request, &match) ? WATCH_YES : WATCH_NO;
 	return request->watch == WATCH_YES;
 }
 
 /* The event but for what was told. False where there is none. */
-static bool begin_event(struct request *request, uint8_t name[NAME_MAX_LEN],
-			struct timeline_event *ret_event)
+static bool begin_event(struct request *request, struct timeline_event *ret_event)
 {
 	const struct query_view *view = &request->view;
 
@@ -69,11 +78,11 @@ static bool begin_event(struct request *request, uint8_t name[NAME_MAX_LEN],
 		return false;
 	*ret_event = (struct timeline_event){
 		.client = &request->client.from,
-		.name = name,
+		.name = request->key.name,
 		.name_len = view->name_len,
 		.type = view->type,
 	};
-	request->watch = find_stage(request, name, &ret_event->match) ? WATCH_YES : WATCH_NO;
+	request->watch = find_stage(request, &ret_event->match) ? WATCH_YES : WATCH_NO;
 	if (request->watch == WATCH_NO)
 		return false;
 	if (view->has_hardware && access_trusts(request->plan->access, &request->client.from))
@@ -94,10 +103,9 @@ static enum verdict verdict_of_rule(const struct reply_source *source)
 void device_feed_reply(struct request *request, const struct reply_source *source,
 		       enum verdict verdict, enum told_by by)
 {
-	uint8_t name[NAME_MAX_LEN];
 	struct timeline_event event;
 
-	if (!begin_event(request, name, &event))
+	if (!begin_event(request, &event))
 		return;
 	if (by == TOLD_BY_RULE)
 		verdict = verdict_of_rule(source);
@@ -116,10 +124,9 @@ static enum told_by who_refuses(const struct request *request)
 
 void device_feed_error(struct request *request, unsigned rcode)
 {
-	uint8_t name[NAME_MAX_LEN];
 	struct timeline_event event;
 
-	if (!begin_event(request, name, &event))
+	if (!begin_event(request, &event))
 		return;
 	event.told = TOLD_FAILED;
 	event.by = who_refuses(request);
@@ -129,10 +136,9 @@ void device_feed_error(struct request *request, unsigned rcode)
 
 void device_feed_silence(struct request *request)
 {
-	uint8_t name[NAME_MAX_LEN];
 	struct timeline_event event;
 
-	if (!begin_event(request, name, &event))
+	if (!begin_event(request, &event))
 		return;
 	event.told = TOLD_SILENCE;
 	event.by = who_refuses(request);
