@@ -64,8 +64,16 @@ enum repair_way {
 /** Of a request that has its result, and that classified: what is to be done; counts it and says
  * so. */
 enum repair_way repair_choose(struct request *request);
-/** Text for the extended error of a last good answer; NULL where nothing was squashed. */
-const char *repair_text(const struct request *request);
+struct repair_text {
+	char text[40];
+};
+/** For the extended error of a last good answer: "squashed upstream: nxdomain". Returns into->text;
+ * NULL where nothing was squashed. */
+const char *repair_to_text(const struct request *request, struct repair_text *into);
+
+/** The last good answer, if that was told already to those who waited with the leader. False if
+ * not. */
+bool repair_tell_late(struct request *request, const struct request *leader);
 
 /** Asked for by a client: the answers for its family's alias are of use still, and shall not give
  * way to others in the cache. */

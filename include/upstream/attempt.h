@@ -59,7 +59,7 @@ struct attempt_question {
 };
 
 /* Filled in by attempt_init(), and the module's own; to be read: server, late_us, due_us,
- * has_failed, has_spoken; to be written: is_judged. */
+ * has_failed, has_spoken; to be written: is_judged and is_refused. */
 struct attempt {
 	struct attempt *next; /* for the owner */
 	const struct attempt_question *question;
@@ -91,7 +91,7 @@ struct attempt {
 /** The question is borrowed. */
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,
 		  struct server *server);
-/** Closes everything. */
+/** Closes everything; one that is refused stays so. */
 void attempt_done(struct attempt *attempt);
 /** It may be sent, or sent again. */
 bool attempt_is_askable(const struct attempt *attempt);
@@ -102,8 +102,6 @@ bool attempt_has_hope(const struct attempt *attempt);
 void attempt_note_silence(struct attempt *attempt);
 /** It has been asked for so long, and nothing has come from it. */
 bool attempt_is_unheard(const struct attempt *attempt, uint64_t for_us);
-/** What it said is not what is wanted: it is asked no more. */
-void attempt_refuse(struct attempt *attempt);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);

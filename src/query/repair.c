@@ -1,5 +1,6 @@
 #include "query/repair.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "query/answer.h"
@@ -90,35 +91,21 @@ static bool is_news(enum squash shape)
 	return shape == SQUASH_FLATTENED || shape == SQUASH_REWRITTEN;
 }
 
-const char *repair_text(const struct request *request)
+const char *repair_to_text(const struct request *request, struct repair_text *into)
 {
 	if (!request->repair.is_squashed)
 		return NULL;
-	switch (request->repair.shape) {
-#define TEXT(id, shape)   \
-	case SQUASH_##id: \
-		return "squashed upstream: " shape
-		TEXT(NO_CNAME, "no-cname");
-		TEXT(SOA_LOST, "soa-lost");
-		TEXT(NXDOMAIN, "nxdomain");
-		TEXT(SERVFAIL, "servfail");
-		TEXT(REFUSED, "refused");
-		TEXT(SILENT, "silent");
-		TEXT(FLATTENED, "flattened");
-		TEXT(SINKHOLE, "sinkhole");
-		TEXT(REWRITTEN, "rewritten");
-#undef TEXT
-	case SQUASH_NONE:
-		break;
-	}
-	return NULL;
+	(void)snprintf(into->text, sizeof(into->text), "squashed upstream: %s",
+		       squash_text(request->repair.shape));
+	return into->text;
 }
 
 /* Everybody who waits has waited long enough. Whatever upstream still says is for the cache. */
 static void on_patience_over(void *ctx)
 {
 	struct request *request = ctx, *follower;
-	const char *text = repair_text(request);
+	struct repair_text into;
+	const char *text = repair_to_text(request, &into);
 
 	request->is_late = true;
 	if (!answer_stale_because(request, text))
@@ -130,6 +117,14 @@ static void on_patience_over(void *ctx)
 		(void)answer_stale_because(follower, text);
 		request_free(follower);
 	}
+}
+
+bool repair_tell_late(struct request *request, const struct request *leader)
+{
+	struct repair_text text;
+
+	return leader->repair.is_told_last_good &&
+	       answer_stale_because(request, repair_to_text(leader, &text));
 }
 
 /* From the first squash on nobody waits for longer than EXCHANGE_PATIENCE_US, or stale_wait if that

@@ -180,7 +180,8 @@ static enum step step_cache(struct request *request)
 
 static bool send_stale_to_all(struct request *request)
 {
-	const char *why = repair_text(request);
+	struct repair_text text;
+	const char *why = repair_to_text(request, &text);
 	struct request *follower;
 
 	if (!answer_stale_because(request, why))
@@ -279,9 +280,7 @@ static enum step follow(struct request *request, const struct request *leader)
 	stats_add(&request->worker->stats, STAT_COALESCED, request->is_shared);
 	if (leader->is_late && request->has_stale && !request->is_unsure && answer_stale(request))
 		return STEP_DONE;
-	if (leader->repair.is_told_last_good && answer_stale_because(request, repair_text(leader)))
-		return STEP_DONE;
-	return STEP_WAIT;
+	return repair_tell_late(request, leader) ? STEP_DONE : STEP_WAIT;
 }
 
 static enum step step_forward(struct request *request)

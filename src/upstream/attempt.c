@@ -111,12 +111,6 @@ static void close_all(struct attempt *attempt)
 	transport_stream_forget(&attempt->streams[1]);
 }
 
-void attempt_refuse(struct attempt *attempt)
-{
-	attempt->is_refused = true;
-	close_all(attempt);
-}
-
 /* --- what a packet means ------------------------------------------------------------------- */
 
 /* Whatever it says, it is alive, and took so long. What is sent from here on is another question,

@@ -344,7 +344,8 @@ static void take_answer(struct exchange *exchange, struct attempt *attempt,
 	exchange_kept_put(&exchange->unwanted, reply, attempt->server, worth == EXCHANGE_BETTER);
 	if (worth == EXCHANGE_BETTER)
 		end_within(exchange, EXCHANGE_PATIENCE_US);
-	attempt_refuse(attempt);
+	attempt->is_refused = true;
+	attempt_done(attempt);
 	ask_all(exchange);
 	if (!go_on(exchange))
 		finish_without_answer(exchange);
