@@ -10,6 +10,7 @@ struct command_socket;
 struct command_socket *command_socket_new(struct loop *loop, struct commands *commands);
 void command_socket_free(struct command_socket *socket); /* NULL is fine */
 
-/** Opens, closes or moves it, as the worker's plan says by now; from a later turn of the loop,
- * since a command may be what changed it. What cannot be is told, and gone without. */
+/** Opens, closes or moves it, as the worker's plan says by now, or anew where its file is gone;
+ * from a later turn of the loop, since a command may be what changed it. What cannot be is told,
+ * and gone without. */
 void command_socket_follow(struct command_socket *socket);

@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 /* The daemon may be busy for a while, but not for so long. */
-#define CTL_ASK_PATIENCE_S 10
+#define CTL_ASK_PATIENCE_S 5
 /* Nothing it says is as long. */
 #define CTL_ASK_MAX (64u << 20)
 

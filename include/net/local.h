@@ -1,6 +1,7 @@
 /* net/local.h: a socket in the file system, for those who may open it: bytes in, one answer out. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ MUST_CHECK int local_listener_new(struct loop *loop, const char *path, local_acc
 				  void *ctx, struct local_listener **ret_listener);
 /** Removes the file, unless it is another's by now. NULL is fine. */
 void local_listener_free(struct local_listener *listener);
+
+/** Its file is still there, and still its own. */
+bool local_listener_is_there(const struct local_listener *listener);
 
 /** The process that listens there, 0 where that cannot be told. */
 int local_holder(const char *path);

@@ -35,6 +35,9 @@ MUST_CHECK int control_new(struct loop *loop, const char *path,
 			   struct control **ret_control);
 void control_free(struct control *control); /* NULL is fine */
 
+/** Its socket can still be found by its path. */
+bool control_is_there(const struct control *control);
+
 /** The row of that name, or NULL. */
 const struct control_command *control_find(const struct control_command *commands,
 					   const char *name);

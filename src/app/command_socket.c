@@ -72,7 +72,8 @@ static void on_later(void *ctx)
 	struct command_socket *socket = ctx;
 	const char *path = worker_plan(socket->commands->worker)->conf->control_socket;
 
-	if (socket->control != NULL && strcmp(socket->path, path) == 0)
+	if (socket->control != NULL && strcmp(socket->path, path) == 0 &&
+	    control_is_there(socket->control))
 		return;
 	close_it(socket);
 	if (path[0] != '\0')

@@ -9,7 +9,7 @@
 
 /* Of those who squash, the ones of one family. */
 struct of_family {
-	const char *name;
+	const char *name, *label;
 	FILE *out;
 	struct json *json;
 };
@@ -33,11 +33,19 @@ static void print_squasher(void *ctx, const struct squasher_view *view)
 
 	if (strcmp(view->family, of->name) != 0)
 		return;
-	fprintf(of->out, "  %-24s  %s %s%s: %s; %" PRIu64 " times in all\n",
+	fprintf(of->out, "%s%-24s  %s %s%s: %s; %" PRIu64 " times in all\n", of->label,
 		addr_to_text(view->addr, &addr),
 		view->is_squashing ? "squashes it, for" : "squashed it,",
 		span_to_text(view->since_s, &since), view->is_squashing ? "" : " ago",
 		squash_text(view->shape), total_of(view));
+}
+
+void commands_families_squashers_text(struct worker *worker, const char *family, const char *label,
+				      FILE *out)
+{
+	struct of_family of = { .name = family, .label = label, .out = out };
+
+	repair_each_squasher(worker, print_squasher, &of);
 }
 
 static void print_use(const struct family_status *family, FILE *out)
@@ -74,11 +82,10 @@ void commands_families_text(const struct commands *commands, FILE *out)
 	struct family_status family;
 
 	for (unsigned i = 0; i < conf->courier_count; i++) {
-		struct of_family of = { .name = conf->couriers[i].name, .out = out };
-
 		if (family_status(commands->worker, i, &family))
 			print_family(&family, out);
-		repair_each_squasher(commands->worker, print_squasher, &of);
+		commands_families_squashers_text(commands->worker, conf->couriers[i].name, "  ",
+						 out);
 	}
 }
 
@@ -133,6 +140,15 @@ static void put_squasher(void *ctx, const struct squasher_view *view)
 	json_close_object(json);
 }
 
+void commands_families_squashers_json(struct worker *worker, const char *family, struct json *json)
+{
+	struct of_family of = { .name = family, .json = json };
+
+	json_open_list(json, "squashers");
+	repair_each_squasher(worker, put_squasher, &of);
+	json_close_list(json);
+}
+
 static void put_status(const struct family_status *family, struct json *json)
 {
 	json_bool(json, "is_in_use", family->is_in_use);
@@ -157,7 +173,6 @@ void commands_families_json(const struct commands *commands, struct json *json)
 	json_open_list(json, "families");
 	for (unsigned i = 0; i < conf->courier_count; i++) {
 		const struct conf_courier *courier = &conf->couriers[i];
-		struct of_family of = { .name = courier->name, .json = json };
 		struct family_status family = { .count = courier->count };
 
 		(void)family_status(commands->worker, i, &family);
@@ -166,9 +181,7 @@ void commands_families_json(const struct commands *commands, struct json *json)
 		json_text(json, "pre_resolve", warmth_name(courier->pre_resolve));
 		json_text(json, "repair", repair_name(courier->repair));
 		put_status(&family, json);
-		json_open_list(json, "squashers");
-		repair_each_squasher(commands->worker, put_squasher, &of);
-		json_close_list(json);
+		commands_families_squashers_json(commands->worker, courier->name, json);
 		json_close_object(json);
 	}
 	json_close_list(json);

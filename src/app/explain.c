@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/explain_json.h"
 #include "app/explain_print.h"
 #include "query/plan.h"
 #include "wire/cursor.h"
@@ -55,9 +56,9 @@ static enum exit_code read_question(const struct explain_question *question,
 static void print(const struct explain *explain, bool as_json, FILE *out)
 {
 	if (as_json)
-		explain_print_json(explain, out);
+		explain_json(explain, out);
 	else
-		explain_print_text(explain, out);
+		explain_print(explain, out);
 }
 
 static bool is_path_of(const char *real_path, const char *file)
@@ -72,7 +73,8 @@ enum exit_code explain_worker(struct worker *worker, const struct settings *sett
 {
 	struct explain explain = { .plan = worker_plan(worker),
 				   .file = settings_file(settings),
-				   .clock = worker_clock(worker) };
+				   .clock = worker_clock(worker),
+				   .worker = worker };
 	struct query_view view;
 	const enum exit_code code = read_question(question, &explain, &view, out);
 

@@ -315,13 +315,12 @@ static int bind_at(struct local_listener *listener)
 	return listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
 }
 
-static void remove_ours(const struct local_listener *listener)
+bool local_listener_is_there(const struct local_listener *listener)
 {
 	struct stat now;
 
-	if (listener->is_bound && lstat(listener->at.sun_path, &now) == 0 &&
-	    now.st_dev == listener->device && now.st_ino == listener->inode)
-		(void)unlink(listener->at.sun_path);
+	return listener->is_bound && lstat(listener->at.sun_path, &now) == 0 &&
+	       now.st_dev == listener->device && now.st_ino == listener->inode;
 }
 
 int local_listener_new(struct loop *loop, const char *path, local_accept_fn fn, void *ctx,
@@ -359,7 +358,8 @@ void local_listener_free(struct local_listener *listener)
 	timer_stop(loop_timers(listener->loop), &listener->pause);
 	if (event_initialized(&listener->acceptable))
 		event_del(&listener->acceptable);
-	remove_ours(listener);
+	if (local_listener_is_there(listener))
+		(void)unlink(listener->at.sun_path);
 	if (listener->fd >= 0)
 		close(listener->fd);
 	mem_free(listener);

@@ -212,6 +212,11 @@ int control_new(struct loop *loop, const char *path, const struct control_comman
 	return 0;
 }
 
+bool control_is_there(const struct control *control)
+{
+	return local_listener_is_there(control->listener);
+}
+
 void control_free(struct control *control)
 {
 	if (control == NULL)

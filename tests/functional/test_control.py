@@ -139,14 +139,15 @@ def test_explain_tells_what_the_daemon_knows(t):
     last = said["last_exchange"]
     assert last["server"] == "%s@%d" % (up.address, up.port), last
     assert last["outcome"] == "replied" and last["verdict"] == "dangling", last
-    assert said["family"] == {"name": "apple", "role": "alias", "n": None}, said["family"]
+    assert said["family"] == {"name": "apple", "role": "alias", "n": None,
+                              "squashers": []}, said["family"]
     text = ask(t, dev, "explain", COURIER)
     for word in ("dangling", "NOERROR", "%s@%d" % (up.address, up.port), "apple: alias",
                  "the running daemon was asked"):
         assert word in text, (word, text)
     assert ask_json(t, dev, "explain", COURIER, "TXT")["cache"] == []
     role = ask_json(t, dev, "explain", "17-courier.push.apple.com")["family"]
-    assert role == {"name": "apple", "role": "variant", "n": 17}, role
+    assert role == {"name": "apple", "role": "variant", "n": 17, "squashers": []}, role
 
 
 def test_explain_tells_of_rules_and_views(t):
@@ -360,6 +361,26 @@ def test_a_reload_that_changes_nothing_leaves_it(t):
     assert os.stat(dev.control).st_ino == before
 
 
+def test_a_reload_brings_it_back(t):
+    dev, up = serving(t)
+    os.unlink(dev.control)
+    ends(run(t, "status", "-s", dev.control), NO_DAEMON)
+    dev.reload(t.config([up], address=dev.address))
+    t.until(lambda: os.path.exists(dev.control))
+    assert ask_json(t, dev, "status")["pid"] == dev.pid
+
+
+def test_a_daemon_that_is_silent_is_not_waited_for_without_end(t):
+    path = os.path.join(t.directory, "silent.sock")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(path)
+        other.listen(1)
+        began = time.monotonic()
+        done = ends(run(t, "status", "-s", path), REFUSED)
+        t.within(time.monotonic() - began, 4.5, 6.0)
+    assert "silent" in done.stderr and path in done.stderr, done.stderr
+
+
 # --- who hangs there ------------------------------------------------------------------------
 
 def test_clients_that_hang_are_in_nobodys_way(t):
@@ -500,8 +521,9 @@ def test_devices_can_be_off(t):
 
 @heavy
 def test_a_thousand_devices_block_nobody(t):
-    """Their JSON is large; while it is made and slowly read, questions are answered."""
-    dev, _ = lab(t)
+    """Their JSON is large; while it is made and slowly read, questions are answered. More than that
+    many are not told at once."""
+    dev, _ = lab(t, conf="limits = { devices = 1050; };")
     with dev.udp() as udp:
         for _, name in WAY:
             udp.ask(wire.query(name, ident=1), 3.0)
@@ -518,11 +540,12 @@ def test_a_thousand_devices_block_nobody(t):
         for at in range(20):
             t.prompt(udp.ask(wire.query(WAY[at % 2][1], ident=at), 3.0))
         said = schema("devices", json.loads(told(slow)))
-    assert said["known"] == len(said["devices"]) == 1024, said["known"]
+    assert said["known"] == 1050 and len(said["devices"]) == 1024, said["known"]
     assert {device["stage"] for device in said["devices"]} == {"variant"}
     assert len({device["hardware"] for device in said["devices"]}) == 1024
-    assert ask_json(t, dev, "status")["counters"]["limit_devices"] >= 76
-    ask(t, dev, "devices")
+    assert ask_json(t, dev, "status")["counters"]["limit_devices"] >= 50
+    assert "and 26 more" in ask(t, dev, "devices")
+    assert ask_json(t, dev, "devices", "02:00:00:00:00:%02x" % 60)["devices"]    # not among them
 
 
 def test_the_readme_shows_how_it_looks(t):
@@ -561,6 +584,9 @@ def test_status_tells_of_families_and_who_squashes(t):
     dev.ask(COURIER)
     family, = ask_json(t, dev, "status")["families"]
     squasher, = family["squashers"]
+    assert ask_json(t, dev, "explain", COURIER)["family"]["squashers"] == [squasher]
+    assert ask_json(t, dev, "explain", "1-courier.push.apple.com")["family"]["squashers"] == []
+    assert "squashes it" in ask(t, dev, "explain", COURIER)
     assert squasher["server"] == "%s@%d" % (liar.address, liar.port), squasher
     assert squasher["is_squashing"] and squasher["shape"] == "nxdomain", squasher
     assert squasher["by_shape"] == {"nxdomain": 1} and family["is_in_use"], family

@@ -13,7 +13,7 @@ done
 # gcov prints each source beside its counts: "  5:  12:code", "#####" where a line was not reached.
 find $build/obj -name '*.gcno' -exec gcov --stdout --relative-only {} + 2>/dev/null | awk '
 BEGIN {
-	floors = split("base wire conf rr net policy cache devices upstream query front app", floor, " ")
+	floors = split("base wire conf rr net policy cache devices upstream query side front app", floor, " ")
 	split("wire cache policy devices query", list, " "); for (i in list) aim[list[i]] = 95
 }
 {

@@ -156,8 +156,12 @@ static void a_file_that_is_another_s_by_now_stays(void **state)
 	(void)state;
 	struct seen *seen = listening(), *other = new_seen();
 
+	assert_true(local_listener_is_there(seen->listener));
 	assert_int_equal(unlink(local_bench_path("socket")), 0);
+	assert_false(local_listener_is_there(seen->listener));
 	assert_int_equal(listen_at(other, "socket"), 0);
+	assert_false(local_listener_is_there(seen->listener));
+	assert_true(local_listener_is_there(other->listener));
 	local_listener_free(seen->listener);
 	seen->listener = NULL;
 	assert_true(is_there("socket"));
