@@ -52,7 +52,7 @@ enum exchange_worth {
 			  * of several the first */
 };
 /** Told of what each server says, failures too, once for each; and at the end of each one that is
- * up and has said nothing for EXCHANGE_PATIENCE_US, with `wire` NULL: what is returned for these
+ * up and has said nothing for server_silence_us(), with `wire` NULL: what is returned for these
  * two does not matter. Nothing may be started or cancelled from inside. */
 typedef enum exchange_worth (*exchange_judge_fn)(void *ctx, const struct server *server,
 						 const uint8_t *wire,

@@ -63,6 +63,9 @@ uint64_t server_latency_us(const struct server *server, uint64_t now_us);
 /** When to ask another one as well: its p95, at least 20 and at most 400 ms; 400 ms while unknown.
  */
 uint64_t server_hedge_us(const struct server *server);
+/** What it has not answered for so long it does not mean to answer, or packets are lost: twice its
+ * usual time, at least 400 ms. */
+uint64_t server_silence_us(const struct server *server);
 /** How long after the `sends`-th send (1, 2, 3) to wait for it before the next one: 0.4 s, 1.2 s,
  * 0.2 s, so that what takes 1.5 s sees two; where packets are being lost twice its p95, at least
  * 100 ms, then twice that, then 0.2 s. */

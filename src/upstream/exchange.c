@@ -26,7 +26,7 @@ static void note_silences(struct exchange *exchange)
 {
 	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
 		if (exchange->judge != NULL && server_state(a->server) == SERVER_UP &&
-		    attempt_is_unheard(a, EXCHANGE_PATIENCE_US))
+		    attempt_is_unheard(a, server_silence_us(a->server)))
 			(void)exchange->judge(exchange->ctx, a->server, NULL, NULL);
 		attempt_note_silence(a);
 	}
@@ -129,8 +129,10 @@ static void set_timer(struct exchange *exchange)
 /* Where there is something to tell already, nobody is waited for who is down. */
 static bool is_waited_for(const struct exchange *exchange, const struct attempt *attempt)
 {
-	return attempt_has_hope(attempt) && (exchange->unwanted.reply.wire == NULL ||
-					     server_state(attempt->server) != SERVER_DOWN);
+	const bool can_tell = exchange->unwanted.reply.wire != NULL ||
+			      (exchange->is_picky && exchange->failure.reply.wire != NULL);
+	return attempt_has_hope(attempt) &&
+	       !(can_tell && server_state(attempt->server) == SERVER_DOWN);
 }
 
 static bool has_hope(const struct exchange *exchange)
@@ -259,14 +261,16 @@ static void send_again(struct exchange *exchange, uint64_t due_us)
 }
 
 /* The next server's turn has come. Where there is none, whoever may still answer is waited for;
- * where nobody can, those are asked again who may be, and at last those who are down: unless one
- * has said, at least, that it cannot tell. False: there is nothing left to do but to finish. */
+ * where nobody can, other groups are asked, then again those who may be, and at last those who are
+ * down: unless one has said, at least, that it cannot tell. False: there is nothing left to do. */
 static bool go_on(struct exchange *exchange)
 {
 	if (now_us(exchange) >= exchange->end_us)
 		return false;
 	if (!ask_next(exchange, false) && !has_hope(exchange)) {
-		send_again(exchange, UINT64_MAX);
+		ask_all(exchange);
+		if (!has_hope(exchange))
+			send_again(exchange, UINT64_MAX);
 		if (!has_hope(exchange) && exchange->failure.reply.wire == NULL &&
 		    exchange->unwanted.reply.wire == NULL)
 			ask_next(exchange, true);

@@ -218,6 +218,13 @@ uint64_t server_hedge_us(const struct server *server)
 	return p95_us < HEDGE_LEAST_US ? HEDGE_LEAST_US : p95_us;
 }
 
+uint64_t server_silence_us(const struct server *server)
+{
+	const uint64_t twice_us = 2 * latency_measured_us(&server->latency);
+
+	return twice_us > HEDGE_MOST_US ? twice_us : HEDGE_MOST_US;
+}
+
 uint64_t server_resend_us(const struct server *server, unsigned sends)
 {
 	static const uint64_t lossless_us[RESENDS] = { 400 * USEC_PER_MSEC, 1200 * USEC_PER_MSEC,
