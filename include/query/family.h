@@ -27,8 +27,8 @@ struct families;
 /** Knows none, until family_follow(). NULL when memory is short. */
 struct families *family_table_new(void);
 void family_table_free(struct families *families); /* NULL is fine; its timer must not be set */
-/** The worker has a plan, or another one. */
-void family_follow(struct worker *worker);
+/** The worker has a plan, or another one. False when memory is short: nothing is known then. */
+MUST_CHECK bool family_follow(struct worker *worker);
 
 /** A client asks for a name of a family (request->courier). True where that should begin to be kept
  * warm. */

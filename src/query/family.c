@@ -131,10 +131,12 @@ static void review(struct families *families)
 			warmth_review(families->of[i]->warmth);
 }
 
-void family_follow(struct worker *worker)
+bool family_follow(struct worker *worker)
 {
-	if (match_plan(worker))
-		review(worker->families);
+	if (!match_plan(worker))
+		return false;
+	review(worker->families);
+	return true;
 }
 
 struct families *family_table_new(void)

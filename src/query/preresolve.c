@@ -101,10 +101,8 @@ void preresolve_schedule(struct worker *worker)
 	const uint64_t now_us = worker->clock->now_us;
 	uint64_t next_us = UINT64_MAX;
 
-	if (families->is_news)
-		next_us = now_us;
-	else if (families->plan_id != worker->plan->id)
-		next_us = now_us + PRERESOLVE_NO_ROOM_US; /* memory was short */
+	if (families->is_news || families->plan_id != worker->plan->id)
+		next_us = later(now_us, families->next_us);
 	for (size_t i = 0; i < families->count; i++)
 		next_us = earlier(next_us, next_of(worker, i));
 	if (worker->is_closed || next_us == UINT64_MAX)
@@ -116,7 +114,8 @@ void preresolve_schedule(struct worker *worker)
 
 void preresolve_follow(struct worker *worker)
 {
-	family_follow(worker);
+	if (!family_follow(worker)) /* again later */
+		worker->families->next_us = worker->clock->now_us + PRERESOLVE_NO_ROOM_US;
 	preresolve_schedule(worker);
 }
 
@@ -182,17 +181,6 @@ void preresolve_note_asked(struct request *request)
 	stats_add(&worker->stats, STAT_PRERESOLVES, 1);
 }
 
-/* What is no answer to an alias has been squashed, and nobody repairs it. */
-static enum ahead_outcome outcome_of(const struct request *request)
-{
-	if (request->verdict == VERDICT_FAILED)
-		return AHEAD_FAILED;
-	if (request->courier.role == COURIER_ALIAS && request->verdict != VERDICT_DANGLING &&
-	    request->verdict != VERDICT_ANSWERED)
-		return AHEAD_POOR;
-	return AHEAD_KEPT;
-}
-
 /* A server answers. */
 static bool has_come_back(struct request *request)
 {
@@ -211,7 +199,8 @@ void preresolve_note_result(struct request *request)
 	if (request->courier.role == COURIER_NONE)
 		return;
 	if (request->ahead != NULL)
-		request->ahead->outcome = outcome_of(request);
+		request->ahead->outcome =
+			request->verdict == VERDICT_FAILED ? AHEAD_FAILED : AHEAD_KEPT;
 	struct worker *worker = request->worker;
 	const bool is_back = has_come_back(request), has_learned = family_learn(request);
 	worker->families->is_news |= has_learned;
