@@ -104,6 +104,7 @@ const char *repair_to_text(const struct request *request, struct repair_text *in
 static void on_patience_over(void *ctx)
 {
 	struct request *request = ctx, *follower;
+	bool is_for_nobody = request->client.ops == NULL;
 	struct repair_text into;
 	const char *text = repair_to_text(request, &into);
 
@@ -111,12 +112,14 @@ static void on_patience_over(void *ctx)
 	if (!answer_stale_because(request, text))
 		return;
 	request->repair.is_told_last_good = true;
-	count(request, REPAIR_HOW_LAST_GOOD);
 	answer_forget_client(request);
 	while ((follower = flight_next_follower(request)) != NULL) {
+		is_for_nobody = false;
 		(void)answer_stale_because(follower, text);
 		request_free(follower);
 	}
+	if (!is_for_nobody)
+		count(request, REPAIR_HOW_LAST_GOOD);
 }
 
 bool repair_tell_late(struct request *request, const struct request *leader)
@@ -349,7 +352,10 @@ enum repair_way repair_choose(struct request *request)
 	case REPAIR_NONE:
 		break;
 	case REPAIR_LAST_GOOD:
-		count_and_tell(request, REPAIR_HOW_LAST_GOOD);
+		if (request->repair.is_told_last_good) /* and counted */
+			tell(request, repair_tally_phrase(REPAIR_HOW_LAST_GOOD));
+		else
+			count_and_tell(request, REPAIR_HOW_LAST_GOOD);
 		break;
 	case REPAIR_MADE:
 		count_and_tell(request, REPAIR_HOW_SYNTHESIZE);

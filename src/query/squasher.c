@@ -116,8 +116,9 @@ static struct squasher *add(struct squashers *squashers, const struct squasher_s
 
 	if (squasher == NULL)
 		return NULL;
-	if (squashers->count >= SQUASHERS_MAX) {
-		forget(squashers, squasher_of(list_first(&squashers->all)));
+	struct list *oldest = list_first(&squashers->all);
+	if (squashers->count >= SQUASHERS_MAX && oldest != NULL) {
+		forget(squashers, squasher_of(oldest));
 		stats_add(squashers->stats, STAT_LIMIT_SQUASHERS, 1);
 	}
 	list_add(&squashers->all, &squasher->link);
