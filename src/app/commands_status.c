@@ -1,6 +1,7 @@
 #include "app/commands_status.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/commands_families.h"
@@ -61,7 +62,26 @@ static const char *state_name(enum server_state state)
 
 /* --- for people ---------------------------------------------------------------------------- */
 
-static void print_server(const struct commands *commands, const struct server *server, FILE *out)
+/* The longest address, so that columns stand in line. */
+static int address_width(const struct plan *plan)
+{
+	struct addr_text addr;
+	size_t width = 24;
+
+	for (size_t i = 0; i < plan->conf->group_count; i++) {
+		for (size_t j = 0; j < pool_size(plan->pools[i]); j++) {
+			const struct server *server = pool_server(plan->pools[i], j);
+			const size_t len = strlen(addr_to_text(server_addr(server), &addr));
+
+			if (len > width)
+				width = len;
+		}
+	}
+	return (int)width;
+}
+
+static void print_server(const struct commands *commands, const struct server *server, int width,
+			 FILE *out)
 {
 	const uint64_t latency_us = server_latency_us(server, now_us(commands));
 	struct server_sums sums;
@@ -69,7 +89,7 @@ static void print_server(const struct commands *commands, const struct server *s
 	struct span_text heard;
 
 	server_sum(server, &sums);
-	fprintf(out, "  %-24s  %-9s  ", addr_to_text(server_addr(server), &addr),
+	fprintf(out, "  %-*s  %-9s  ", width, addr_to_text(server_addr(server), &addr),
 		state_name(server_state(server)));
 	if (latency_us > 0)
 		fprintf(out, "%6.1f ms  ", (double)latency_us / USEC_PER_MSEC);
@@ -83,7 +103,7 @@ static void print_server(const struct commands *commands, const struct server *s
 			span_to_text(ago_s(commands, sums.heard_us), &heard));
 }
 
-static void print_group(const struct commands *commands, size_t at, FILE *out)
+static void print_group(const struct commands *commands, size_t at, int width, FILE *out)
 {
 	const struct plan *plan = worker_plan(commands->worker);
 	const struct conf_group *group = &plan->conf->groups[at];
@@ -93,7 +113,7 @@ static void print_group(const struct commands *commands, size_t at, FILE *out)
 		group->resolv_conf != NULL ? ", of " : "",
 		group->resolv_conf != NULL ? group->resolv_conf : "");
 	for (size_t i = 0; i < pool_size(plan->pools[at]); i++)
-		print_server(commands, pool_server(plan->pools[at], i), out);
+		print_server(commands, pool_server(plan->pools[at], i), width, out);
 	if (pool_size(plan->pools[at]) == 0)
 		fprintf(out, "  no server known\n");
 }
@@ -165,8 +185,9 @@ void commands_status_text(const struct commands *commands, FILE *out)
 	print_traffic(commands, out);
 	print_devices(commands, out);
 	commands_families_text(commands, out);
+	const int width = address_width(worker_plan(commands->worker));
 	for (size_t i = 0; i < conf->group_count; i++)
-		print_group(commands, i, out);
+		print_group(commands, i, width, out);
 }
 
 /* --- for programs -------------------------------------------------------------------------- */
