@@ -59,7 +59,7 @@ static const char *remedy_for(enum told_by by)
 	case TOLD_BY_RULE:
 		return "a zone rule here says so; courierdns explain names it";
 	case TOLD_BY_US:
-		return "no server gave an answer; see courierdns upstreams and the log";
+		return "no server gave a good answer; see courierdns status and the log";
 	}
 	UNREACHABLE();
 }
@@ -205,7 +205,7 @@ static bool is_connecting_in_vain(const struct device *device, uint32_t now,
 	const unsigned tries = count_tries(device, last);
 
 	if (tries < TRIES_MANY || now - last->last > TRIES_HOLD ||
-	    device->slots[STAGE_ENROLMENT].last > last->last)
+	    device->slots[STAGE_ENROLMENT].last >= last->last)
 		return false;
 	decide(diagnosis, DEVICE_NOT_DNS, STAGE_VARIANT, now - device->since);
 	advise(diagnosis,
@@ -221,8 +221,9 @@ static void diagnose_connected(const struct device *device, uint32_t now,
 {
 	const struct slot *slots = device->slots;
 	const uint32_t courier_at = device->courier_at;
-	const bool went_on = slots[STAGE_ENROLMENT].last > courier_at ||
-			     slots[STAGE_CERTIFICATES].last > courier_at;
+	/* what comes within the same tenth of a second comes after it, most likely */
+	const bool went_on = slots[STAGE_ENROLMENT].last >= courier_at ||
+			     slots[STAGE_CERTIFICATES].last >= courier_at;
 
 	if (is_connecting_in_vain(device, now, diagnosis))
 		return;
