@@ -26,11 +26,15 @@ static void send_reply(struct request *request, const struct reply_source *sourc
 		client->ops->send(client, worker->out, len);
 }
 
+/* What was made here lies in a buffer of ours: failures; answers in the place of others. */
 static enum told_by who_says(const struct request *request, const struct reply_source *source)
 {
+	const struct worker *worker = request->worker;
+
 	if (request->decision.action != ZONE_FORWARD)
 		return TOLD_BY_RULE;
-	return source->wire == request->worker->failure ? TOLD_BY_US : TOLD_BY_UPSTREAM;
+	return source->wire == worker->failure || source->wire == worker->found ? TOLD_BY_US
+										: TOLD_BY_UPSTREAM;
 }
 
 void answer_send(struct request *request, const struct reply_source *source)
