@@ -317,10 +317,33 @@ STREAMS = {
 }
 
 
+GIVEN = message(QR | RD | RA, [question("time.apple.com")], [record(SELF, A, 60, b"\x11\x39\x92\x84")])
+
+
+def event(pause, who, host, type_, told, by=0, wire=b""):
+    """As fuzz_timeline.c has them: numbers of its tables."""
+    return u8(pause, who, host, type_, told, by, len(wire)) + wire
+
+
+def boot(who):
+    return b"".join(event(2, who, host, 0, 0, 0, GIVEN) for host in (0, 1, 2, 4))
+
+
+TIMELINES = {
+    "ready": boot(1) + event(3, 1, 9, 0, 0, 0, GIVEN) + event(5, 1, 14, 0, 0, 1, GIVEN),
+    "stalled": boot(1) + event(5, 1, 5, 3, 2) + event(5, 2, 0, 0, 6, 4) + event(6, 1, 4, 0, 7),
+    "not-dns": boot(17) + b"".join(event(3, 17, host, 0, 0, 1, GIVEN) for host in (8, 9, 10)),
+    "variants-fail": boot(1) + b"".join(event(3, 1, host, 0, 6, 4) for host in (8, 9, 10, 11)),
+    "erased": boot(1) + event(3, 1, 9, 0, 0, 0, GIVEN) + event(5, 1, 0, 0, 0) + boot(1),
+    "crowd": b"".join(event(2, who, 1, 0, 0, 1, GIVEN) for who in range(32)) + event(1, 0xf3, 1, 0, 0),
+    "odd-replies": b"".join(event(1, 1, 1, 0, 0, 0, GIVEN[:end]) for end in (0, 5, 12, 31, 33, 40)),
+}
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "corpus")
     corpora = {"query_view": QUERIES, "message": MESSAGES, "name": NAMES, "frame": STREAMS,
-               "classify": REPLIES, "record": RECORDS}
+               "classify": REPLIES, "record": RECORDS, "timeline": TIMELINES}
     for target, inputs in corpora.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         for title, content in inputs.items():
