@@ -8,12 +8,13 @@ import concurrent.futures
 import math
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import world
 from figures import Row, Time, at_most, seconds, told
-from rig import Rig
+from rig import Process, Rig
 from routers import ROUTERS, Courierdns
 from run import misses, say, table
 
@@ -22,27 +23,46 @@ DEVICES = int(os.environ.get("DEVICES", "") or (40 if IS_CUT else 200))
 PATIENCE = 60.0         # seconds a device has for all of it
 WARM_WITHIN = 90.0
 LATE = 0.02             # of the devices themselves, at worst, where that is told
-FAR = {"delay-ms": 150, "loss": 2}      # 2 % of the questions, and 2 % of the answers
-NEAR = {"delay-ms": 20, "loss": 2}
+# 2 % of the questions are lost, and 2 % of the answers
+AGED = os.environ.get("AGED", "") not in ("", "0")
+FAR = {"delay-ms": 150, "loss": 2, "aged": AGED}
+NEAR = {"delay-ms": 20, "loss": 2, "aged": AGED}
 
 
 class Setting:
     """What the router stands in front of. A wave is an activation of all devices; the router goes on
-    from one to the next."""
+    from one to the next. `family` and `groups` are of a configuration of ours (routers.py), in which
+    nobody else takes part."""
 
-    def __init__(self, name, upstreams, waves, pre_resolve=None):
-        self.name, self.upstreams, self.waves, self.pre_resolve = name, upstreams, waves, pre_resolve
+    def __init__(self, name, upstreams, *waves, family=None, groups=None):
+        self.name, self.upstreams, self.waves = name, upstreams, waves
+        self.family, self.groups = family, groups
+        for wave in waves:
+            wave.name, wave.is_warm = name, self.is_warm
+
+    @property
+    def is_warm(self):
+        return (self.family or {}).get("pre_resolve") == "always"
 
     def kinds(self, kinds):
-        """Who takes part: pre-resolving is ours alone."""
-        return [kind for kind in kinds if self.pre_resolve is None or kind is Courierdns]
+        return [kind for kind in kinds if self.family is None or kind is Courierdns]
+
+    def router(self, kind, place, rig):
+        if self.family is None:
+            return kind(place, rig)
+        groups = {name: [place.upstreams[at] for at in which]
+                  for name, which in (self.groups or {}).items()}
+        return kind(place, rig, self.family, groups)
 
 
 class Wave:
-    """A figure of the table (../faults/run.py)."""
+    """A figure of the table (../faults/run.py). The devices come so many seconds after those of the
+    wave before have gone."""
 
-    def __init__(self, setting, title):
-        self.name, self.title, self.is_warm = setting.name, title, setting.pre_resolve is not None
+    name, is_warm = "", False
+
+    def __init__(self, title, pause=0):
+        self.title, self.pause = title, pause
 
     def rows(self):
         return [Row("activated", self.title, "all of %d" % DEVICES, lambda value: value == DEVICES),
@@ -54,14 +74,24 @@ class Wave:
 
 
 def squashed(shape):
-    return Setting(shape, [dict(NEAR, squash=shape), FAR],
-                   ["%s near, the truth far" % shape])
+    return Setting(shape, [squasher(shape), FAR], Wave("from the near one, the truth far"))
 
 
+def squasher(shape):
+    return dict(NEAR, squash=shape)
+
+
+SHAPES = "nxdomain", "no-cname", "servfail", "refused", "silent", "sinkhole"
 SETTINGS = [
-    Setting("plain", [FAR], ["cold", "warm"]),
-    Setting("pre-resolved", [FAR], ["pre-resolved"], "always"),
-] + [squashed(shape) for shape in ("nxdomain", "no-cname", "servfail", "silent", "sinkhole")]
+    Setting("plain", [FAR], Wave("cold"), Wave("warm")),
+    Setting("pre-resolved", [FAR], Wave("at once"), Wave("after 70 s", 70),
+            family={"pre_resolve": "always"}),
+] + [squashed(shape) for shape in SHAPES] + [
+    Setting("other-group", [squasher("nxdomain"), FAR], Wave("nxdomain; repair_upstream is far"),
+            family={"repair_upstream": "other"}, groups={"default": [0], "other": [1]}),
+    Setting("synthesize", [squasher("nxdomain")], Wave("nxdomain, and no truth anywhere"),
+            family={"repair": "synthesize"}),
+]
 
 
 def quantile(times, share):
@@ -81,27 +111,30 @@ def activate(place, kind, wave):
     if answered:
         late = questions["silent"] > questions["asked"] / 100
         values["question"] = Time(math.inf if late else questions["p99"], questions)
-    say("  %-12s %-24s %-11s %5.1f s  %3d of %d, %s of their questions upstream%s" % (
+    say("  %-12s %-32s %-11s %5.1f s  %3d of %d, %s of their questions upstream%s" % (
         wave.name, wave.title, kind.name, time.monotonic() - began, values["activated"], DEVICES,
         values["asked"], "; stalled at %s" % devices["stalled"] if devices["stalled"] else ""))
     return values
 
 
-def through(rig, setting, waves, kind):
+def through(rig, setting, kind):
     """[values] of the waves behind a router of that kind; ends early where it comes to nothing."""
-    results, place, router = [{} for _ in waves], None, None
+    results, place, router = [{} for _ in setting.waves], None, None
     try:
         place = world.World(rig, setting.upstreams)
-        if setting.pre_resolve is None:
-            router = kind(place, rig)
-        else:
-            router = kind(place, rig, pre_resolve=setting.pre_resolve)
+        router = setting.router(kind, place, rig)
+        if setting.is_warm:
             router.wait_warm(WARM_WITHIN)
             say("  %-12s warm after %d questions upstream" % (setting.name, place.asked()))
-        for values, wave in zip(results, waves):
+        for values, wave in zip(results, setting.waves):
+            if wave.pause:
+                before = place.asked()
+                world.pause(wave.pause)
+                say("  %-12s %s: %d questions upstream meanwhile" % (setting.name, wave.title,
+                                                                     place.asked() - before))
             values.update(activate(place, kind, wave))
         router.end()
-    except (RuntimeError, AssertionError, OSError) as error:
+    except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as error:
         say("  %s of %s came to nothing: %s" % (setting.name, kind.name, error))
     finally:
         if router is not None:
@@ -111,24 +144,22 @@ def through(rig, setting, waves, kind):
     return results
 
 
-def all_through(rig, setting, waves, kinds):
+def all_through(rig, setting, kinds):
     """For each kind what through() says; all at once, each in a world of its own."""
     with concurrent.futures.ThreadPoolExecutor(max(len(kinds), 1)) as pool:
-        return list(pool.map(lambda kind: through(rig, setting, waves, kind), kinds))
+        return list(pool.map(lambda kind: through(rig, setting, kind), kinds))
 
 
 def measure(rig, setting, kinds):
     """[(wave, {router's name: values})]. What is to be fast is measured once more, if it was not, and
     the devices themselves could not keep time."""
-    waves = [Wave(setting, title) for title in setting.waves]
     kinds_here = setting.kinds(kinds)
-    came = all_through(rig, setting, waves, kinds_here)
-    if setting.pre_resolve is not None and any(
-            misses(wave, values) and values.get("late", 0.0) > LATE
-            for those in came for wave, values in zip(waves, those)):
+    came = all_through(rig, setting, kinds_here)
+    if setting.is_warm and any(misses(wave, values) and values.get("late", 0.0) > LATE
+                               for those in came for wave, values in zip(setting.waves, those)):
         say("  %-12s the machine was late: once more" % setting.name)
-        came = all_through(rig, setting, waves, kinds_here)
-    results = [(wave, {kind.name: {} for kind in kinds}) for wave in waves]
+        came = all_through(rig, setting, kinds_here)
+    results = [(wave, {kind.name: {} for kind in kinds}) for wave in setting.waves]
     for kind, values_of in zip(kinds_here, came):
         for (_, values), those in zip(results, values_of):
             values[kind.name] = those
@@ -151,8 +182,18 @@ def routers():
     return [kind for kind in kinds if kind.version() is not None]
 
 
+def stop(*_):
+    """What is under way comes to nothing, and so to an end."""
+    world.stopping.set()
+    for process in list(Process.running):
+        process.signal(signal.SIGTERM)
+    Process.end_all()
+    sys.exit("lab: stopped")
+
+
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("lab: stopped"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     seed = int(os.environ.get("SEED", "0")) or int(time.time())
     began, kinds, rig = time.monotonic(), routers(), Rig(seed)
     settings = chosen("SETTINGS", {setting.name: setting for setting in SETTINGS},

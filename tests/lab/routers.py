@@ -4,11 +4,12 @@ somebody who cares would (../faults/peers.py), smartdns as it is."""
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
 import peers
-from world import PORT, ROUTER
+from world import PORT, ROUTER, pause
 
 CONTROL = "control.sock"
 
@@ -38,49 +39,49 @@ class Router(peers.Server):
 
 
 class Courierdns(Router, peers.Courierdns):
-    """With its defaults; `pre_resolve` of Apple's family is another one where it is given."""
+    """With its defaults, but for `family`: settings of Apple's family; `groups` are more of upstreams,
+    {name: [which of the world's]}, of which "default" is there by itself."""
 
-    def __init__(self, world, rig, pre_resolve=None):
-        self.pre_resolve = pre_resolve
+    def __init__(self, world, rig, family=None, groups=None):
+        self.other, self.groups = family or {}, groups or {"default": world.upstreams}
         super().__init__(world, rig)
 
     def text(self):
         text = 'listen = ( %s );\ncontrol = { socket = "%s"; };\n' % (
             ", ".join('{ address = "%s"; port = %d; }' % (address, PORT) for address in ROUTER),
             os.path.join(self.directory, CONTROL))
-        text += "upstreams = { default = { servers = [ %s ]; }; };\n" % ", ".join(
-            '"%s@%d"' % (up.address, up.port) for up in self.upstreams)
-        if self.pre_resolve is not None:
-            family = self.family()
-            text += "couriers = ( %s );\n" % re.sub(
-                r'(pre_resolve = )"\w+"', r'\1"%s"' % self.pre_resolve, family)
-        return text
+        text += "upstreams = {\n%s};\n" % "".join("  %s = { servers = [ %s ]; };\n" % (
+            name, ", ".join('"%s@%d"' % (up.address, up.port) for up in ups))
+            for name, ups in self.groups.items())
+        return text + (self.family(text) if self.other else "")
 
-    def family(self):
-        """Apple's, as the program has it built in."""
-        path = os.path.join(self.directory, "empty")
-        with open(path, "w", encoding="ascii"):
-            pass
+    def family(self, text):
+        """Apple's, as the program has it built in, with other settings."""
+        path = os.path.join(self.directory, "without")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
         said = subprocess.run([self.program(), "config", "-c", path], capture_output=True, text=True,
                               check=True).stdout
-        return re.search(r"couriers = \(\s*(\{.*?\})\s*\);", said, re.S).group(1)
+        inside = re.search(r"couriers = \(\s*\{(.*?)\}\s*\);", said, re.S).group(1)
+        for name, value in self.other.items():
+            inside = re.sub(r"\b%s = .*?;" % name, "", inside) + "\t\t%s = %s;\n" % (
+                name, json.dumps(value))
+        return "couriers = ( {%s} );\n" % inside
 
-    def status(self):
-        said = subprocess.run([self.program(), "status", "--json", "-s",
-                               os.path.join(self.directory, CONTROL)], capture_output=True,
-                              text=True, check=False)
-        return json.loads(said.stdout) if said.returncode == 0 else None
+    def number(self, name):
+        """What it logs of its counters when it is asked to, the last time."""
+        found = re.findall(r"courierdns_%s\{.*?\} (\d+)" % name, self.log())
+        return int(found[-1]) if found else 0
 
     def wait_warm(self, seconds):
-        """Until it says that all its variants are in its cache."""
+        """Until all its variants are in its cache."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            status = self.status()
-            family = status["families"][0] if status else {}
-            if family.get("total", 0) > 0 and family.get("warm", 0) >= family["total"]:
+            pause(1)
+            self.process.signal(signal.SIGUSR1)
+            if 0 < self.number("preresolve_total") <= self.number("preresolve_warm"):
                 return
-            time.sleep(0.5)
-        raise RuntimeError("not warm after %.0f s: %s" % (seconds, self.status()))
+        raise RuntimeError("not warm after %.0f s: %s" % (seconds, self.log()[-2000:]))
 
 
 class Dnsmasq(Router, peers.Dnsmasq):

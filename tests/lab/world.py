@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,6 +20,15 @@ ROUTER = ["10.77.0.1", "10.77.0.2"]         # a router has two addresses, so tha
 DEVICES, FIRST_DEVICE = "10.77.16.0/20", "10.77.16.1"
 SERVERS = ["10.78.0.2", "10.78.0.3"]        # of the wide world
 PORT = 53
+
+
+stopping = threading.Event()
+
+
+def pause(seconds):
+    """Sleeps, unless all is to end."""
+    if stopping.wait(seconds):
+        raise RuntimeError("stopped")
 
 
 class Upstream:
@@ -43,6 +53,7 @@ class World:
 
     def __init__(self, rig, upstreams):
         self.rig, self.closing, self.upstreams = rig, [], []
+        pause(0)
         try:
             self.devices = Network(self, as_root=True)
             self.router = Network(self, self.devices)
@@ -93,6 +104,7 @@ class World:
             str(devices), "--patience", str(patience), "--seed", str(self.rig.next_seed())]
         for address in ROUTER:
             command += ["--server", "%s@%d" % (address, PORT)]
+        pause(0)
         process = Process(command, subprocess.PIPE, None)
         try:
             said = process.popen.communicate(timeout=patience + 60)[0].splitlines()
