@@ -106,6 +106,20 @@ static void a_family_that_is_always_in_use_is_asked_for_from_the_start(void **st
 	assert_int_equal(status.asking, 1);
 }
 
+static void where_no_family_is_in_use_there_is_no_timer(void **state)
+{
+	struct rig *rig = new_rig(SERVER);
+	const struct family_status status = status_of(rig, 0);
+	(void)state;
+
+	assert_string_equal(status.name, "apple");
+	assert_false(status.is_in_use);
+	assert_true(timer_next_due(loop_timers(rig->loop)) == UINT64_MAX);
+	pass(rig, 1000);
+	assert_true(timer_next_due(loop_timers(rig->loop)) == UINT64_MAX);
+	assert_int_equal(status_of(rig, 0).questions_total, 0);
+}
+
 static void no_more_than_four_wait_for_upstream(void **state)
 {
 	struct rig *rig = new_rig(SERVER LAB(""));
@@ -222,6 +236,7 @@ static int no_log(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_family_that_is_always_in_use_is_asked_for_from_the_start, no_log),
+	cmocka_unit_test_setup(where_no_family_is_in_use_there_is_no_timer, no_log),
 	cmocka_unit_test_setup(no_more_than_four_wait_for_upstream, no_log),
 	cmocka_unit_test_setup(where_memory_is_short_nothing_is_known_until_there_is_some, no_log),
 	cmocka_unit_test_setup(what_cannot_be_begun_or_asked_for_want_of_memory_is_later, no_log),
