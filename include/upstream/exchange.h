@@ -64,7 +64,9 @@ struct exchange_ask {
 	bool via_stream; /* the client came over TCP: so do we (D8) */
 	uint16_t edns_size;
 	bool strip_ecs;
-	uint64_t deadline_us; /* on the loop's clock; the pool's timeout may end it sooner */
+	/* On the loop's clock; the pool's timeout may end it sooner, that of a reserve, from when
+	 * it is asked on. */
+	uint64_t deadline_us;
 	exchange_judge_fn
 		judge;	 /* gets the ctx of `done`; NULL: whatever is no failure is wanted */
 	bool is_patient; /* nobody waits for it: a late server has EXCHANGE_PATIENCE_US */

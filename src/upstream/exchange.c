@@ -229,6 +229,7 @@ static bool ask_reserve(struct exchange *exchange, struct exchange_reserve *rese
 			return true;
 		health_note_asked(exchange->upstream->health, server, exchange->question.view);
 		(void)ask(exchange, &reserve->question, server);
+		exchange_reserve_give_time(exchange, reserve);
 	}
 	return false;
 }
@@ -346,11 +347,11 @@ static void take_answer(struct exchange *exchange, struct attempt *attempt,
 		return;
 	}
 	exchange_kept_put(&exchange->unwanted, reply, attempt->server, worth == EXCHANGE_BETTER);
-	if (worth == EXCHANGE_BETTER)
-		end_within(exchange, EXCHANGE_PATIENCE_US);
 	attempt->is_refused = true;
 	attempt_done(attempt);
 	ask_all(exchange);
+	if (worth == EXCHANGE_BETTER)
+		end_within(exchange, EXCHANGE_PATIENCE_US);
 	if (!go_on(exchange))
 		finish_without_answer(exchange);
 }
@@ -400,18 +401,12 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
-static bool has_others(const struct exchange *exchange)
-{
-	return pool_size(exchange->pool) > 1 || exchange->reserves[0].pool != NULL;
-}
-
 /* Nobody is told of an end from inside this call. */
 static void begin(struct exchange *exchange)
 {
 	exchange->end_us = exchange->deadline_us;
-	exchange->next_us = exchange->all_us = UINT64_MAX;
-	if (exchange->is_picky && has_others(exchange))
-		exchange->all_us = now_us(exchange) + EXCHANGE_PATIENCE_US;
+	exchange->next_us = UINT64_MAX;
+	exchange->all_us = exchange_reserve_due_us(exchange);
 	if (!go_on(exchange)) {
 		timer_start(loop_timers(exchange->upstream->loop), &exchange->timer, 0);
 		return;
@@ -464,8 +459,9 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 	timer_init(&exchange->timer, on_timer, exchange);
 	exchange->deadline_us =
 		now_us(exchange) + (uint64_t)pool_timeout_ms(ask->pool) * USEC_PER_MSEC;
-	if (exchange->deadline_us > ask->deadline_us)
-		exchange->deadline_us = ask->deadline_us;
+	exchange->limit_us = ask->deadline_us;
+	if (exchange->deadline_us > exchange->limit_us)
+		exchange->deadline_us = exchange->limit_us;
 	note_asked(exchange);
 	begin(exchange);
 	*ret_exchange = exchange;

@@ -51,9 +51,10 @@ struct exchange {
 	struct attempt_question question;
 	exchange_done_fn done;
 	void *ctx;
-	struct timer timer; /* whatever is due next */
-	uint64_t deadline_us;
-	uint64_t end_us;  /* that, or sooner where a failure is known already */
+	struct timer timer;   /* whatever is due next */
+	uint64_t deadline_us; /* the own group's */
+	uint64_t limit_us;    /* whosever */
+	uint64_t end_us;      /* that, or sooner where a failure is known already */
 	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
 	uint64_t all_us;  /* when everybody is asked; UINT64_MAX: not, or it is done */
 	uint64_t asked;	  /* of the pool's servers, for pool_next() */
@@ -65,6 +66,12 @@ struct exchange {
 	struct exchange_reserve reserves[EXCHANGE_RESERVES]; /* none before a NULL */
 	struct exchange_kept failure, unwanted;		     /* the latter goes before the former */
 };
+
+/** When everybody is to be asked, of one that begins now: UINT64_MAX where there is nobody else, or
+ * who asks is not picky. */
+uint64_t exchange_reserve_due_us(const struct exchange *exchange);
+/** A server of it has been asked: there is time for the answer, by that group's timeout. */
+void exchange_reserve_give_time(struct exchange *exchange, const struct exchange_reserve *reserve);
 
 /** The network is another: nothing is out any more, and no failure counts. To be resumed. */
 void exchange_suspend(struct exchange *exchange);

@@ -5,9 +5,12 @@
 
 #include "fuzz.h"
 #include "policy/classify.h"
+#include "policy/squash.h"
 #include "rr/packet.h"
+#include "rr/synth.h"
 #include "wire/message.h"
 #include "wire/name.h"
+#include "wire/query_view.h"
 
 #define RECORDS_MAX 200
 
@@ -138,6 +141,57 @@ static void check_verdict(const struct message_facts *facts, enum verdict verdic
 	CHECK(classify_text(verdict)[0] != '\0');
 }
 
+/* --- squashes ------------------------------------------------------------------------------ */
+
+/* An answer of our own is no squash, whatever the SOA that it is given. */
+static void check_made(const struct squash_family *family, const uint8_t *data, size_t size,
+		       uint16_t type)
+{
+	uint8_t query[MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4] = { [2] = 1, [5] = 1 };
+	const size_t len = name_len(family->alias);
+	const struct synth_dangle how = {
+		.target = family->target, .zone = family->target, .like = data, .like_len = size
+	};
+	uint8_t out[4096];
+	size_t out_len = 0;
+	struct query_view view;
+	struct message_facts facts;
+
+	memcpy(query + MESSAGE_HEADER_LEN, family->alias, len);
+	query[MESSAGE_HEADER_LEN + len] = (uint8_t)(type >> 8);
+	query[MESSAGE_HEADER_LEN + len + 1] = (uint8_t)type;
+	query[MESSAGE_HEADER_LEN + len + 3] = CLASS_IN;
+	CHECK(query_view_parse(&view, query, MESSAGE_HEADER_LEN + len + 4) == QUERY_OK);
+	CHECK(synth_dangling(&view, &how, out, sizeof(out), &out_len) == 0);
+	CHECK(message_read(out, out_len, &facts) == MESSAGE_OK && facts.trailing == 0);
+	CHECK(facts.has_soa && squash_judge(family, out, &facts) == SQUASH_NONE);
+}
+
+/* The asked name taken for an alias. */
+static void check_squash(const uint8_t *data, const struct message_facts *facts)
+{
+	static const uint8_t target[] = "\6target\7example";
+	struct squash_news news;
+	struct name asked;
+
+	const size_t at = read_name(data, facts->wire_len, MESSAGE_HEADER_LEN, &asked);
+	const uint16_t type = (uint16_t)get_u16(data + at);
+	const struct squash_family family = { .alias = asked.bytes, .target = target };
+	const enum squash squash = squash_judge(&family, data, facts);
+	if (type != TYPE_A && type != TYPE_AAAA && type != TYPE_HTTPS && type != TYPE_SVCB) {
+		CHECK(squash == SQUASH_NONE);
+		return;
+	}
+	const bool has_failed = message_rcode(facts) != RCODE_NOERROR;
+	CHECK(!has_failed || squash == SQUASH_NXDOMAIN || squash == SQUASH_SERVFAIL ||
+	      squash == SQUASH_REFUSED);
+	CHECK(squash != SQUASH_SILENT && squash_text(squash)[0] != '\0');
+	squash_read_news(&family, data, facts, &news);
+	CHECK(squash != SQUASH_SINKHOLE || !news.has_address);
+	CHECK(squash_is_same_news(&news, &news) == news.has_address);
+	check_made(&family, data, facts->wire_len, type);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct message_facts facts;
@@ -150,6 +204,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (quality == MESSAGE_OK && facts.questions == 1 &&
 	    facts.records[SECTION_ANSWER] <= RECORDS_MAX)
 		check_shape(data, &facts);
+	if (quality == MESSAGE_OK && facts.questions == 1)
+		check_squash(data, &facts);
 
 	/* the way it is asked in earnest: without OPT, and with nothing behind its end */
 	uint8_t *cut = fuzz_alloc(size);
