@@ -200,8 +200,8 @@ static int address_of(const char *path, struct sockaddr_un *ret_at)
 	return 0;
 }
 
-/* Connects without waiting. A full backlog is somebody's too: -EAGAIN. */
-static int connect_to(const struct sockaddr_un *at, int *ret_fd)
+/* Connects without waiting; the descriptor. -EAGAIN: a full backlog, which is somebody's too. */
+static int connect_to(const struct sockaddr_un *at)
 {
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -213,8 +213,7 @@ static int connect_to(const struct sockaddr_un *at, int *ret_fd)
 		close(fd);
 		return err;
 	}
-	*ret_fd = fd;
-	return 0;
+	return fd;
 }
 
 int local_holder(const char *path)
@@ -222,9 +221,11 @@ int local_holder(const char *path)
 	struct sockaddr_un at;
 	struct ucred peer = { .pid = 0 };
 	socklen_t len = sizeof(peer);
-	int fd;
 
-	if (address_of(path, &at) != 0 || connect_to(&at, &fd) != 0)
+	if (address_of(path, &at) != 0)
+		return 0;
+	const int fd = connect_to(&at);
+	if (fd < 0)
 		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		peer.pid = 0;
@@ -235,20 +236,20 @@ int local_holder(const char *path)
 /* 0: nobody listens there; -EADDRINUSE: somebody does. */
 static int find_nobody(const struct sockaddr_un *at)
 {
-	int fd = -1;
-	const int err = connect_to(at, &fd);
+	const int fd = connect_to(at);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
-	switch (err) {
+		return -EADDRINUSE;
+	}
+	switch (fd) {
 	case -ECONNREFUSED:
 		return 0;
-	case 0:
 	case -EAGAIN:
 	case -EPROTOTYPE:
 		return -EADDRINUSE;
 	default:
-		return err;
+		return fd;
 	}
 }
 

@@ -76,35 +76,58 @@ static enum control_code run(const struct control *control, const struct control
 	return command->run(control->ctx, &call, out);
 }
 
-/* The digit is known when the text is. Where memory is short for the text there is no reply. */
-static void answer(struct peer *peer, const struct control_request *request, const char *refusal)
-{
-	enum control_code code = CONTROL_REFUSED;
-	char *bytes = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&bytes, &len);
+struct reply {
+	FILE *out;
+	char *bytes; /* once `out` is closed */
+	size_t len;
+};
 
-	if (out == NULL) {
+/* The digit is known when the text is. Where memory is short for either the peer is gone. */
+static bool begin_reply(struct peer *peer, struct reply *reply)
+{
+	*reply = (struct reply){ .len = 0 };
+	reply->out = open_memstream(&reply->bytes, &reply->len);
+	if (reply->out == NULL) {
+		peer_free(peer);
+		return false;
+	}
+	fputs("?\n", reply->out);
+	return true;
+}
+
+static void end_reply(struct peer *peer, struct reply *reply, enum control_code code)
+{
+	const bool is_whole = ferror(reply->out) == 0;
+
+	if (fclose(reply->out) != 0 || !is_whole || reply->bytes == NULL) {
+		mem_free(reply->bytes);
 		peer_free(peer);
 		return;
 	}
-	fputs("?\n", out);
-	if (refusal != NULL)
-		fputs(refusal, out);
-	else
-		code = run(peer->control, request, out);
-	const bool is_whole = ferror(out) == 0;
-	if (fclose(out) != 0 || !is_whole || bytes == NULL) {
-		mem_free(bytes);
-		peer_free(peer);
-		return;
-	}
-	bytes[0] = (char)('0' + code);
+	reply->bytes[0] = (char)('0' + code);
 	peer->is_answered = true;
-	peer->unsent = peer->reply_len = len;
+	peer->unsent = peer->reply_len = reply->len;
 	timer_start(loop_timers(peer->control->loop), &peer->patience, CONTROL_PATIENCE_US);
-	if (local_answer(peer->local, bytes, len) != 0)
+	if (local_answer(peer->local, reply->bytes, reply->len) != 0)
 		peer_free(peer);
+}
+
+static void answer(struct peer *peer, const struct control_request *request)
+{
+	struct reply reply;
+
+	if (begin_reply(peer, &reply))
+		end_reply(peer, &reply, run(peer->control, request, reply.out));
+}
+
+static void refuse(struct peer *peer, const char *why)
+{
+	struct reply reply;
+
+	if (!begin_reply(peer, &reply))
+		return;
+	fputs(why, reply.out);
+	end_reply(peer, &reply, CONTROL_REFUSED);
 }
 
 /* --- its peer ------------------------------------------------------------------------------ */
@@ -116,19 +139,19 @@ static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
 
 	if (len > sizeof(peer->request) - peer->len) {
 		(*peer->control->turned_away)++;
-		answer(peer, NULL, "the request is too long\n");
+		refuse(peer, "the request is too long\n");
 		return;
 	}
 	memcpy(peer->request + peer->len, bytes, len);
 	peer->len += len;
 	switch (control_request_parse(peer->request, peer->len, &request)) {
 	case CONTROL_PARSE_WHOLE:
-		answer(peer, &request, NULL);
+		answer(peer, &request);
 		return;
 	case CONTROL_PARSE_MORE:
 		return;
 	case CONTROL_PARSE_BAD:
-		answer(peer, NULL, "the request is not one\n");
+		refuse(peer, "the request is not one\n");
 		return;
 	}
 }
