@@ -15,9 +15,12 @@ terminal, try:
   dig @127.0.0.1 -p $port courier.push.apple.com         the alias: NOERROR, a CNAME, a SOA
   dig @127.0.0.1 -p $port courier.push.apple.com         again: from the cache, counted down
   dig @127.0.0.1 -p $port +tcp 17-courier.push.apple.com what a device asks next
-  $binary explain courier.push.apple.com -s $socket  why it answers so
+
+and ask it why it answers so, how it is, and who asks for Apple's names and how far they have come:
+
+  $binary explain courier.push.apple.com -s $socket
   $binary status -s $socket
-  $binary devices -s $socket                         who asks Apple's names, and how far they came
+  $binary devices -s $socket
 
 Ctrl-C ends it. PORT=5301 make run takes another port.
 
