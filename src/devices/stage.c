@@ -22,13 +22,13 @@ struct row {
 };
 /* clang-format off */
 #define ROW(of_kind, literal, of_stage) \
-	.kind = of_kind, .name = literal, .len = sizeof(literal), .stage = STAGE_##of_stage
+	.kind = (of_kind), .name = (literal), .len = sizeof(literal), .stage = STAGE_##of_stage
 #define HOST(literal, stage) { ROW(PLAIN, literal, stage) }
 #define SHARED(literal) { ROW(PLAIN, literal, CERTIFICATES), .is_shared = true }
 #define TEXT(literal) { ROW(PLAIN, literal, TXT), .expects = STAGE_EXPECTS_TEXT }
 #define ALIAS(literal) { ROW(PLAIN, literal, COURIER), .expects = STAGE_EXPECTS_DANGLING }
 #define TARGET(literal) { ROW(PLAIN, literal, COURIER), .expects = STAGE_EXPECTS_NOTHING }
-#define COURIER(literal, of_pool) { ROW(NUMBERED, literal, VARIANT), .pool = of_pool }
+#define COURIER(literal, of_pool) { ROW(NUMBERED, literal, VARIANT), .pool = (of_pool) }
 /* clang-format on */
 
 /* By kind, then length, then bytes: looked up by halves. */

@@ -111,7 +111,8 @@ void device_feed_reply(struct request *request, const struct reply_source *sourc
 		verdict = verdict_of_rule(source);
 	event.told = (enum told)verdict;
 	event.by = by;
-	event.rcode = (uint16_t)(source->opt_rcode << 4 | FLAGS_RCODE(message_flags(source->wire)));
+	event.rcode = (uint16_t)((unsigned)source->opt_rcode << 4 |
+				 FLAGS_RCODE(message_flags(source->wire)));
 	event.wire = source->wire;
 	event.wire_len = source->wire_len;
 	timeline_note(request->worker->timeline, &event);

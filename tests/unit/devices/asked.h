@@ -11,6 +11,7 @@ struct asked {
 	struct clock clock;
 	struct stats stats;
 	struct timeline *timeline;
+	enum told_by by;	     /* of all that is told from here on */
 	const char *hardware;	     /* six bytes that come with each question; or NULL */
 	struct device_report report; /* of asked_find() */
 	const char *wanted;
@@ -66,6 +67,7 @@ static inline void asked_note(struct asked *asked, const char *who, const char *
 	struct timeline_event event = { .name = name,
 					.type = type,
 					.told = told,
+					.by = asked->by,
 					.hardware = (const uint8_t *)asked->hardware };
 	struct addr client, told_address;
 

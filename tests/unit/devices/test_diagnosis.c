@@ -336,6 +336,29 @@ static void unanswered_couriers_are_dns_after_all(void **state)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
+static void advice_names_whom_to_ask(void **state)
+{
+	static const struct {
+		enum told_by by;
+		const char *words;
+	} rows[] = {
+		{ TOLD_BY_UPSTREAM, "courierdns doctor" }, { TOLD_BY_CACHE, "courierdns doctor" },
+		{ TOLD_BY_STALE, "courierdns doctor" },	   { TOLD_BY_RULE, "courierdns explain" },
+		{ TOLD_BY_US, "courierdns status" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked *asked = asked_new(16);
+
+		asked->by = rows[i].by;
+		asked_note(asked, IPAD, "albert.apple.com", TYPE_A, TOLD_FAILED, NULL);
+		asked_pass(asked, 40);
+		assert_string_equal(verdict_of(asked), "stalled at activation for 40 s");
+		assert_non_null(strstr(asked->report.diagnosis.advice, rows[i].words));
+	}
+}
+
 static void verdicts_have_texts_and_keys(void **state)
 {
 	(void)state;
@@ -402,6 +425,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_courier_by_both_its_names_is_one),
 	cmocka_unit_test(three_couriers_of_three_pools_are_well),
 	cmocka_unit_test(unanswered_couriers_are_dns_after_all),
+	cmocka_unit_test(advice_names_whom_to_ask),
 	cmocka_unit_test(verdicts_have_texts_and_keys),
 	cmocka_unit_test(verdicts_are_counted),
 };

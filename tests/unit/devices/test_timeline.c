@@ -29,6 +29,18 @@ static uint32_t known(const struct asked *asked)
 	return report.known;
 }
 
+static void who_said_so_is_told(void **state)
+{
+	struct asked *asked = asked_new(16);
+	(void)state;
+
+	for (enum told_by by = TOLD_BY_UPSTREAM; by <= TOLD_BY_US; by++) {
+		asked->by = by;
+		asked_note(asked, IPAD, "albert.apple.com", TYPE_A, TOLD_FAILED, NULL);
+		assert_int_equal(stage_of(asked, IPAD, STAGE_ACTIVATION)->by, by);
+	}
+}
+
 static void told_as_it_was(void **state)
 {
 	struct asked *asked = asked_new(16);
@@ -67,6 +79,10 @@ static void no_data_of_https_hides_no_address(void **state)
 	const struct device_stage *stage = stage_of(asked, IPAD, STAGE_ACTIVATION);
 	assert_int_equal(stage->type, TYPE_A);
 	assert_string_equal(text_of(&stage->address), "17.171.47.30");
+	/* an address that was there and is gone is news */
+	asked_note(asked, "192.0.2.9", "albert.apple.com", TYPE_AAAA, TOLD_ANSWERED, "2001:db8::1");
+	asked_note(asked, "192.0.2.9", "albert.apple.com", TYPE_AAAA, TOLD_NODATA, NULL);
+	assert_int_equal(stage_of(asked, "192.0.2.9", STAGE_ACTIVATION)->told, TOLD_NODATA);
 	/* but shows where there is nothing else */
 	asked_note(asked, "192.0.2.8", "albert.apple.com", TYPE_HTTPS, TOLD_NODATA, NULL);
 	assert_int_equal(stage_of(asked, "192.0.2.8", STAGE_ACTIVATION)->type, TYPE_HTTPS);
@@ -384,6 +400,7 @@ static void everything_has_a_text(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(told_as_it_was),
+	cmocka_unit_test(who_said_so_is_told),
 	cmocka_unit_test(no_data_of_https_hides_no_address),
 	cmocka_unit_test(bad_news_stay_until_that_name_is_well),
 	cmocka_unit_test(address_that_leads_nowhere_is_a_sinkhole),
