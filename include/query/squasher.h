@@ -34,7 +34,8 @@ struct squasher_sight {
 bool squasher_note(struct squashers *squashers, const struct squasher_sight *sight);
 
 /** A question for that family's alias is at its end: tells of whoever has begun or stopped since.
- * `so` says what is done about it, "the answers of other servers are used". */
+ * `so` says what is done about it, "the answers of other servers are used". NULL: nothing was, so
+ * only who has stopped is told; whoever has begun is told by the question that saw it. */
 void squasher_tell(struct squashers *squashers, const char *family, const char *so);
 
 struct squasher_view {

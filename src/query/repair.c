@@ -343,8 +343,8 @@ enum repair_way repair_choose(struct request *request)
 	if (!is_squash(request)) {
 		if (request->repair.is_squashed)
 			count_and_tell(request, how_it_was_known(request));
-		else /* who has stopped */
-			tell(request, "");
+		else
+			tell(request, NULL);
 		return REPAIR_NONE;
 	}
 	const enum repair_way way = choose(request);
