@@ -250,12 +250,23 @@ void repair_prepare(struct request *request, int group, struct exchange_ask *ask
 
 /* --- what comes of it ---------------------------------------------------------------------- */
 
-/* The result is not what is wanted. */
+static bool result_is_news(const struct request *request)
+{
+	const struct exchange_result *result = request->result;
+	const struct squash_family family = squash_family_of(request);
+
+	return result->outcome == EXCHANGE_REPLIED &&
+	       is_news(squash_judge(&family, result->wire, &result->facts));
+}
+
+/* The result is not what is wanted. What was believed may not be the result: that was before the
+ * network changed, say. */
 static bool is_squash(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
 
-	if (!request->repair.is_squashed || request->repair.is_believed)
+	if (!request->repair.is_squashed ||
+	    (request->repair.is_believed && result_is_news(request)))
 		return false;
 	return result->outcome != EXCHANGE_REPLIED || result->is_unwanted ||
 	       request->verdict == VERDICT_FAILED;
@@ -319,11 +330,7 @@ static bool make(struct request *request)
 /* News is for all to hear, but that of one server alone not to be relied on. */
 static enum repair_way choose(struct request *request)
 {
-	const struct exchange_result *result = request->result;
-	const struct squash_family family = squash_family_of(request);
-
-	if (result->outcome == EXCHANGE_REPLIED &&
-	    is_news(squash_judge(&family, result->wire, &result->facts)))
+	if (result_is_news(request))
 		return REPAIR_PASSED_ON;
 	if (repair_has_good(request))
 		return REPAIR_LAST_GOOD;

@@ -169,9 +169,12 @@ static void count(struct squasher *squasher, uint16_t type, enum squash shape, u
 		squasher->times = 0;
 		squasher->untold++;
 	}
+	/* a packet may be lost of one that squashes in another way */
+	if (shape != SQUASH_SILENT || squasher->types == 0 || squasher->silences >= SILENCES_TOLD) {
+		squasher->type = type;
+		squasher->shape = shape;
+	}
 	squasher->types |= bit_of(type);
-	squasher->type = type;
-	squasher->shape = shape;
 	squasher->last_us = now_us;
 	squasher->counts[shape] += times;
 	squasher->times += times;
