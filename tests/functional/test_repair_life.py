@@ -3,6 +3,7 @@ servers that come and go."""
 
 import itertools
 import os
+import random
 import signal
 import time
 
@@ -202,6 +203,33 @@ def test_where_private_addresses_are_held_back(t):
     told_by(good, t.device(bad, good, order="listed", conf=guard).ask(COURIER))
     reply = t.device(bad, conf=guard).ask(COURIER)
     assert not reply.a(), reply
+
+
+@limit(60)
+def test_chaos(t):
+    """Two servers that squash in every way by chance, one that is mostly true and often silent, packets
+    lost; a family that is kept warm: whoever asks is told the truth, and soon."""
+    chance = random.Random(5)
+    ways = (empty, nxdomain, servfail, short_lived, lambda asked: None,
+            lambda asked: asked.reply(tc=True), lambda asked: asked.reply([a1(COURIER, "0.0.0.0")]))
+    squashing = alias(lambda asked: chance.choice(ways)(asked))
+    mostly = alias(lambda asked: None if chance.random() < 0.3 else short_lived(asked))
+    quiet = [True]
+    ups = [served(t, lambda *asked: (alias(short_lived) if quiet else squashing)(*asked)),
+           served(t, squashing), served(t, mostly)]
+    dev = t.device(*ups, order="listed", conf='couriers = ( { name = "apple"; } );\n')
+    for qtype in DEVICE_ASKS:
+        assert is_whole(dev.ask(COURIER, qtype))
+    quiet.clear()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for qtype in DEVICE_ASKS:
+            reply = dev.ask(COURIER, qtype, tcp=chance.random() < 0.3,
+                            edns=1232 if chance.random() < 0.5 else None)
+            assert is_whole(reply), reply
+            t.within(reply.took, 0, 1.0)
+        time.sleep(0.05)
+    assert len(squashes(dev)) >= 3, squashes(dev)
 
 
 # --- limits --------------------------------------------------------------------------------
