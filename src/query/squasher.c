@@ -334,8 +334,7 @@ void squasher_tell(struct squashers *squashers, const char *family, const char *
 		struct squasher *squasher = squasher_of(link);
 
 		if (is_squashing(squasher) != squasher->is_told &&
-		    (so != NULL || squasher->is_told) &&
-		    strcmp(squasher->family, family) == 0 &&
+		    (so != NULL || squasher->is_told) && strcmp(squasher->family, family) == 0 &&
 		    may_write(squasher, squashers->clock->now_us))
 			tell(squasher, so);
 	}
