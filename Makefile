@@ -46,8 +46,8 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench faults lab coverage install clean ci needs-build \
-	needs-check needs-tools needs-faults needs-lab
+	analyze fuzz format format-check size bench bench-check bench-parts faults lab coverage install clean ci needs-build \
+	needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -102,6 +102,9 @@ needs-tools:	## installs what fuzz, format, tidy, cppcheck and analyze need
 
 needs-faults:
 	$(Q)$(NEEDS) build $(if $(CUT),check,faults)
+
+needs-bench:
+	$(Q)$(NEEDS) build $(if $(QUICK),check,bench)
 
 needs-lab:
 	$(Q)$(NEEDS) build $(if $(CUT),check,lab)
@@ -217,7 +220,7 @@ size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its ca
 $(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o $(FLOORS:%=$(RELEASE)/lib%.a)
 	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-bench: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
+bench-parts: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
 
 # Both build/release/faults/load and .../upstream; what they share stands in every one of them.
@@ -232,6 +235,30 @@ $(FAULTS:%=$(RELEASE)/faults/%): $(RELEASE)/faults/%: $(RELEASE)/tests/faults/%.
 faults: needs-faults	## figures under load and faults, demanded, ours and those of others (CUT=1: short)
 	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
 	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
+
+# build/release/bench/load, .../echo and .../origin; what they share stands in every one of them.
+METER := load echo origin
+METER_PARTS := $(filter-out $(METER:%=tests/bench/%.c) $(BENCH:%=tests/bench/%.c) %/allocations.c,\
+	$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)
+METERS := $(METER:%=$(RELEASE)/bench/%) $(RELEASE)/bench/allocations.so
+$(METER:%=$(RELEASE)/bench/%): $(RELEASE)/bench/%: $(RELEASE)/tests/bench/%.o \
+		$(METER_PARTS:%.c=$(RELEASE)/%.o)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+$(RELEASE)/bench/allocations.so: tests/bench/allocations.c Makefile
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
+# QUICK=1: under 3 minutes, without other servers; ONLY=W1,W4 picks, PEERS="unbound dnsdist" others.
+bench: needs-bench	## how fast, how large: ours and others beside an echo, which is the limit (QUICK=1)
+	$(Q)$(MAKE) all $(METERS)
+	$(Q)PROGRAMS=$(abspath $(RELEASE)) QUICK="$(QUICK)" ONLY="$(ONLY)" PEERS="$(PEERS)" \
+		sh tests/bench/run.sh
+
+bench-check: needs-check	## instructions and allocations of a query, beside what they were (RECORD=1: anew)
+	$(Q)$(MAKE) all $(METERS)
+	$(Q)PROGRAMS=$(abspath $(RELEASE)) RECORD="$(RECORD)" sh tests/bench/run.sh check
 
 LAB_PARTS := $(filter-out $(LAB:%=tests/lab/%.c),$(wildcard tests/lab/*.c)) $(FAULTS_PARTS)
 $(LAB:%=$(RELEASE)/lab/%): $(RELEASE)/lab/%: $(RELEASE)/tests/lab/%.o $(LAB_PARTS:%.c=$(RELEASE)/%.o)
