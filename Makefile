@@ -46,8 +46,8 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench bench-check bench-parts faults lab coverage install clean ci needs-build \
-	needs-check needs-tools needs-faults needs-bench needs-lab
+	analyze fuzz format format-check size bench bench-check bench-parts faults lab coverage \
+	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -238,8 +238,8 @@ faults: needs-faults	## figures under load and faults, demanded, ours and those 
 
 # build/release/bench/load, .../echo and .../origin; what they share stands in every one of them.
 METER := load echo origin
-METER_PARTS := $(filter-out $(METER:%=tests/bench/%.c) $(BENCH:%=tests/bench/%.c) %/allocations.c,\
-	$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)
+METER_PARTS := $(filter-out $(METER:%=tests/bench/%.c) $(BENCH:%=tests/bench/%.c) \
+	tests/bench/allocations.c,$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)
 METERS := $(METER:%=$(RELEASE)/bench/%) $(RELEASE)/bench/allocations.so
 $(METER:%=$(RELEASE)/bench/%): $(RELEASE)/bench/%: $(RELEASE)/tests/bench/%.o \
 		$(METER_PARTS:%.c=$(RELEASE)/%.o)

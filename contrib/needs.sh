@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, by apt and saying so first, the Debian packages that building, testing or reading the
-# code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools] [faults] [lab].
-# Does nothing where nothing is missing.
+# code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools] [faults] [bench]
+# [lab]. Does nothing where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
@@ -9,10 +9,11 @@ check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
 	procps iproute2 util-linux valgrind faketime pmccabe shellcheck"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
+bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"
 lab="python3 python3-dnspython util-linux iproute2 dnsmasq-base unbound smartdns"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
-services="nsd knot knot-resolver:kresd unbound bind9:named smartdns" # package, or package:service
+services="nsd knot knot-resolver:kresd unbound bind9:named smartdns dnsdist" # package, or package:service
 
 [ $# -gt 0 ] || set -- usage
 wanted=
@@ -22,8 +23,9 @@ for list in "$@"; do
 	check) wanted="$wanted $check" ;;
 	tools) wanted="$wanted $tools" ;;
 	faults) wanted="$wanted $faults" ;;
+	bench) wanted="$wanted $bench" ;;
 	lab) wanted="$wanted $lab" ;;
-	*) echo "usage: needs.sh [build] [check] [tools] [faults] [lab]" >&2; exit 64 ;;
+	*) echo "usage: needs.sh [build] [check] [tools] [faults] [bench] [lab]" >&2; exit 64 ;;
 	esac
 done
 

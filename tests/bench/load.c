@@ -1,10 +1,10 @@
-/* The load of the measurements: questions of a mix (mix.h) to a server and, in turn with it, slice by
- * slice, to an echo server that is the limit of the machine at that moment. Either so many questions
- * wait at the same time (--window) or so many go out a second (--rate). What it says, as a line of
- * JSON: asked, right, wrong, lost; the rate, counted from the replies that came within the slices;
- * and its own processor time, which tells whether it was what held the server up.
+/* The load of the measurements: questions of a mix (mix.h) to a server and, in turn with it, slice
+ * by slice, to an echo server that is the limit of the machine at that moment. Either so many
+ * questions wait at the same time (--window) or so many go out a second (--rate). What it says, as
+ * a line of JSON: asked, right, wrong, lost; the rate, counted from the replies that came within
+ * the slices; and its own processor time, which tells whether it was what held the server up.
  *
- *	load --server 127.1.1.1@5300 --echo 127.1.1.2@5300 --source 127.1.2.1 --lanes 4 --window 256
+ *	load --server 127.1.1.1@5300 --echo 127.1.1.2@5300 --source 127.1.2.1 --lanes 4 --window 192
  *	     --hot 1000 --seconds 1 --slice 0.1
  */
 #include <err.h>
@@ -19,7 +19,7 @@
 
 enum { SERVER, ECHO, LOADS }; /* places of the loads */
 
-static struct load_plan plan = { .lanes = 4, .window = 256, .wait_ns = 500000000 };
+static struct load_plan plan = { .lanes = 4, .window = 192, .wait_ns = 500000000 };
 static struct mix mix = { .random = 1 };
 static struct load loads[LOADS] = { [ECHO] = { .is_echo = true } };
 static uint64_t seconds_ns = 1000000000, slice_ns = 100000000;
@@ -62,6 +62,7 @@ enum option_id {
 	SLICE,
 	TCP,
 	EACH,
+	IN_STEP,
 	HOT,
 	ZIPF,
 	SWEEP,
@@ -126,6 +127,8 @@ static void take_option(enum option_id option, char *value)
 		seconds_ns = nanoseconds(value);
 	else if (option == SLICE)
 		slice_ns = nanoseconds(value);
+	else if (option == IN_STEP)
+		plan.is_in_step = true;
 	else if (option == TCP || option == EACH)
 		way = &load_tcp;
 	else
@@ -147,6 +150,7 @@ static void read_options(int argc, char **argv)
 		{ "slice", required_argument, NULL, SLICE },
 		{ "tcp", no_argument, NULL, TCP },
 		{ "each", no_argument, NULL, EACH },
+		{ "in-step", no_argument, NULL, IN_STEP },
 		{ "hot", required_argument, NULL, HOT },
 		{ "zipf", no_argument, NULL, ZIPF },
 		{ "sweep", no_argument, NULL, SWEEP },

@@ -1,4 +1,5 @@
-/* load.h: ways to put a load on one server: what each of load_udp.c and load_tcp.c does, for load.c. */
+/* load.h: ways to put a load on one server: what each of load_udp.c and load_tcp.c does, for
+ * load.c. */
 #pragma once
 
 #include <netinet/in.h>
@@ -17,6 +18,7 @@ struct load_plan {
 	double rate;		   /* UDP: so many a second whatever comes back; 0: by window */
 	uint64_t wait_ns;	   /* what has not come by then is lost */
 	bool is_each;		   /* TCP: a connection for each question */
+	bool is_in_step;	   /* the next burst when all of the last is back */
 };
 
 /* The load on one server. `is_echo`: any reply to a question is a right one. */

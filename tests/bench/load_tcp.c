@@ -177,9 +177,9 @@ static void turn(struct load *load, bool is_asking)
 			dial(load, lane);
 		if (is_asking && lane->fd >= 0)
 			ask(load, lane);
-		lanes->polled[at] = (struct pollfd){
-			.fd = lane->fd, .events = lane->is_connecting ? POLLOUT : POLLIN
-		};
+		lanes->polled[at] =
+			(struct pollfd){ .fd = lane->fd,
+					 .events = lane->is_connecting ? POLLOUT : POLLIN };
 	}
 	(void)poll(lanes->polled, load->plan->lanes, 10);
 	const uint64_t now_ns = score_now_ns();

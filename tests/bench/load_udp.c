@@ -15,6 +15,8 @@
 #define BATCH 64u
 #define REPLY_MAX 1500u
 #define LOOK_NS 20000000u /* for what is lost, so often */
+#define FLOOD 256u	  /* more at once is too much for a socket as the system makes it: */
+#define RAMP_NS 20000000u /* they begin spread over so long */
 
 struct slot {
 	uint64_t sent_ns;
@@ -120,7 +122,9 @@ static void refill(struct load *load, struct lane *lane)
 	const unsigned window = load->plan->window / load->plan->lanes;
 
 	/* half a window at a time, so that bursts stay bursts */
-	if (load->plan->rate > 0 || lane->free_count < (window + 1) / 2)
+	const unsigned least = load->plan->is_in_step ? window : (window + 1) / 2;
+
+	if (load->plan->rate > 0 || lane->free_count < least)
 		return;
 	ask(load, lane, lane->free_count);
 }
@@ -232,8 +236,11 @@ static bool udp_run(struct load *load, uint64_t end_ns)
 
 	lanes->end_ns = end_ns;
 	lanes->next_due_ns = score_now_ns();
-	for (unsigned at = 0; at < load->plan->lanes; at++)
+	for (unsigned at = 0; at < load->plan->lanes; at++) {
 		refill(load, &lanes->lanes[at]);
+		if (load->plan->window > FLOOD)
+			turn(load, score_now_ns() + RAMP_NS / load->plan->lanes, false);
+	}
 	for (;;) {
 		const uint64_t now_ns = score_now_ns();
 

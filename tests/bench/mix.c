@@ -83,7 +83,7 @@ bool mix_draw(struct mix *mix, struct mix_asked *asked)
 static void put_hex(uint8_t *at, unsigned digits, uint32_t number)
 {
 	for (; digits-- > 0; number >>= 4)
-		at[digits] = (uint8_t)"0123456789abcdef"[number & 15];
+		at[digits] = (uint8_t) "0123456789abcdef"[number & 15];
 }
 
 static void put_name(uint8_t *at, const struct mix_asked *asked)
@@ -122,7 +122,8 @@ bool mix_read(const uint8_t *name, size_t name_len, struct mix_asked *asked)
 	for (unsigned at = NUMBER_AT; at < NUMBER_AT + NUMBER_DIGITS; at++) {
 		const uint8_t digit = name[at] | 0x20;
 
-		asked->number = asked->number << 4 | (digit >= 'a' ? digit - 'a' + 10u : digit & 15u);
+		asked->number =
+			asked->number << 4 | (digit >= 'a' ? digit - 'a' + 10u : digit & 15u);
 	}
 	return true;
 }

@@ -13,8 +13,8 @@
 #define MIX_COURIER_NAME "\7courier\4push\5apple\3com"
 
 enum mix_kind {
-	MIX_HOT,    /* one of `hot` names, which a cache knows after a while */
-	MIX_FRESH,  /* a name nobody asked before */
+	MIX_HOT,   /* one of `hot` names, which a cache knows after a while */
+	MIX_FRESH, /* a name nobody asked before */
 	MIX_ABSENT_NAME,
 	MIX_COURIER, /* courier.push.apple.com: an alias that leads to nothing */
 };

@@ -1,5 +1,5 @@
-/* The upstream of the measurements: knows every name of a mix (mix.h), and that some do not exist; so
- * late and with so much loss as the shared file says (responder.h), where it counts too.
+/* The upstream of the measurements: knows every name of a mix (mix.h), and that some do not exist;
+ * so late and with so much loss as the shared file says (responder.h), where it counts too.
  *
  *	origin --listen 127.1.1.3@5300 --shared FILE
  */

@@ -41,10 +41,9 @@ static struct mmsghdr in[BATCH], out[BATCH];
 static void put_out(unsigned at, void *wire, size_t len, struct sockaddr_in *to)
 {
 	iov[at] = (struct iovec){ wire, len };
-	out[at].msg_hdr = (struct msghdr){ .msg_name = to,
-					   .msg_namelen = sizeof(*to),
-					   .msg_iov = &iov[at],
-					   .msg_iovlen = 1 };
+	out[at].msg_hdr = (struct msghdr){
+		.msg_name = to, .msg_namelen = sizeof(*to), .msg_iov = &iov[at], .msg_iovlen = 1
+	};
 }
 
 static void send_out(int fd, unsigned count)

@@ -1,6 +1,6 @@
 /* responder.h: a name server's sockets at their fastest: what an answer is, is the caller's. UDP by
- * recvmmsg and sendmmsg, 64 at a time; TCP, in a process of its own, with one write for all that one
- * read brought. Ends the program where the system says no. */
+ * recvmmsg and sendmmsg, 64 at a time; TCP, in a process of its own, with one write for all that
+ * one read brought. Ends the program where the system says no. */
 #pragma once
 
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
 
 /* Shared with who started the program, in the file of --shared. */
 struct responder_shared {
-	_Atomic uint64_t udp, tcp;		    /* questions so far */
+	_Atomic uint64_t udp, tcp;		     /* questions so far */
 	_Atomic uint64_t delay_us, loss_per_million; /* orders, for UDP */
 };
 

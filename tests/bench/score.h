@@ -8,9 +8,9 @@
 
 struct score {
 	uint64_t asked, right, wrong, lost;
-	uint64_t in_time;	/* of those that came, while it was measured */
-	uint64_t ns, cpu_ns;	/* measured; and this program's processor time meanwhile */
-	uint64_t late_ns;	/* by rate: the worst that a question went out after its time */
+	uint64_t in_time;    /* of those that came, while it was measured */
+	uint64_t ns, cpu_ns; /* measured; and this program's processor time meanwhile */
+	uint64_t late_ns;    /* by rate: the worst that a question went out after its time */
 	uint64_t delays[SCORE_BUCKETS]; /* how many replies took so long */
 };
 

@@ -121,14 +121,17 @@ class Server:
 
     def text(self):
         return self.config.format(
-            address=self.address, port=self.port, directory=self.directory, **self.amounts(),
+            address=self.address, port=self.port, directory=self.directory, more=self.more,
+            **self.amounts(),
             servers="".join(self.one.format(address=up.address, port=up.port)
                             for up in self.upstreams))
 
     def amounts(self):
-        return {"inflight": INFLIGHT, "sockets": 2 * INFLIGHT, "tcp_clients": TCP_CLIENTS}
+        return {"inflight": INFLIGHT, "sockets": 2 * INFLIGHT, "tcp_clients": TCP_CLIENTS,
+                "cache_names": 10000, "forwards": 600}
 
     one = ""    # how the configuration names a server to ask
+    more = ""   # what else stands in it
 
     def arguments(self):
         raise NotImplementedError
@@ -140,7 +143,7 @@ class Courierdns(Server):
 listen = ( {{ address = "{address}"; port = {port}; }} );
 upstreams = {{ default = {{ servers = ( {servers} ); }}; }};
 control = {{ socket = ""; }};
-"""
+{more}"""
 
     @classmethod
     def program(cls):
@@ -154,7 +157,8 @@ control = {{ socket = ""; }};
     def text(self):
         servers = ", ".join('{ address = "%s@%d"; }' % (up.address, up.port)
                             for up in self.upstreams)
-        return self.config.format(address=self.address, port=self.port, servers=servers)
+        return self.config.format(address=self.address, port=self.port, servers=servers,
+                                  more=self.more)
 
     def arguments(self):
         return ["run", "-c", self.path]
@@ -176,9 +180,9 @@ no-hosts
 user=root
 pid-file=
 log-facility=-
-cache-size=10000
+cache-size={cache_names}
 edns-packet-max=1232
-dns-forward-max=600
+dns-forward-max={forwards}
 max-tcp-connections={tcp_clients}
 all-servers
 fast-dns-retry=400,4500
@@ -218,7 +222,7 @@ server:
     edns-buffer-size: 1232
     infra-keep-probing: yes
     prefetch: yes
-remote-control:
+{more}remote-control:
     control-enable: no
 forward-zone:
     name: "."
@@ -227,7 +231,7 @@ forward-zone:
     def amounts(self):
         if self.nofile is None:
             return super().amounts()
-        return {"inflight": self.nofile // 4, "sockets": self.nofile // 4,
+        return {**super().amounts(), "inflight": self.nofile // 4, "sockets": self.nofile // 4,
                 "tcp_clients": self.nofile // 4}
 
     def arguments(self):

@@ -1,0 +1,179 @@
+"""What a query costs, by counts that do not depend on the machine's mood: instructions of the program
+and its libraries (valgrind --tool=callgrind) and allocations (allocations.c, preloaded), for an answer
+from the cache and for one that is asked upstream. Questions come 64 at a time, the next when all are
+answered; of two runs with different numbers of questions only the difference counts, so that start and
+end do not.
+
+Run by itself it compares them with recorded.txt and ends with status 1 where one is more than 5 %
+above; with RECORD=1 it writes them down there. Usage: see run.sh."""
+
+import mmap
+import os
+import signal
+import socket
+import sys
+import time
+
+import servers
+from servers import LOAD_CORE, PROGRAMS, READY, Bench, Responder
+
+RECORDED = os.path.join(servers.HERE, "recorded.txt")
+SLACK, FAR = 1.05, 0.90
+FEW, MORE, AGAIN = 640, 6400, 10     # names; how often those few are asked again
+TARGETS = {"hit instructions": 1500, "miss instructions": 5000, "hit allocations": 0}
+TRIES = 3
+
+
+class Counted(servers.Courierdns):
+    """On no core of its own, and waited for with one question."""
+
+    def wait_ready(self, seconds=60.0):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((self.address, self.port))
+            sock.settimeout(seconds)
+            while self.process.popen.poll() is None:
+                try:
+                    sock.send(READY)
+                    sock.recv(4096)
+                    return
+                except ConnectionRefusedError:
+                    time.sleep(0.05)
+        raise RuntimeError("%s does not start: %s" % (self.name, self.log()[-2000:]))
+
+
+class Grind(Counted):
+    def prefix(self):
+        self.out = os.path.join(self.directory, "callgrind")
+        return ["valgrind", "--quiet", "--tool=callgrind", "--callgrind-out-file=" + self.out]
+
+    def instructions(self):
+        """Of its whole life, which ends with this."""
+        self.stop()
+        with open(self.out, encoding="utf-8", errors="replace") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("summary:"))
+
+
+class Allocating(Counted):
+    def prefix(self):
+        path = os.path.join(self.directory, "allocations")
+        with open(path, "wb") as file:
+            file.write(bytes(mmap.PAGESIZE))
+        with open(path, "r+b") as file:
+            self.shared = memoryview(mmap.mmap(file.fileno(), mmap.PAGESIZE)).cast("Q")
+        return ["env", "ALLOCATIONS=" + path,
+                "LD_PRELOAD=" + os.path.join(PROGRAMS, "bench", "allocations.so")]
+
+    def allocations(self):
+        return self.shared[0]
+
+
+def ask(rig, server, names, times=1):
+    """The names, each once, so many times; they are known from the second time on."""
+    for _ in range(times):
+        came = servers.load(rig, server, hot=names, sweep=True, lanes=1, window=64, in_step=True,
+                            seconds=300, slice=300, wait=10)["server"]
+        if came["right"] != names:
+            raise RuntimeError("of %d questions only %d were answered" % (names, came["right"]))
+
+
+def instructions_of(rig, origin, *passes):
+    server = Grind(rig, [origin])
+    try:
+        before = origin.asked()
+        for names, times in passes:
+            ask(rig, server, names, times)
+        asked, names = origin.asked() - before, max(names for names, _ in passes)
+        if asked > 1.01 * names:
+            raise RuntimeError("%d questions were asked upstream for %d names" % (asked, names))
+        return server.instructions()
+    finally:
+        server.process.end()
+
+
+def count_instructions(rig, origin):
+    few = instructions_of(rig, origin, (FEW, 1))
+    again = instructions_of(rig, origin, (FEW, 1), (FEW, AGAIN))
+    more = instructions_of(rig, origin, (MORE, 1))
+    return {"hit instructions": (again - few) / (FEW * AGAIN),
+            "miss instructions": (more - few) / (MORE - FEW)}
+
+
+def count_allocations(rig, origin):
+    server = Allocating(rig, [origin])
+    try:
+        ask(rig, server, FEW)
+        before = server.allocations()
+        ask(rig, server, FEW, AGAIN)
+        warm = server.allocations()
+        ask(rig, server, MORE)
+        return {"hit allocations": (warm - before) / (FEW * AGAIN),
+                "miss allocations": (server.allocations() - warm) / (MORE - FEW)}
+    finally:
+        server.process.end()
+
+
+def measure(rig):
+    """{name: per query}. A machine that was elsewhere for long has questions asked twice: then anew."""
+    origin = Responder(rig, "origin", LOAD_CORE)
+    values = {}
+    for count in (count_instructions, count_allocations):
+        for left in reversed(range(TRIES)):
+            try:
+                values.update(count(rig, origin))
+                break
+            except RuntimeError as error:
+                print("bench: once more: %s" % error, file=sys.stderr)
+                if left == 0:
+                    raise
+    origin.process.end()
+    return values
+
+
+def read_recorded():
+    with open(RECORDED, encoding="ascii") as file:
+        rows = [line.rsplit(None, 1) for line in file if line.strip() and line[0] != "#"]
+    return {name: float(value) for name, value in rows}
+
+
+def write_recorded(values):
+    with open(RECORDED, encoding="ascii") as file:
+        head = [line for line in file if line[0] == "#"]
+    with open(RECORDED, "w", encoding="ascii") as file:
+        file.writelines(head + ["%s %.2f\n" % (name, values[name]) for name in sorted(values)])
+
+
+def show(values, recorded):
+    """Prints them; returns how many are too high."""
+    above = 0
+    print("  %-20s %10s %10s %10s" % ("of a query", "measured", "recorded", "target"))
+    for name in sorted(values):
+        value, old, remark = values[name], recorded.get(name), ""
+        if old is None:
+            remark = "  is not recorded: RECORD=1"
+        elif value > old * SLACK + 0.01:
+            remark, above = "  MORE THAN RECORDED", above + 1
+        elif value < old * FAR - 0.01:
+            remark = "  far below: RECORD=1 writes it down"
+        print("  %-20s %10.2f %10s %10s%s" % (
+            name, value, "-" if old is None else "%.2f" % old, TARGETS.get(name, ""), remark))
+    return above
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))
+    rig = Bench()
+    try:
+        values = measure(rig)
+    finally:
+        rig.close()
+    above = show(values, read_recorded())
+    if os.environ.get("RECORD", "") not in ("", "0"):
+        write_recorded(values)
+        print("bench-check: recorded")
+        return
+    print("bench-check: %s" % ("%d above what is recorded" % above if above else "fine"))
+    sys.exit(1 if above else 0)
+
+
+if __name__ == "__main__":
+    main()
