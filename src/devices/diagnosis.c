@@ -209,8 +209,9 @@ static bool is_connecting_in_vain(const struct device *device, uint32_t now,
 		return false;
 	decide(diagnosis, DEVICE_NOT_DNS, STAGE_VARIANT, now - device->since);
 	advise(diagnosis,
-	       "%u couriers or more in five minutes, all answered: it resolves but does not connect; look "
-	       "at TCP 5223 and 443 to 17.0.0.0/8 and at TLS inspection",
+	       "%u couriers or more in five minutes, all answered: it resolves but does not "
+	       "connect; look at TCP 5223 and 443 to 17.0.0.0/8 and at TLS inspection, unless "
+	       "devices share this address",
 	       tries);
 	return true;
 }
