@@ -49,6 +49,6 @@ void keep_failure(struct request *request, struct reply_source *ret_source);
 bool keep_stale_may_stand_in(const struct request *request);
 
 /** The reply to a question for an alias that everybody squashes, the one of our own making among
- * them; what there is to tell of silence. Stored for REPAIR_KEEP_S at most, beside a good answer or
- * not at all where there is one. `ret_source` as above. */
+ * them; what there is to tell of silence. Stored for REPAIR_KEEP_S at most, beside a good answer
+ * where there is one. `ret_source` as above. */
 void keep_squash(struct request *request, enum repair_way way, struct reply_source *ret_source);

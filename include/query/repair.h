@@ -52,6 +52,8 @@ bool repair_is_watched(const struct request *request);
 bool repair_keeps_last_good(const struct request *request);
 /** The cache has a good answer, however old, that may stand in for a squashed one. */
 bool repair_has_good(const struct request *request);
+/** What was squashed a moment ago, and is kept beside a good answer, goes before it: it is news. */
+bool repair_was_news(const struct request *request);
 /** What is asked of the group of that index is watched, and who else is to be asked. */
 void repair_prepare(struct request *request, int group, struct exchange_ask *ask);
 

@@ -65,8 +65,10 @@ static bool look_up(struct request *request, struct cache_hit *ret_hit)
 	if (!cache_find(worker->cache, &request->key, stale_ok, worker->found,
 			sizeof(worker->found), ret_hit))
 		return false;
-	return !is_past_use(request, ret_hit) ||
-	       cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
+	if (!is_past_use(request, ret_hit) &&
+	    !(ret_hit->is_stale && ret_hit->is_squashed && repair_was_news(request)))
+		return true;
+	return cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
 			  ret_hit);
 }
 
@@ -367,8 +369,6 @@ void keep_squash(struct request *request, enum repair_way way, struct reply_sour
 	if (way == REPAIR_MADE)
 		put_ede(request, ret_source, EDE_FORGED, "made from the configuration");
 	if (!may_keep(request) || (!request->is_cached && request->verdict != VERDICT_FAILED))
-		return;
-	if (!is_good_told && repair_has_good(request))
 		return;
 	if (result->outcome == EXCHANGE_REPLIED && result->quality != MESSAGE_OK)
 		return;

@@ -91,6 +91,20 @@ static bool is_news(enum squash shape)
 	return shape == SQUASH_FLATTENED || shape == SQUASH_REWRITTEN;
 }
 
+bool repair_was_news(const struct request *request)
+{
+	struct worker *worker = request->worker;
+	struct message_facts facts;
+	struct cache_hit hit;
+
+	if (!repair_keeps_last_good(request) ||
+	    !cache_look(worker->cache, &request->key, true, worker->out, sizeof(worker->out), &hit))
+		return false;
+	const struct squash_family family = squash_family_of(request);
+	return message_read(worker->out, hit.wire_len, &facts) == MESSAGE_OK &&
+	       is_news(squash_judge(&family, worker->out, &facts));
+}
+
 const char *repair_to_text(const struct request *request, struct repair_text *into)
 {
 	if (!request->repair.is_squashed)
