@@ -264,26 +264,28 @@ void repair_prepare(struct request *request, int group, struct exchange_ask *ask
 
 /* --- what comes of it ---------------------------------------------------------------------- */
 
-static bool result_is_news(const struct request *request)
+static enum squash shape_of_result(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
 	const struct squash_family family = squash_family_of(request);
 
-	return result->outcome == EXCHANGE_REPLIED &&
-	       is_news(squash_judge(&family, result->wire, &result->facts));
+	if (result->outcome != EXCHANGE_REPLIED)
+		return SQUASH_SILENT;
+	return squash_judge(&family, result->wire, &result->facts);
 }
 
-/* The result is not what is wanted. What was believed may not be the result: that was before the
- * network changed, say. */
+/* The result is not what is wanted, nor what two servers agree on. */
 static bool is_squash(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
+	const struct repair_state *repair = &request->repair;
 
-	if (!request->repair.is_squashed ||
-	    (request->repair.is_believed && result_is_news(request)))
+	if (!repair->is_squashed)
 		return false;
-	return result->outcome != EXCHANGE_REPLIED || result->is_unwanted ||
-	       request->verdict == VERDICT_FAILED;
+	if (result->outcome != EXCHANGE_REPLIED || request->verdict == VERDICT_FAILED)
+		return true;
+	return result->is_unwanted &&
+	       !(repair->is_believed && shape_of_result(request) == repair->shape);
 }
 
 static enum repair_how how_it_was_known(const struct request *request)
@@ -344,7 +346,7 @@ static bool make(struct request *request)
 /* News is for all to hear, but that of one server alone not to be relied on. */
 static enum repair_way choose(struct request *request)
 {
-	if (result_is_news(request))
+	if (is_news(shape_of_result(request)))
 		return REPAIR_PASSED_ON;
 	if (repair_has_good(request))
 		return REPAIR_LAST_GOOD;
