@@ -260,9 +260,11 @@ bench: needs-bench	## how fast, how large: ours and others beside an echo, which
 	$(Q)PROGRAMS=$(abspath $(RELEASE)) QUICK="$(QUICK)" ONLY="$(ONLY)" PEERS="$(PEERS)" \
 		sh tests/bench/run.sh
 
-bench-check: needs-check	## instructions and allocations of a query, beside what they were (RECORD=1: anew)
+# RECORD=1 writes them down, PROFILE=1 tells by function where instructions go.
+bench-check: needs-check	## instructions and allocations of a query, beside what they were
 	$(Q)$(MAKE) all $(METERS)
-	$(Q)PROGRAMS=$(abspath $(RELEASE)) RECORD="$(RECORD)" sh tests/bench/run.sh check
+	$(Q)PROGRAMS=$(abspath $(RELEASE)) RECORD="$(RECORD)" PROFILE="$(PROFILE)" \
+		sh tests/bench/run.sh check
 
 LAB_PARTS := $(filter-out $(LAB:%=tests/lab/%.c),$(wildcard tests/lab/*.c)) $(FAULTS_PARTS)
 $(LAB:%=$(RELEASE)/lab/%): $(RELEASE)/lab/%: $(RELEASE)/tests/lab/%.o $(LAB_PARTS:%.c=$(RELEASE)/%.o)

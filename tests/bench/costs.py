@@ -5,12 +5,14 @@ answered; of two runs with different numbers of questions only the difference co
 end do not.
 
 Run by itself it compares them with recorded.txt and ends with status 1 where one is more than 5 %
-above; with RECORD=1 it writes them down there. Usage: see run.sh."""
+above; with RECORD=1 it writes them down there; with PROFILE=1 it tells where they go. Usage: see run.sh."""
 
 import mmap
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -22,6 +24,8 @@ SLACK, FAR = 1.05, 0.90
 FEW, MORE, AGAIN = 640, 6400, 10     # names; how often those few are asked again
 TARGETS = {"hit instructions": 1500, "miss instructions": 5000, "hit allocations": 0}
 TRIES = 3
+IS_PROFILE = os.environ.get("PROFILE", "") not in ("", "0")
+WORTH_TELLING = 60   # instructions of a query
 
 
 class Counted(servers.Courierdns):
@@ -52,6 +56,17 @@ class Grind(Counted):
         with open(self.out, encoding="utf-8", errors="replace") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("summary:"))
 
+    def by_function(self):
+        """{function: instructions of it and of what it calls}, after its life."""
+        said = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--auto=no",
+                               "--threshold=100", self.out], capture_output=True, text=True, check=True)
+        counts = {}
+        for count, place in re.findall(r"^ *([\d,]+) \([^)]*\) +(\S+)", said.stdout, re.M):
+            # of one that stands in several places, for it was inlined, the whole
+            name = re.sub(r"'\d+$", "", place.rsplit("/", 1)[-1]).replace("???:", "")
+            counts[name] = max(counts.get(name, 0), int(count.replace(",", "")))
+        return counts
+
 
 class Allocating(Counted):
     def prefix(self):
@@ -77,6 +92,7 @@ def ask(rig, server, names, times=1):
 
 
 def instructions_of(rig, origin, *passes):
+    """(of all, {function: of it})"""
     server = Grind(rig, [origin])
     try:
         before = origin.asked()
@@ -85,17 +101,29 @@ def instructions_of(rig, origin, *passes):
         asked, names = origin.asked() - before, max(names for names, _ in passes)
         if asked > 1.01 * names:
             raise RuntimeError("%d questions were asked upstream for %d names" % (asked, names))
-        return server.instructions()
+        return server.instructions(), server.by_function() if IS_PROFILE else {}
     finally:
         server.process.end()
 
 
 def count_instructions(rig, origin):
-    few = instructions_of(rig, origin, (FEW, 1))
-    again = instructions_of(rig, origin, (FEW, 1), (FEW, AGAIN))
-    more = instructions_of(rig, origin, (MORE, 1))
+    few, few_by = instructions_of(rig, origin, (FEW, 1))
+    again, again_by = instructions_of(rig, origin, (FEW, 1), (FEW, AGAIN))
+    more, more_by = instructions_of(rig, origin, (MORE, 1))
+    if IS_PROFILE:
+        show_profile("hit", again_by, few_by, FEW * AGAIN)
+        show_profile("miss", more_by, few_by, MORE - FEW)
     return {"hit instructions": (again - few) / (FEW * AGAIN),
             "miss instructions": (more - few) / (MORE - FEW)}
+
+
+def show_profile(title, more, less, queries):
+    """What is spent below each function, but for those below which nearly nothing is."""
+    print("  a %s, instructions of functions and of what they call" % title)
+    each = {name: (count - less.get(name, 0)) / queries for name, count in more.items()}
+    for name, count in sorted(each.items(), key=lambda item: -item[1]):
+        if count >= WORTH_TELLING and not name.startswith(("0x", "(", "PROGRAM")):
+            print("  %9.0f  %s" % (count, name))
 
 
 def count_allocations(rig, origin):
