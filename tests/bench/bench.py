@@ -6,6 +6,7 @@ only where something does not run. Usage: see run.sh."""
 
 import os
 import signal
+import socket
 import statistics
 import sys
 import time
@@ -140,6 +141,25 @@ def memory_of(rig, kind):
         origin.process.end()
 
 
+def crowd_of(rig):
+    """MB of ours with 10,000 TCP clients, each of which has asked once and stays."""
+    origin = Responder(rig, "origin", LOAD_CORE)
+    server = servers.Crowded(rig, [origin])
+    clients = []
+    try:
+        for _ in range(server.CLIENTS):
+            clients.append(socket.create_connection((server.address, server.port), 10))
+            clients[-1].sendall(bytes([0, len(servers.READY)]) + servers.READY)
+            if not clients[-1].recv(512):
+                raise RuntimeError("client %d was not served" % len(clients))
+        return server.memory()[0]
+    finally:
+        for client in clients:
+            client.close()
+        server.process.end()
+        origin.process.end()
+
+
 def start_of(rig, kind):
     """Milliseconds from exec to the first answer."""
     origin = Responder(rig, "origin", LOAD_CORE)
@@ -265,6 +285,9 @@ def measure_alone(rig, kinds, others):
         table("memory, MB", ["idle", "anonymous", "100,000 names", "200,000 names"],
               [(kind.name, map(megabytes, memory_of(rig, kind))) for kind in kinds]
               + [("target for courierdns", ["4.8", "1.0", "22.0", "40.0"])])
+        table("with 10,000 idle TCP clients, MB", ["resident"],
+              [(servers.OURS.name, [megabytes(crowd_of(rig))]),
+               ("target for courierdns", ["40.0"])])
     if "start" in others:
         table("from exec to the first answer", ["ms"],
               [(kind.name, ["%.1f" % start_of(rig, kind)]) for kind in kinds]

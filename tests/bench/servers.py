@@ -179,6 +179,14 @@ class Courierdns(Measured, peers.Courierdns):
     more = 'cache = { size = "64M"; };\n'
 
 
+class Crowded(Courierdns):
+    """For so many TCP clients that stay."""
+
+    CLIENTS = 10000
+    more = ("limits = { tcp_clients = %d; tcp_clients_per_address = %d; tcp_idle = 600.0; };\n"
+            % (CLIENTS + 10, CLIENTS + 10))
+
+
 class Dnsmasq(Measured, peers.Dnsmasq):
     pass
 
