@@ -1,5 +1,7 @@
 #include "query/recall.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "request_internal.h"
 
@@ -83,6 +85,10 @@ void recall_note_result(const struct request *request)
 	if (result->outcome == EXCHANGE_REPLIED) {
 		entry.server = *server_addr(result->server);
 		entry.rcode = (uint16_t)message_rcode(&result->facts);
+		/* which is asked beside the rule's group where an alias is squashed */
+		entry.is_on_failure =
+			request->asked_on_failure &&
+			strcmp(server_group(result->server), request_asked_group(request)) == 0;
 	}
 	recall_note(request->worker->recall, &request->key, &entry);
 }

@@ -70,6 +70,7 @@ static void add_exchange(struct known *known, const struct look *look, uint64_t 
 	add(known, "said", classify_text((enum verdict)exchange->verdict));
 	add_number(known, "ago", (now_us - exchange->at_us) / USEC_PER_SEC);
 	add_number(known, "took-ms", exchange->took_us / USEC_PER_MSEC);
+	add(known, "on-failure", exchange->is_on_failure ? "yes" : "no");
 }
 
 static void look_at_name(struct play *play, const char *name_text, const char *type_text,

@@ -52,7 +52,7 @@
  *                                  what explain would tell: entries= (answers and failures kept),
  *                                  and of the first verdict= rcode= used=yes|no stale= failing=
  *                                  do= age= left= stale-left=; role= guarded=; server= said= ago=
- *                                  took-ms= of the last exchange
+ *                                  took-ms= on-failure=yes|no of the last exchange
  *     device CLIENT|ADDRESS unknown|VERDICT
  *     device CLIENT|ADDRESS STAGE: not reached|NAME TYPE VERDICT by WHOM [ADDRESS] asked N
  *                                  what the timeline of devices says of it, or of the hardware
