@@ -50,8 +50,9 @@ WORKLOADS = [
     Workload("W2", "cached, 100,000 names", 0.90, hot=100000),
     Workload("W3", "100,000 names by Zipf, 10 % new ones, 5 % NXDOMAIN, 2 % courier", 0.75,
              hot=100000, zipf=True, fresh=10, absent=5, courier=2),
-    Workload("W7a", "TCP, 8 connections with 128 questions each", 0.40, 0.3,
-             hot=1000, tcp=True, lanes=8, window=1024),
+    # twelve: more, and the echo has next to nothing to do for one
+    Workload("W7a", "TCP, 8 connections with 12 questions each", 0.40, 0.3,
+             hot=1000, tcp=True, lanes=8, window=96),
     Workload("W7b", "TCP, a connection for each question, 16 at once", 1.0, 0.3,
              hot=1000, each=True, lanes=16, window=16),
     Workload("W4", "all new, upstream 0 ms", 0.45, fresh=100),
