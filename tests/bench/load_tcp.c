@@ -2,6 +2,7 @@
  * one connection after the other asks one question. */
 #include <err.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static void dial(struct load *load, struct lane *lane)
 	if (lane->fd < 0)
 		err(1, "socket");
 	setsockopt(lane->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	setsockopt(lane->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (bind(lane->fd, (const struct sockaddr *)&from, sizeof(from)) != 0)
 		err(1, "bind");
 	if (connect(lane->fd, (const struct sockaddr *)&load->server, sizeof(load->server)) != 0 &&
@@ -126,6 +128,7 @@ static void take_replies(struct load *load, struct lane *lane, uint64_t now_ns)
 
 static void receive(struct load *load, struct lane *lane)
 {
+	static const int on = 1;
 	const ssize_t size = recv(lane->fd, lane->buffer + lane->got, BUFFER - lane->got, 0);
 
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -136,6 +139,9 @@ static void receive(struct load *load, struct lane *lane)
 	}
 	lane->got += (size_t)size;
 	take_replies(load, lane, score_now_ns());
+	/* a server that writes reply by reply may wait for this; it does not last */
+	if (lane->waiting > 0)
+		setsockopt(lane->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 	if (load->plan->is_each && lane->waiting == 0)
 		hang_up(load, lane);
 }
