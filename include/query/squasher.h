@@ -1,9 +1,10 @@
 /* query/squasher.h: which servers squash the alias of a family: how, how often and since when.
  *
  * Counted by family, server and shape; told in the log when a server begins and when it has
- * stopped, four lines of a server's in a row and then one a minute at most. Known by the family's
- * name and the server's address, so that a reload keeps it; of at most SQUASHERS_MAX, of more the
- * one seen longest ago is forgotten, and counted. Servers that never squash cost nothing. */
+ * stopped, four lines of a server's in a row and then one a minute at most, of all together 128 and
+ * then one every ten seconds. Known by the family's name and the server's address, so that a reload
+ * keeps it; of at most SQUASHERS_MAX, of more the one seen longest ago is forgotten, and counted.
+ * Servers that never squash cost nothing. */
 #pragma once
 
 #include <stdbool.h>

@@ -13,6 +13,9 @@
 
 #define LINE_COSTS_US (60ull * USEC_PER_SEC)
 #define LINES_IN_A_ROW 4u
+/* All of them together: who has been forgotten begins anew. */
+#define ANY_LINE_COSTS_US (10ull * USEC_PER_SEC)
+#define ANY_LINES_IN_A_ROW (2u * SQUASHERS_MAX)
 /* Lost packets look the same: silence is told when it came so often in a row. */
 #define SILENCES_TOLD 3u
 /* A type that was squashed is not asked for again for ever: after so long any true answer says that
@@ -47,6 +50,7 @@ struct squashers {
 	struct stats *stats;
 	struct list all;
 	unsigned count;
+	uint64_t spent_until_us; /* all lines are paid for up to then */
 };
 
 struct squashers *squasher_table_new(const struct clock *clock, struct stats *stats)
@@ -287,13 +291,27 @@ static bool is_squashing(const struct squasher *squasher)
 	       (squasher->shape != SQUASH_SILENT || squasher->silences >= SILENCES_TOLD);
 }
 
-static bool may_write(struct squasher *squasher, uint64_t now_us)
+static bool can_pay(uint64_t spent_until_us, uint64_t costs_us, unsigned in_a_row, uint64_t now_us)
 {
-	if (squasher->spent_until_us > now_us + (LINES_IN_A_ROW - 1) * LINE_COSTS_US)
+	return spent_until_us <= now_us + (in_a_row - 1) * costs_us;
+}
+
+static void pay(uint64_t *spent_until_us, uint64_t costs_us, uint64_t now_us)
+{
+	if (*spent_until_us < now_us)
+		*spent_until_us = now_us;
+	*spent_until_us += costs_us;
+}
+
+static bool may_write(struct squashers *squashers, struct squasher *squasher)
+{
+	const uint64_t now_us = squashers->clock->now_us;
+
+	if (!can_pay(squasher->spent_until_us, LINE_COSTS_US, LINES_IN_A_ROW, now_us) ||
+	    !can_pay(squashers->spent_until_us, ANY_LINE_COSTS_US, ANY_LINES_IN_A_ROW, now_us))
 		return false;
-	if (squasher->spent_until_us < now_us)
-		squasher->spent_until_us = now_us;
-	squasher->spent_until_us += LINE_COSTS_US;
+	pay(&squasher->spent_until_us, LINE_COSTS_US, now_us);
+	pay(&squashers->spent_until_us, ANY_LINE_COSTS_US, now_us);
 	return true;
 }
 
@@ -335,7 +353,7 @@ void squasher_tell(struct squashers *squashers, const char *family, const char *
 
 		if (is_squashing(squasher) != squasher->is_told &&
 		    (so != NULL || squasher->is_told) && strcmp(squasher->family, family) == 0 &&
-		    may_write(squasher, squashers->clock->now_us))
+		    may_write(squashers, squasher))
 			tell(squasher, so);
 	}
 }

@@ -322,6 +322,29 @@ static void the_one_seen_longest_ago_gives_way(void **state)
 	assert_non_null(strstr(bench->said, "192.0.2.200@53"));
 }
 
+static void more_than_are_remembered_do_not_flood_the_log(void **state)
+{
+	struct bench *bench = new_bench();
+	unsigned lines = 0;
+	(void)state;
+
+	for (unsigned i = 0; i < 60; i++) { /* five minutes */
+		for (unsigned at = 1; at <= SQUASHERS_MAX + 1; at++) {
+			struct server *server = server_of("default", at);
+
+			assert_non_null(server);
+			see_of(bench, server, TYPE_A, SQUASH_NXDOMAIN);
+			server_unref(server);
+		}
+		told(bench);
+		lines += bench->lines;
+		pass(bench, 5 * USEC_PER_SEC);
+	}
+	if (unit_is_starved())
+		return;
+	assert_in_range(lines, SQUASHERS_MAX, 4 * SQUASHERS_MAX);
+}
+
 static void look(void *ctx, const struct squasher_view *view)
 {
 	struct squasher_view *copy = ctx;
@@ -364,6 +387,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_type_that_nobody_asks_for_any_more_does_not_count_for_ever),
 	cmocka_unit_test(families_and_groups_are_told_of_by_their_names),
 	cmocka_unit_test(the_one_seen_longest_ago_gives_way),
+	cmocka_unit_test(more_than_are_remembered_do_not_flood_the_log),
 	cmocka_unit_test(each_can_be_looked_at),
 };
 UNIT_MAIN(tests)
