@@ -1,9 +1,10 @@
 /* devices/diagnosis.h: how far a device has come, and what to look at if it comes no further.
  *
- * An attempt begins with the first question of activation, bag, count, courier or variant, after
- * none or after five minutes without one; only who has made one can be stalled, or every laptop
- * that asks for the time would be. The exception is a device for which DNS itself fails at captive
- * or time: told nothing useful three times running, over 30 s.
+ * An attempt begins with the first question for albert.apple.com, or of bag, count, courier or
+ * variant, after none or after five minutes without one; only who has made one can be stalled, or
+ * every laptop that asks for the time, or for an update at gs.apple.com, would be. The exception is
+ * a device for which DNS itself fails at captive, time or activation: told nothing useful three
+ * times running, over 30 s.
  *
  *   ready        a numbered courier was answered with an address, and since then the device has
  *                asked for a later stage, or for 10 s for none of those. It stays so, whatever

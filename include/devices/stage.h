@@ -40,6 +40,7 @@ struct stage_match {
 	enum stage stage;
 	enum stage_expects expects;
 	bool is_shared; /* asked for by all sorts of machines: makes nobody a device */
+	bool is_everyday; /* asked for by devices in use as well, for updates say */
 	uint8_t pool;	/* of a variant: those of one pool are tried one after another */
 	uint16_t n;	/* of a variant: its number */
 };

@@ -194,33 +194,36 @@ static void begin_attempt(struct device *device, enum stage stage, uint32_t now)
 
 /* It knows a courier, has looked for a captive portal since, and is activated now: it has been
  * erased, and knows nothing any more. */
-static bool has_begun_anew(const struct device *device, enum stage stage, uint32_t now)
+static bool has_begun_anew(const struct device *device, const struct stage_match *match,
+			   uint32_t now)
 {
 	const struct slot *captive = &device->slots[STAGE_CAPTIVE];
 
-	return stage == STAGE_ACTIVATION && device->has_courier &&
+	return match->stage == STAGE_ACTIVATION && !match->is_everyday && device->has_courier &&
 	       captive->last > device->courier_at && now - captive->last < DEVICE_FRESH;
 }
 
 /* Before the stage itself is noted. */
-static void note_attempt(struct device *device, enum stage stage, uint32_t now)
+static void note_attempt(struct device *device, const struct stage_match *match, uint32_t now)
 {
 	const bool is_under_way = device->has_attempt && now - device->asked < DEVICE_ATTEMPT_GAP;
+	const enum stage stage = match->stage;
+	const bool is_by_the_way = stage == STAGE_ENROLMENT || match->is_everyday;
 
 	if (stage < STAGE_ACTIVATION || stage > STAGE_ENROLMENT)
 		return;
-	if (has_begun_anew(device, stage, now)) {
+	if (has_begun_anew(device, match, now)) {
 		device->has_courier = false;
 		begin_attempt(device, stage, now);
 	} else if (!is_under_way) {
-		if (stage == STAGE_ENROLMENT)
+		if (is_by_the_way)
 			return;
 		begin_attempt(device, stage, now);
 	} else if (stage > device->furthest) {
 		device->furthest = (uint8_t)stage;
 		device->since = now;
 	}
-	if (stage != STAGE_ENROLMENT)
+	if (!is_by_the_way)
 		device->asked = now;
 }
 
@@ -290,7 +293,7 @@ void device_note(struct device *device, const struct timeline_event *event, uint
 	saying.worth = worth_of(event, saying.told);
 	saying.is_same_name = is_same_name(slot, event);
 	saying.is_about_it = saying.is_same_name || stage == STAGE_VARIANT;
-	note_attempt(device, stage, now);
+	note_attempt(device, &event->match, now);
 	note_stage(slot, event, &saying);
 	if (stage == STAGE_VARIANT)
 		note_variant(device, &event->match, &saying);

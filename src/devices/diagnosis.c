@@ -156,7 +156,7 @@ static bool is_failing(const struct slot *slot, uint32_t now)
 static void diagnose_onlooker(const struct device *device, uint32_t now,
 			      struct diagnosis *diagnosis)
 {
-	for (enum stage stage = STAGE_CAPTIVE; stage <= STAGE_TIME; stage++) {
+	for (enum stage stage = STAGE_CAPTIVE; stage <= STAGE_ACTIVATION; stage++) {
 		const struct slot *slot = &device->slots[stage];
 
 		if (is_failing(slot, now)) {

@@ -17,13 +17,14 @@ struct row {
 	uint8_t len;
 	enum stage stage;
 	enum stage_expects expects;
-	bool is_shared;
+	bool is_shared, is_everyday;
 	uint8_t pool;
 };
 /* clang-format off */
 #define ROW(of_kind, literal, of_stage) \
 	.kind = (of_kind), .name = (literal), .len = sizeof(literal), .stage = STAGE_##of_stage
 #define HOST(literal, stage) { ROW(PLAIN, literal, stage) }
+#define EVERYDAY(literal, stage) { ROW(PLAIN, literal, stage), .is_everyday = true }
 #define SHARED(literal) { ROW(PLAIN, literal, CERTIFICATES), .is_shared = true }
 #define TEXT(literal) { ROW(PLAIN, literal, TXT), .expects = STAGE_EXPECTS_TEXT }
 #define ALIAS(literal) { ROW(PLAIN, literal, COURIER), .expects = STAGE_EXPECTS_DANGLING }
@@ -33,13 +34,13 @@ struct row {
 
 /* By kind, then length, then bytes: looked up by halves. */
 static const struct row rows[] = {
-	HOST("\2gs\5apple\3com", ACTIVATION),
+	EVERYDAY("\2gs\5apple\3com", ACTIVATION),
 	HOST("\3crl\5apple\3com", CERTIFICATES),
 	HOST("\4gdmf\5apple\3com", ENROLMENT),
-	HOST("\4humb\5apple\3com", ACTIVATION),
+	EVERYDAY("\4humb\5apple\3com", ACTIVATION),
 	HOST("\4ocsp\5apple\3com", CERTIFICATES),
 	TEXT("\4push\5apple\3com"),
-	HOST("\4tbsc\5apple\3com", ACTIVATION),
+	EVERYDAY("\4tbsc\5apple\3com", ACTIVATION),
 	HOST("\4time\5apple\3com", TIME),
 	SHARED("\3crl\7entrust\3net"),
 	HOST("\5certs\5apple\3com", CERTIFICATES),
@@ -55,8 +56,8 @@ static const struct row rows[] = {
 	HOST("\10time-ios\5apple\3com", TIME),
 	HOST("\4init\4push\5apple\3com", BAG),
 	HOST("\11iprofiles\5apple\3com", ENROLMENT),
-	HOST("\11sq-device\5apple\3com", ACTIVATION),
-	HOST("\6static\3ips\5apple\3com", ACTIVATION),
+	EVERYDAY("\11sq-device\5apple\3com", ACTIVATION),
+	EVERYDAY("\6static\3ips\5apple\3com", ACTIVATION),
 	HOST("\12init-p01md\5apple\3com", BAG),
 	HOST("\12time-macos\5apple\3com", TIME),
 	HOST("\13axm-adm-mdm\5apple\3com", ENROLMENT),
@@ -177,6 +178,7 @@ bool stage_find(const uint8_t *name, size_t len, struct stage_match *ret_match)
 	*ret_match = (struct stage_match){ .stage = row->stage,
 					   .expects = row->expects,
 					   .is_shared = row->is_shared,
+					   .is_everyday = row->is_everyday,
 					   .pool = row->pool,
 					   .n = n };
 	return true;

@@ -274,6 +274,24 @@ static void laptop_is_no_stalled_ipad(void **state)
 	     OK(3, "valid.apple.com"), SAYS(3600, "seen", "has not begun"));
 }
 
+/* Updates are asked for at a host that activation knows too. */
+static void update_is_no_activation(void **state)
+{
+	PLAY(OK(0, "captive.apple.com"), OK(1, "gs.apple.com"), OK(2, "static.ips.apple.com"),
+	     OK(3, "gdmf.apple.com"), SAYS(3600, "seen", "has not begun"));
+	PLAY(COURIER(0, "13-courier.push.apple.com"), THEN(20, "ready"),
+	     OK(20000, "captive.apple.com"), OK(20001, "gs.apple.com"), THEN(20100, "ready"),
+	     OK(20240, "gs.apple.com"), THEN(20400, "ready"));
+}
+
+static void stalled_at_activation_where_dns_fails_a_helper(void **state)
+{
+	PLAY(TOLD(0, "gs.apple.com", A, FAILED), TOLD(2, "gs.apple.com", A, FAILED),
+	     TOLD(8, "gs.apple.com", A, FAILED),
+	     SAYS(45, "stalled at activation for 45 s", "gs.apple.com A was told SERVFAIL"),
+	     OK(46, "gs.apple.com"), THEN(47, "seen"));
+}
+
 static void stalled_at_captive_where_dns_fails_it(void **state)
 {
 	PLAY(TOLD(0, "captive.apple.com", A, FAILED), TOLD(2, "captive.apple.com", A, FAILED),
@@ -417,6 +435,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(stalled_at_enrolment_that_fails),
 	cmocka_unit_test(stalled_though_it_was_ready_before_it_was_erased),
 	cmocka_unit_test(laptop_is_no_stalled_ipad),
+	cmocka_unit_test(update_is_no_activation),
+	cmocka_unit_test(stalled_at_activation_where_dns_fails_a_helper),
 	cmocka_unit_test(stalled_at_captive_where_dns_fails_it),
 	cmocka_unit_test(stalled_at_time_where_it_is_blocked),
 	cmocka_unit_test(not_dns_when_three_couriers_do_not_do),
