@@ -264,6 +264,17 @@ static void learn_count(struct worker *worker, size_t index, uint32_t count, uin
 		worker->clock->now_us + ((uint64_t)ttl + FAMILY_COUNT_GRACE_S) * USEC_PER_SEC;
 }
 
+/* By the servers that are asked ahead of time: those of a client that a rule means may say
+ * something else. */
+static bool is_told_to_all(const struct request *request)
+{
+	static const struct addr nobody = { .family = ADDR_NONE };
+	struct decision decision;
+
+	policy_judge(request->plan->policy, &request->view, &nobody, &decision);
+	return decision.action == ZONE_FORWARD && decision.view == request->decision.view;
+}
+
 /* A record that says nothing of use is no news. */
 bool family_learn(struct request *request)
 {
@@ -276,6 +287,7 @@ bool family_learn(struct request *request)
 
 	if (request->courier.role != COURIER_COUNT_TXT || request->view.type != TYPE_TXT ||
 	    request->verdict != VERDICT_ANSWERED || request->plan != worker->plan ||
+	    !is_told_to_all(request) ||
 	    !courier_count_read(result->wire, &result->facts, &count))
 		return false;
 	for (size_t i = 0; i < worker->plan->conf->courier_count; i++)
