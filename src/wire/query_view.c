@@ -102,8 +102,10 @@ static bool read_options(struct query_view *view, const struct record *record)
 			memcpy(view->hardware, hardware, sizeof(hardware));
 		}
 	}
-	if (cursor.failed)
+	if (cursor.failed) {
+		view->has_hardware = false;
 		return false;
+	}
 	view->options = record->rdata;
 	view->options_len = record->rdata_len;
 	return true;
