@@ -39,10 +39,10 @@ enum stage_expects {
 struct stage_match {
 	enum stage stage;
 	enum stage_expects expects;
-	bool is_shared; /* asked for by all sorts of machines: makes nobody a device */
+	bool is_shared;	  /* asked for by all sorts of machines: makes nobody a device */
 	bool is_everyday; /* asked for by devices in use as well, for updates say */
-	uint8_t pool;	/* of a variant: those of one pool are tried one after another */
-	uint16_t n;	/* of a variant: its number */
+	uint8_t pool;	  /* of a variant: those of one pool are tried one after another */
+	uint16_t n;	  /* of a variant: its number */
 };
 
 /** The stage of a name in lower-case wire form, `len` bytes with the root label. False, and

@@ -287,8 +287,7 @@ bool family_learn(struct request *request)
 
 	if (request->courier.role != COURIER_COUNT_TXT || request->view.type != TYPE_TXT ||
 	    request->verdict != VERDICT_ANSWERED || request->plan != worker->plan ||
-	    !is_told_to_all(request) ||
-	    !courier_count_read(result->wire, &result->facts, &count))
+	    !is_told_to_all(request) || !courier_count_read(result->wire, &result->facts, &count))
 		return false;
 	for (size_t i = 0; i < worker->plan->conf->courier_count; i++)
 		if (is_named(courier_at(worker, i), &request->courier, request->key.name))
