@@ -8,7 +8,7 @@
 /* All borrowed. */
 struct commands {
 	struct worker *worker;
-	const struct listeners *listeners; /* NULL while there are none */
+	const struct listeners *listeners;
 	const struct settings *settings;
 	uint64_t started_us, loaded_us; /* the program; the configuration in use */
 };

@@ -18,3 +18,7 @@ void listeners_stop_accepting(struct listeners *listeners);
 /** After the worker. NULL is fine. */
 void listeners_free(struct listeners *listeners);
 uint32_t listeners_connections(const struct listeners *listeners);
+
+size_t listeners_count(const struct listeners *listeners);
+/** What is open of the i-th entry, whatever the plan of now says; false for nothing. */
+bool listeners_get(const struct listeners *listeners, size_t at, struct conf_listen *ret_listen);

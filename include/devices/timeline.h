@@ -97,6 +97,10 @@ void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void 
 void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,
 			void *ctx);
 
+/** The same, of the first `max` who are called so (timeline_is_called()). */
+void timeline_walk_called(const struct timeline *timeline, const char *text, uint32_t max,
+			  timeline_report_fn fn, void *ctx);
+
 /** "02:00:5e:10:00:01". Returns `into`. */
 struct hardware_text {
 	char text[3 * OPTION_HARDWARE_LEN];

@@ -51,3 +51,5 @@ const struct timeline *worker_timeline(const struct worker *worker);
 const struct clock *worker_clock(const struct worker *worker);
 /** Questions waiting for an upstream. */
 uint32_t worker_waiting(const struct worker *worker);
+/** So many may: what limits.inflight was at the start. */
+uint32_t worker_max_waiting(const struct worker *worker);

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "wire/type.h"
 
-/* Of so many, who asked last, all is told at once: more would keep questions waiting. */
+/* Of so many, who asked last, all is told at once: more would keep questions waiting. Behind one
+ * forwarder there may be more too. */
 #define SHOWN_MAX 1024u
 
 /* What is found on a walk, or printed on it. */
@@ -21,18 +22,14 @@ struct walk {
 	enum device_verdict wanted; /* by this pass */
 };
 
-static bool is_wanted(const struct walk *walk, const struct device_report *report)
-{
-	return walk->devices->called == NULL || timeline_is_called(report, walk->devices->called);
-}
-
-/* One that is called by name may be any of them. */
 static void walk_all(struct walk *walk, timeline_report_fn fn)
 {
 	const struct commands_devices *devices = walk->devices;
 
-	timeline_walk_some(devices->timeline, devices->called != NULL ? UINT32_MAX : SHOWN_MAX, fn,
-			   walk);
+	if (devices->called != NULL)
+		timeline_walk_called(devices->timeline, devices->called, SHOWN_MAX, fn, walk);
+	else
+		timeline_walk_some(devices->timeline, SHOWN_MAX, fn, walk);
 }
 
 static uint64_t ago_us(const struct walk *walk, uint64_t since_us)
@@ -52,8 +49,6 @@ static void measure(void *ctx, const struct device_report *report)
 	struct walk *walk = ctx;
 	struct addr_text addr;
 
-	if (!is_wanted(walk, report))
-		return;
 	const int width = (int)strlen(addr_to_text(&report->address, &addr));
 	if (width > walk->address_width)
 		walk->address_width = width;
@@ -197,8 +192,6 @@ static void print_device(void *ctx, const struct device_report *report)
 	struct diagnosis_line line;
 	struct span_text first, last;
 
-	if (!is_wanted(walk, report))
-		return;
 	if (walk->count++ > 0)
 		fprintf(walk->out, "\n");
 	fprintf(walk->out, "%s%s%s: %s\n", addr_to_text(&report->address, &addr),
@@ -255,8 +248,6 @@ static void put_device(void *ctx, const struct device_report *report)
 	struct addr_text addr;
 	struct hardware_text hardware;
 
-	if (!is_wanted(walk, report))
-		return;
 	json_open_object(json, NULL);
 	json_text(json, "address", addr_to_text(&report->address, &addr));
 	json_text(json, "hardware",

@@ -26,7 +26,7 @@ static const char *file_of(const struct commands *commands)
 
 static uint32_t tcp_clients(const struct commands *commands)
 {
-	return commands->listeners == NULL ? 0 : listeners_connections(commands->listeners);
+	return listeners_connections(commands->listeners);
 }
 
 static uint64_t count_of(const struct commands *commands, enum stat stat)
@@ -142,8 +142,8 @@ static void print_traffic(const struct commands *commands, FILE *out)
 		"questions      %" PRIu64 " over UDP, %" PRIu64 " over TCP; %" PRIu32 " of %" PRIu32
 		" waiting, %" PRIu32 " of %" PRIu32 " TCP clients\n",
 		count_of(commands, STAT_QUERIES_UDP), count_of(commands, STAT_QUERIES_TCP),
-		worker_waiting(commands->worker), conf->inflight, tcp_clients(commands),
-		conf->tcp_clients);
+		worker_waiting(commands->worker), worker_max_waiting(commands->worker),
+		tcp_clients(commands), conf->tcp_clients);
 	fprintf(out,
 		"answers        %" PRIu64 " from the cache, %" PRIu64 " of them stale; %" PRIu64
 		" local, %" PRIu64 " SERVFAIL, %" PRIu64 " refused\n",
@@ -154,18 +154,21 @@ static void print_traffic(const struct commands *commands, FILE *out)
 		(double)cache.bytes / (1 << 20), (double)cache.max_bytes / (1 << 20));
 }
 
-static void print_listening(const struct conf *conf, FILE *out)
+static void print_listening(const struct listeners *listeners, FILE *out)
 {
+	const char *comma = "";
+	struct conf_listen listen;
 	struct addr_text addr;
 
 	fprintf(out, "listening      ");
-	for (size_t i = 0; i < conf->listen_count; i++) {
-		const struct conf_listen *listen = &conf->listen[i];
-
-		fprintf(out, "%s%s%s", i > 0 ? ", " : "", addr_to_text(&listen->addr, &addr),
-			!listen->tcp   ? " udp"
-			: !listen->udp ? " tcp"
-				       : "");
+	for (size_t i = 0; i < listeners_count(listeners); i++) {
+		if (!listeners_get(listeners, i, &listen))
+			continue;
+		fprintf(out, "%s%s%s", comma, addr_to_text(&listen.addr, &addr),
+			!listen.tcp   ? " udp"
+			: !listen.udp ? " tcp"
+				      : "");
+		comma = ", ";
 	}
 	fprintf(out, "\n");
 }
@@ -181,7 +184,7 @@ void commands_status_text(const struct commands *commands, FILE *out)
 	fprintf(out, "configuration  %s, in use for %s\n",
 		file == NULL ? "the built-in default" : file,
 		span_to_text(ago_s(commands, commands->loaded_us), &span));
-	print_listening(conf, out);
+	print_listening(commands->listeners, out);
 	print_traffic(commands, out);
 	print_devices(commands, out);
 	commands_families_text(commands, out);
@@ -239,16 +242,19 @@ static void put_groups(const struct commands *commands, struct json *json)
 	json_close_list(json);
 }
 
-static void put_listen(const struct conf *conf, struct json *json)
+static void put_listen(const struct listeners *listeners, struct json *json)
 {
+	struct conf_listen listen;
 	struct addr_text addr;
 
 	json_open_list(json, "listen");
-	for (size_t i = 0; i < conf->listen_count; i++) {
+	for (size_t i = 0; i < listeners_count(listeners); i++) {
+		if (!listeners_get(listeners, i, &listen))
+			continue;
 		json_open_object(json, NULL);
-		json_text(json, "address", addr_to_text(&conf->listen[i].addr, &addr));
-		json_bool(json, "udp", conf->listen[i].udp);
-		json_bool(json, "tcp", conf->listen[i].tcp);
+		json_text(json, "address", addr_to_text(&listen.addr, &addr));
+		json_bool(json, "udp", listen.udp);
+		json_bool(json, "tcp", listen.tcp);
 		json_close_object(json);
 	}
 	json_close_list(json);
@@ -307,10 +313,10 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_number(&json, "loaded_s_ago", (int64_t)ago_s(commands, commands->loaded_us));
 	json_number(&json, "plan", worker_plan(commands->worker)->id);
 	json_close_object(&json);
-	put_listen(conf, &json);
+	put_listen(commands->listeners, &json);
 	json_open_object(&json, "questions");
 	json_number(&json, "waiting", worker_waiting(commands->worker));
-	json_number(&json, "max_waiting", conf->inflight);
+	json_number(&json, "max_waiting", worker_max_waiting(commands->worker));
 	json_number(&json, "tcp_clients", tcp_clients(commands));
 	json_number(&json, "max_tcp_clients", conf->tcp_clients);
 	json_close_object(&json);

@@ -15,6 +15,7 @@ struct listeners {
 	struct listener_stream_table *connections;
 	struct listener_udp **udp;
 	struct listener_stream **stream;
+	struct addr *addrs;
 	size_t count;
 };
 
@@ -56,6 +57,7 @@ static int open_one(struct listeners *listeners, const struct conf_listen *liste
 {
 	int err = 0;
 
+	listeners->addrs[at] = listen->addr;
 	if (listen->udp)
 		err = listener_udp_new(listeners->loop, listeners->worker, &listen->addr,
 				       &listeners->udp[at]);
@@ -79,8 +81,10 @@ int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
 	*listeners = (struct listeners){ .loop = loop, .worker = worker, .is_default = is_default };
 	listeners->udp = mem_zalloc(conf->listen_count * sizeof(struct listener_udp *));
 	listeners->stream = mem_zalloc(conf->listen_count * sizeof(struct listener_stream *));
+	listeners->addrs = mem_zalloc(conf->listen_count * sizeof(struct addr));
 	listeners->connections = listener_stream_table_new(loop, worker);
-	if (listeners->udp == NULL || listeners->stream == NULL || listeners->connections == NULL)
+	if (listeners->udp == NULL || listeners->stream == NULL || listeners->addrs == NULL ||
+	    listeners->connections == NULL)
 		goto out;
 	listeners->count = conf->listen_count;
 	err = 0;
@@ -113,10 +117,26 @@ void listeners_free(struct listeners *listeners)
 		listener_udp_free(listeners->udp[i]);
 	mem_free(listeners->udp);
 	mem_free(listeners->stream);
+	mem_free(listeners->addrs);
 	mem_free(listeners);
 }
 
 uint32_t listeners_connections(const struct listeners *listeners)
 {
 	return listener_stream_connections(listeners->connections);
+}
+
+size_t listeners_count(const struct listeners *listeners)
+{
+	return listeners->count;
+}
+
+bool listeners_get(const struct listeners *listeners, size_t at, struct conf_listen *ret_listen)
+{
+	*ret_listen = (struct conf_listen){
+		.addr = listeners->addrs[at],
+		.udp = listeners->udp[at] != NULL,
+		.tcp = listeners->stream[at] != NULL,
+	};
+	return ret_listen->udp || ret_listen->tcp;
 }

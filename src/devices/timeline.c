@@ -384,6 +384,50 @@ void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_
 	}
 }
 
+/* Who is called so. */
+struct name {
+	const char *text;
+	struct addr address; /* ADDR_NONE where it is none */
+};
+
+static bool is_called(const struct name *name, const struct addr *address, const uint8_t *hardware)
+{
+	struct hardware_text text;
+
+	if (hardware != NULL &&
+	    strcasecmp(timeline_hardware_to_text(hardware, &text), name->text) == 0)
+		return true;
+	return name->address.family != ADDR_NONE && addr_same_host(&name->address, address);
+}
+
+static struct name name_of(const char *text)
+{
+	struct name name = { .text = text };
+
+	if (addr_parse(text, 0, &name.address) != 0)
+		name.address = (struct addr){ .family = ADDR_NONE };
+	return name;
+}
+
+void timeline_walk_called(const struct timeline *timeline, const char *text, uint32_t max,
+			  timeline_report_fn fn, void *ctx)
+{
+	const struct table *table = &timeline->table;
+	const struct name name = name_of(text);
+	struct device_report report;
+
+	for (uint32_t at = table->newest; at != NOBODY && max > 0; at = table->devices[at].older) {
+		const struct device *device = &table->devices[at];
+
+		if (!is_called(&name, &device->address,
+			       device->has_hardware ? device->hardware : NULL))
+			continue;
+		max--;
+		report_device(timeline, device, &report);
+		fn(ctx, &report);
+	}
+}
+
 void timeline_report(const struct timeline *timeline, struct timeline_report *ret_report)
 {
 	const struct table *table = &timeline->table;
@@ -407,11 +451,7 @@ const char *timeline_hardware_to_text(const uint8_t hardware[OPTION_HARDWARE_LEN
 
 bool timeline_is_called(const struct device_report *report, const char *text)
 {
-	struct hardware_text hardware;
-	struct addr address;
+	const struct name name = name_of(text);
 
-	if (report->has_hardware &&
-	    strcasecmp(timeline_hardware_to_text(report->hardware, &hardware), text) == 0)
-		return true;
-	return addr_parse(text, 0, &address) == 0 && addr_same_host(&address, &report->address);
+	return is_called(&name, &report->address, report->has_hardware ? report->hardware : NULL);
 }

@@ -243,3 +243,8 @@ uint32_t worker_waiting(const struct worker *worker)
 {
 	return worker->waiting;
 }
+
+uint32_t worker_max_waiting(const struct worker *worker)
+{
+	return worker->max_waiting;
+}

@@ -122,6 +122,21 @@ def test_status_after_a_reload_has_the_new_configuration(t):
     assert said["configuration"]["plan"] != first["configuration"]["plan"]
 
 
+def test_status_after_a_reload_has_what_takes_a_restart_as_it_is(t):
+    """Another place to listen, and another limits.inflight, are of the next start."""
+    dev, up = serving(t)
+    first = ask_json(t, dev, "status")
+    other = t.address()
+    dev.reload(t.config([up], address=other) + "limits = { inflight = 77; };\n")
+    t.until(lambda: ask_json(t, dev, "status")["configuration"]["plan"] !=
+            first["configuration"]["plan"])
+    said = ask_json(t, dev, "status")
+    assert said["listen"] == first["listen"], (first["listen"], said["listen"])
+    assert said["questions"]["max_waiting"] == first["questions"]["max_waiting"]
+    text = ask(t, dev, "status")
+    assert dev.address in text and other not in text and "of 77 " not in text, text
+
+
 # --- explain --------------------------------------------------------------------------------
 
 def test_explain_tells_what_the_daemon_knows(t):
@@ -546,6 +561,8 @@ def test_a_thousand_devices_block_nobody(t):
     assert ask_json(t, dev, "status")["counters"]["limit_devices"] >= 50
     assert "and 26 more" in ask(t, dev, "devices")
     assert ask_json(t, dev, "devices", "02:00:00:00:00:%02x" % 60)["devices"]    # not among them
+    forwarder = said["devices"][0]["address"]
+    assert len(ask_json(t, dev, "devices", forwarder)["devices"]) == 1024
 
 
 def test_the_readme_shows_how_it_looks(t):

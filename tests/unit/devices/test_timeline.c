@@ -208,6 +208,11 @@ static void who_asked_last_comes_first(void **state)
 	timeline_walk_some(asked->timeline, 2, put_in_order, &order);
 	timeline_walk_some(asked->timeline, 0, put_in_order, &order);
 	assert_string_equal(order.text, "192.0.2.1 192.0.2.4 ");
+	order.text[0] = '\0';
+	timeline_walk_called(asked->timeline, "192.0.2.4", 2, put_in_order, &order);
+	timeline_walk_called(asked->timeline, "192.0.2.3", 0, put_in_order, &order);
+	timeline_walk_called(asked->timeline, "192.0.2.2", 2, put_in_order, &order);
+	assert_string_equal(order.text, "192.0.2.4 ");
 }
 
 static void addresses_are_told_apart(void **state)
