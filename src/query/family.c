@@ -253,10 +253,12 @@ uint32_t family_count(const struct worker *worker, unsigned index)
 static void learn_count(struct worker *worker, size_t index, uint32_t count, uint32_t ttl)
 {
 	struct family *family = family_at(worker, index);
+	uint64_t more;
 
 	if (family == NULL)
 		return;
-	if (family->learned_count != count)
+	if (family->learned_count != count &&
+	    log_minute_allows(&family->learned_told, worker->clock->now_us, &more))
 		LOG(LEVEL_INFO, "family %s: there are %" PRIu32 " couriers, says its TXT record",
 		    family->name, count);
 	family->learned_count = count;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/log.h"
 #include "net/timer.h"
 #include "query/family.h"
 #include "query/preresolve.h"
@@ -15,6 +16,7 @@ struct family {
 	uint64_t used_us;
 	uint32_t learned_count; /* 0: none */
 	uint64_t learned_until_us;
+	struct log_minute learned_told;
 	uint64_t questions; /* asked ahead of time */
 
 	struct warmth *warmth; /* NULL: nothing is kept warm */
