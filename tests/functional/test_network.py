@@ -379,8 +379,11 @@ def test_an_outage_costs_little_and_is_told_in_few_lines(t, kind):
     row("%s for %.0f s: processor time, log" % (kind, OUTAGE), "<= 1.00 s, 10 lines",
         "%.2f s, %d lines (without one %.2f s)" % (cpu, lines, calm))
     assert lines <= 10, dev.stderr()
-    # a machine so busy that answering takes as much is measured by itself
-    assert cpu <= max(OUTAGE / 60.0 * SLOWER, 1.25 * calm), "%.2f s, %.2f s without" % (cpu, calm)
+    # a machine so busy that answering takes as much is measured by itself; a short outage costs twice
+    # as much, because half of it is the time until the server is known to be down
+    once, slack = (1.0, 0.0) if FULL else (2.0, 0.05)
+    assert cpu <= once * max(OUTAGE / 60.0 * SLOWER, 1.25 * calm) + slack, \
+        "%.2f s, %.2f s without" % (cpu, calm)
 
 
 @limit(60)
