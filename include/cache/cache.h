@@ -91,6 +91,13 @@ void cache_free(struct cache *cache); /* NULL is fine */
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 
+/** For who repeats an answer without judging the question anew: as cache_find() for a key of no
+ * partition, but only an answer within its lifetime that was last confirmed under this plan, knows
+ * AD where that is wanted, is not watched, and not so near its end that it may be due. False
+ * otherwise, and it is as if it had not been looked for. is_failing and is_squashed stay false. */
+bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
+		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit);
+
 /** Copies the item, in place of what was there. A failure stands beside an answer of the same route
  * that is fresh or may still be shown stale; an answer puts an end to the failures. What cannot be
  * kept (no lifetime, larger than an eighth of the cache) still puts out the answer it is newer

@@ -14,7 +14,7 @@ struct request;
 
 /** Others who ask the same may share the answer: not a transfer, not signed, and without EDNS
  * options that could have made it (D11, D5). */
-bool keep_is_shared(const struct request *request);
+bool keep_is_shared(const struct query_view *view, const struct conf *conf);
 
 /** The reply is the first of several messages of a zone transfer: half of a zone is worse than
  * none. */

@@ -36,6 +36,9 @@ void worker_network_changed(struct worker *worker);
 /** From here on no query is taken any more, which looks like silence; what is in flight goes on. */
 void worker_close(struct worker *worker);
 
+/** Tests only: repeats go through the steps too, which must say the same (query/fastpath.h). */
+void worker_take_long_way(struct worker *worker);
+
 /** One packet; `client` is copied, the bytes are free again on return. The answer goes to
  * client->ops, at once or later, or silence where silence is due. Before anything is looked at, the
  * client must be one whom `access` lets ask, and within limits.rate_per_client. */

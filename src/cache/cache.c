@@ -139,6 +139,21 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 	return is_fresh_failure(cache, place) && read_place(cache, place, buf, buf_max, ret_hit);
 }
 
+bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
+		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit)
+{
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return false;
+	entry_probe(&probe, key, &cache->hash_key);
+	const struct store_place place = find_sort(cache, &probe, SORT_ANSWER);
+	return place.bucket != NULL &&
+	       entry_may_repeat(store_entry(&cache->store, place), plan_id, wants_ad,
+				cache->clock->now_us) &&
+	       read_place(cache, place, buf, buf_max, ret_hit);
+}
+
 bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit)
 {

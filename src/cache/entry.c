@@ -254,14 +254,25 @@ void entry_count_hit(struct entry *entry)
 		entry->verdict_hits += ENTRY_HIT;
 }
 
-static bool is_due(const struct entry *entry, uint64_t now_us)
+static bool is_near_its_end(const struct entry *entry, uint64_t now_us)
 {
 	const uint64_t tenth_us = entry->lifetime_s * (uint64_t)(USEC_PER_SEC / 10);
 
-	return entry->lifetime_s >= DUE_LIFETIME_S &&
-	       (entry->verdict_hits & ENTRY_HITS) / ENTRY_HIT >= DUE_HITS &&
+	return entry->lifetime_s >= DUE_LIFETIME_S && entry_age_us(entry, now_us) >= 9 * tenth_us;
+}
+
+static bool is_due(const struct entry *entry, uint64_t now_us)
+{
+	return (entry->verdict_hits & ENTRY_HITS) / ENTRY_HIT >= DUE_HITS &&
 	       !entry_is_failure(entry) && entry_is_fresh(entry, now_us) &&
-	       entry_age_us(entry, now_us) >= 9 * tenth_us;
+	       is_near_its_end(entry, now_us);
+}
+
+bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us)
+{
+	return entry->plan_id == plan_id && (entry->verdict_hits & ENTRY_WATCHED) == 0 &&
+	       (!wants_ad || (entry->flags & ENTRY_KNOWS_AD) != 0) &&
+	       entry_is_fresh(entry, now_us) && !is_near_its_end(entry, now_us);
 }
 
 bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,

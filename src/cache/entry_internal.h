@@ -92,6 +92,9 @@ bool entry_is_fresh(const struct entry *entry, uint64_t now_us);
 /** Fresh or within its stale window. */
 bool entry_is_showable(const struct entry *entry, uint64_t now_us);
 
+/** Of an answer: nothing but its bytes is wanted of it, as cache_repeat() has it. */
+bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us);
+
 /** Tests only: aborts unless the entry is one. */
 void entry_verify(const struct entry *entry);
 /** Tests only: both are of one key and one sort, so one of them is too many. */

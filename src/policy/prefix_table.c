@@ -1,13 +1,19 @@
 #include "policy/prefix_table.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+/* An address or network as two numbers in its own order, which are compared faster than bytes. */
+struct net {
+	uint64_t high, low;
+};
+
 struct row {
 	uint8_t family, bits; /* of the prefix; the row order begins with these */
-	uint8_t net[16];
+	struct net net;
 	size_t index;
 };
 
@@ -23,6 +29,35 @@ struct prefix_table {
 	struct row rows[];
 };
 
+static struct net net_of(const uint8_t address[16])
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return (struct net){ be64toh(words[0]), be64toh(words[1]) };
+}
+
+/* The first so many bits. */
+static struct net mask(struct net net, unsigned bits)
+{
+	if (bits <= 64) {
+		net.low = 0;
+		net.high = bits == 0 ? 0 : net.high & UINT64_MAX << (64 - bits);
+	} else {
+		net.low &= UINT64_MAX << (128 - bits);
+	}
+	return net;
+}
+
+static int compare_nets(const struct net *a, const struct net *b)
+{
+	if (a->high != b->high)
+		return a->high < b->high ? -1 : 1;
+	if (a->low != b->low)
+		return a->low < b->low ? -1 : 1;
+	return 0;
+}
+
 static int compare_rows(const void *left, const void *right)
 {
 	const struct row *a = left, *b = right;
@@ -31,7 +66,7 @@ static int compare_rows(const void *left, const void *right)
 		return a->family < b->family ? -1 : 1;
 	if (a->bits != b->bits)
 		return a->bits > b->bits ? -1 : 1;
-	const int order = memcmp(a->net, b->net, sizeof(a->net));
+	const int order = compare_nets(&a->net, &b->net);
 	if (order != 0)
 		return order;
 	return a->index < b->index ? -1 : 1;
@@ -64,7 +99,7 @@ struct prefix_table *prefix_table_new(const struct addr_prefix *prefixes, size_t
 		struct row *row = &table->rows[i];
 		row->family = prefixes[i].net.family;
 		row->bits = prefixes[i].bits;
-		memcpy(row->net, prefixes[i].net.bytes, sizeof(row->net));
+		row->net = net_of(prefixes[i].net.bytes);
 		row->index = i;
 	}
 	table->row_count = count;
@@ -88,41 +123,34 @@ void prefix_table_free(struct prefix_table *table)
 	mem_free(table);
 }
 
-static void mask(uint8_t net[16], const uint8_t address[16], unsigned bits)
-{
-	memset(net, 0, 16);
-	memcpy(net, address, bits / 8);
-	if (bits % 8 != 0)
-		net[bits / 8] = (uint8_t)(address[bits / 8] & 0xff00u >> bits % 8);
-}
-
 /* The first row of the span with this net, or NULL. */
 static const struct row *find_net(const struct prefix_table *table, const struct span *span,
-				  const uint8_t net[16])
+				  const struct net *net)
 {
 	size_t low = span->first, high = span->end;
 
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
-		if (memcmp(table->rows[middle].net, net, 16) < 0)
+		if (compare_nets(&table->rows[middle].net, net) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == span->end || memcmp(table->rows[low].net, net, 16) != 0)
+	if (low == span->end || compare_nets(&table->rows[low].net, net) != 0)
 		return NULL;
 	return &table->rows[low];
 }
 
 bool prefix_table_find(const struct prefix_table *table, const struct addr *addr, size_t *ret_index)
 {
+	const struct net net = net_of(addr->bytes);
+
 	for (size_t i = 0; i < table->span_count; i++) {
 		const struct span *span = &table->spans[i];
-		uint8_t net[16];
 		if (span->family != addr->family)
 			continue;
-		mask(net, addr->bytes, span->bits);
-		const struct row *row = find_net(table, span, net);
+		const struct net masked = mask(net, span->bits);
+		const struct row *row = find_net(table, span, &masked);
 		if (row != NULL) {
 			*ret_index = row->index;
 			return true;

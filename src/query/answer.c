@@ -56,19 +56,36 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 		request->client.ops->send(&request->client, worker->out, len);
 }
 
-void answer_found(struct request *request, const struct cache_hit *hit)
+static struct reply_source found_source(const struct worker *worker, const struct cache_hit *hit)
 {
-	const uint8_t *found = request->worker->found;
-	const struct reply_source source = {
-		.wire = found,
+	return (struct reply_source){
+		.wire = worker->found,
 		.wire_len = hit->wire_len,
 		.opt_rcode = hit->note.opt_rcode,
-		.options = found + hit->wire_len,
+		.options = worker->found + hit->wire_len,
 		.options_len = hit->options_len,
 	};
+}
+
+void answer_found(struct request *request, const struct cache_hit *hit)
+{
+	const struct reply_source source = found_source(request->worker, hit);
 
 	request->watch = hit->note.is_watched ? WATCH_YES : WATCH_NO;
 	send_reply(request, &source, (enum verdict)hit->note.verdict, TOLD_BY_CACHE);
+}
+
+void answer_repeat(struct worker *worker, const struct client *client,
+		   const struct query_view *view, const struct cache_hit *hit)
+{
+	const struct reply_source source = found_source(worker, hit);
+	const uint16_t edns_size = worker->plan->conf->edns_size;
+	const size_t len =
+		reply_write(worker->out, sizeof(worker->out), limit_for(client, view, edns_size),
+			    &source, view, edns_size);
+
+	if (len > 0)
+		client->ops->send(client, worker->out, len);
 }
 
 bool answer_stale(struct request *request)

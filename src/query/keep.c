@@ -13,13 +13,11 @@
  * it only bounds the lifetime, so that what upstream said goes out as it is. */
 #define TTL_SHOWN_AS_IS 86400u
 
-bool keep_is_shared(const struct request *request)
+bool keep_is_shared(const struct query_view *view, const struct conf *conf)
 {
-	const struct query_view *view = &request->view;
-
 	if (view->is_opaque || view->has_private_option)
 		return false;
-	if (view->has_ecs && !request->plan->conf->strip_ecs)
+	if (view->has_ecs && !conf->strip_ecs)
 		return false;
 	switch (view->type) {
 	case TYPE_AXFR:

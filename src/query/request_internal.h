@@ -56,6 +56,7 @@ struct worker {
 	struct repair_tallies *repairs;
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
+	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */
 	struct stats stats;
 	struct log_minute failures_told;
 	struct log_minute zone_told, rebinding_told;

@@ -101,7 +101,7 @@ static enum step step_policy(struct request *request)
 	case ZONE_FORWARD:
 		if (view->type == TYPE_AXFR && !request->client.is_stream)
 			return refuse(request, "zone transfers need TCP");
-		request->is_shared = keep_is_shared(request);
+		request->is_shared = keep_is_shared(view, request->plan->conf);
 		request->is_cached = request->is_shared && !decision->no_cache;
 		cache_key_init(&request->key, view, decision->view);
 		note_courier(request);

@@ -5,6 +5,7 @@
 
 #include "query/answer.h"
 #include "query/family.h"
+#include "query/fastpath.h"
 #include "query/flight.h"
 #include "query/gate.h"
 #include "query/preresolve.h"
@@ -102,6 +103,11 @@ void worker_network_changed(struct worker *worker)
 	preresolve_network_changed(worker);
 }
 
+void worker_take_long_way(struct worker *worker)
+{
+	worker->takes_long_way = true;
+}
+
 void worker_close(struct worker *worker)
 {
 	worker->is_closed = true;
@@ -135,7 +141,8 @@ static void take_query(struct worker *worker, const struct client *client, const
 
 	switch (query_view_parse(&view, wire, wire_len)) {
 	case QUERY_OK:
-		start_request(worker, client, &view);
+		if (!fastpath_answer(worker, client, &view))
+			start_request(worker, client, &view);
 		return;
 	case QUERY_IGNORE:
 		stats_add(&worker->stats, STAT_IGNORED, 1);

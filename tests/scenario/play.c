@@ -249,7 +249,11 @@ static bool start_worker(struct play *play)
 {
 	play->servers = server_table_new();
 	play->plan = play->servers != NULL ? make_plan(play) : NULL;
-	return play->plan != NULL && worker_new(play->loop, play->plan, &play->worker) == 0;
+	if (play->plan == NULL || worker_new(play->loop, play->plan, &play->worker) != 0)
+		return false;
+	if (play->mode.takes_long_way)
+		worker_take_long_way(play->worker);
+	return true;
 }
 
 static bool play_step(struct play *play, const struct scn_step *step)

@@ -51,6 +51,7 @@ struct play_client {
 struct play_mode {
 	bool is_lenient;      /* memory fails: nothing is compared, only survived */
 	uint64_t fail_at;     /* which allocation; 0 for none */
+	bool takes_long_way;  /* without the fast path */
 	bool fails_from_asks; /* counted from the first question on, not from the start */
 };
 

@@ -97,7 +97,8 @@ static void starve(const struct scn *scn, bool from_asks, uint64_t times)
 
 static void play_file(const char *path, uint64_t starvings)
 {
-	static const struct play_mode modes[] = { { .is_lenient = false } };
+	static const struct play_mode modes[] = { { .takes_long_way = false },
+						  { .takes_long_way = true } };
 	struct scn *scn = scn_load(path);
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
