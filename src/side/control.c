@@ -26,6 +26,7 @@ struct peer {
 	struct local *local;
 	struct timer patience;
 	bool is_answered;
+	bool is_slow;  /* of its reply some was left after a while */
 	size_t unsent; /* when patience was last renewed */
 	size_t reply_len, len;
 	uint8_t request[CONTROL_REQUEST_MAX];
@@ -174,12 +175,16 @@ static void on_patience_over(void *ctx)
 		return;
 	}
 	peer->unsent = unsent;
+	peer->is_slow = true;
 	timer_start(loop_timers(peer->control->loop), &peer->patience, CONTROL_PATIENCE_US);
 }
 
-/* Whoever has said nothing whole for longest makes room; who is being answered does not. */
+/* Whoever has said nothing whole for longest makes room, else whoever is slow to take its reply;
+ * who is just being answered does not. */
 static bool make_room(struct control *control)
 {
+	struct peer *slow = NULL;
+
 	for (struct list *link = list_first(&control->peers); link != NULL;
 	     link = list_next(&control->peers, link)) {
 		struct peer *peer = LIST_ITEM(link, struct peer, link);
@@ -188,8 +193,12 @@ static bool make_room(struct control *control)
 			turn_away(peer);
 			return true;
 		}
+		if (slow == NULL && peer->is_slow)
+			slow = peer;
 	}
-	return false;
+	if (slow != NULL)
+		turn_away(slow);
+	return slow != NULL;
 }
 
 static void on_accept(void *ctx, struct local *local)

@@ -290,6 +290,28 @@ static void who_is_being_answered_does_not(void **state)
 	assert_int_equal(take(seen, fds[0])->len, LARGE + 2);
 }
 
+/* Or eight who take a byte now and then would have all there is. */
+static void who_is_slow_to_take_it_makes_room_too(void **state)
+{
+	(void)state;
+	struct seen *seen = open_control();
+	int fds[CONTROL_CONNECTIONS_MAX];
+	char some[65536];
+
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		fds[i] = local_bench_connect("socket");
+		local_bench_say(fds[i], "tell\0\0", 6);
+		settle(seen);
+	}
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
+		assert_true(recv(fds[i], some, sizeof(some), MSG_DONTWAIT) > 0);
+	settle(seen);
+	jump(seen, CONTROL_PATIENCE_US);
+	assert_int_equal(seen->turned_away, 0);
+	ASSERT_REPLY(seen, "greet\0a\0\0", "0\nhello a\n");
+	assert_int_equal(seen->turned_away, 1);
+}
+
 static void what_is_open_ends_with_the_control(void **state)
 {
 	(void)state;
@@ -318,6 +340,7 @@ static const struct CMUnitTest tests[] = {
 	CONTROL_TEST(who_goes_midway_hurts_nobody),
 	CONTROL_TEST(who_hangs_makes_room_the_oldest_first),
 	CONTROL_TEST(who_is_being_answered_does_not),
+	CONTROL_TEST(who_is_slow_to_take_it_makes_room_too),
 	CONTROL_TEST(what_is_open_ends_with_the_control),
 };
 UNIT_MAIN(tests)
