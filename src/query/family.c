@@ -242,12 +242,11 @@ static bool is_learned(const struct worker *worker, const struct family *family)
 	       worker->clock->now_us < family->learned_until_us;
 }
 
-uint32_t family_count(const struct worker *worker, unsigned index)
+uint32_t family_count(const struct worker *worker, unsigned family)
 {
-	const struct family *family = family_at(worker, index);
+	const struct family *known = family_at(worker, family);
 
-	return is_learned(worker, family) ? family->learned_count
-					  : courier_at(worker, index)->count;
+	return is_learned(worker, known) ? known->learned_count : courier_at(worker, family)->count;
 }
 
 static void learn_count(struct worker *worker, size_t index, uint32_t count, uint32_t ttl)

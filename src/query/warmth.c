@@ -325,26 +325,26 @@ static bool is_as_before(const struct item *item, uint32_t now, int32_t gain)
 	       gain <= (int32_t)GAIN_LEAST && gain >= -(int32_t)GAIN_LEAST;
 }
 
-void warmth_keep(struct warmth *warmth, uint32_t at, uint32_t remaining_s, bool is_new,
+void warmth_keep(struct warmth *warmth, uint32_t item, uint32_t remaining_s, bool is_new,
 		 uint64_t now_us)
 {
-	struct item *item = &warmth->items[at];
+	struct item *kept = &warmth->items[item];
 	const uint32_t now = tick_at(warmth, now_us), life = ticks_of(remaining_s);
-	const int32_t gain = (int32_t)life - kept_until(item, now);
+	const int32_t gain = (int32_t)life - kept_until(kept, now);
 
-	item->tries = 0;
-	if (!is_new && is_as_before(item, now, gain)) {
-		item->flags &= (uint8_t) ~(ASKING | REVIEWED);
+	kept->tries = 0;
+	if (!is_new && is_as_before(kept, now, gain)) {
+		kept->flags &= (uint8_t) ~(ASKING | REVIEWED);
 		return;
 	}
-	if (is_new && (item->flags & WANTED) != 0)
-		item->flags--;
-	if (is_new && is_kept(item, now)) {
-		item->flags &= (uint8_t)~COUNTED;
-		item->flags |= is_no_gain(life, gain) ? COUNTED : 0;
+	if (is_new && (kept->flags & WANTED) != 0)
+		kept->flags--;
+	if (is_new && is_kept(kept, now)) {
+		kept->flags &= (uint8_t)~COUNTED;
+		kept->flags |= is_no_gain(life, gain) ? COUNTED : 0;
 	}
-	set_due(item, now, wait_for(warmth, item, now, life), (int32_t)life);
-	item->flags |= KEPT;
+	set_due(kept, now, wait_for(warmth, kept, now, life), (int32_t)life);
+	kept->flags |= KEPT;
 }
 
 static void put_off(struct warmth *warmth, uint32_t at, uint32_t wait, uint64_t now_us)
@@ -389,15 +389,15 @@ void warmth_skip(struct warmth *warmth, uint32_t item)
 	warmth->items[item].flags |= SKIPPED;
 }
 
-void warmth_want(struct warmth *warmth, uint32_t at, uint64_t now_us)
+void warmth_want(struct warmth *warmth, uint32_t item, uint64_t now_us)
 {
-	struct item *item = &warmth->items[at];
+	struct item *kept = &warmth->items[item];
 
-	if ((item->flags & UNASKED) != 0)
-		item->due = tick_at(warmth, now_us);
-	item->flags &= (uint8_t)~UNASKED;
-	item->flags &= (uint8_t)~WANTED;
-	item->flags |= WANTED_ROUNDS;
+	if ((kept->flags & UNASKED) != 0)
+		kept->due = tick_at(warmth, now_us);
+	kept->flags &= (uint8_t)~UNASKED;
+	kept->flags &= (uint8_t)~WANTED;
+	kept->flags |= WANTED_ROUNDS;
 }
 
 void warmth_hurry(struct warmth *warmth, uint64_t now_us)
