@@ -328,9 +328,8 @@ bool family_is_to_be_warm(const struct worker *worker, size_t index)
 	       family_is_in_use(worker, (unsigned)index);
 }
 
-static int begin(struct worker *worker, size_t index)
+static int begin(struct worker *worker, size_t index, struct family *family)
 {
-	struct family *family = family_at(worker, index);
 	const struct conf_courier *courier = courier_at(worker, index);
 	const struct warmth_kinds kinds = {
 		.variants = (unsigned)courier->variant_count,
@@ -352,6 +351,8 @@ int family_tend(struct worker *worker, size_t index)
 {
 	struct family *family = family_at(worker, index);
 
+	if (family == NULL)
+		return 0;
 	if (family->warmth != NULL && !family_is_to_be_warm(worker, index)) {
 		cool(worker->families, family);
 		LOG(LEVEL_INFO, "family %s: not in use; its variants are kept warm no more",
@@ -363,7 +364,7 @@ int family_tend(struct worker *worker, size_t index)
 	    family->warmth_shape != shape_of(worker, courier_at(worker, index)))
 		cool(worker->families, family);
 	if (family->warmth == NULL)
-		return begin(worker, index);
+		return begin(worker, index, family);
 	return warmth_set_count(family->warmth, family_count(worker, (unsigned)index),
 				worker->clock->now_us);
 }

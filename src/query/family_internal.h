@@ -64,7 +64,8 @@ struct family *family_at(const struct worker *worker, size_t index);
 
 bool family_is_to_be_warm(const struct worker *worker, size_t index);
 /** Begins to keep warm, ends it, or has it reach to another count, as the plan, the clients and the
- * count demand; keeps what can be kept. -ENOMEM. */
+ * count demand; keeps what can be kept. Nothing is done for a family of which nothing is known.
+ * -ENOMEM. */
 MUST_CHECK int family_tend(struct worker *worker, size_t index);
 /** When it comes out of use without a further question; UINT64_MAX: never. */
 uint64_t family_idle_us(const struct worker *worker, size_t index);

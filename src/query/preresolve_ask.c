@@ -39,13 +39,12 @@ static size_t write_name(const struct worker *worker, size_t index,
 			 const struct warmth_question *question, uint8_t name[NAME_MAX_LEN])
 {
 	const struct conf_courier *courier = &worker->plan->conf->couriers[index];
-	const struct conf_name *fixed = NULL;
+	const struct conf_name *fixed = &courier->alias;
 
 	switch (question->role) {
 	case COURIER_NONE:
 		UNREACHABLE();
 	case COURIER_ALIAS:
-		fixed = &courier->alias;
 		break;
 	case COURIER_TARGET:
 		fixed = &courier->target;
@@ -116,7 +115,7 @@ static void tend_all(struct worker *worker)
 	if (families->plan_id != worker->plan->id)
 		preresolve_follow(worker); /* memory was short then */
 	for (size_t i = 0; i < families->count; i++)
-		if (family_at(worker, i) != NULL && family_tend(worker, i) != 0)
+		if (family_tend(worker, i) != 0)
 			families->next_us = worker->clock->now_us + PRERESOLVE_NO_ROOM_US;
 }
 
