@@ -256,9 +256,10 @@ $(RELEASE)/bench/allocations.so: tests/bench/allocations.c Makefile
 
 # QUICK=1: under 3 minutes, without other servers; ONLY=W1,W4 picks, PEERS="unbound dnsdist" others.
 bench: needs-bench	## how fast, how large: ours and others beside an echo, which is the limit (QUICK=1)
-	$(Q)$(MAKE) all $(METERS)
+	$(Q)$(MAKE) all $(METERS) $(RELEASE)/bench_devices
 	$(Q)PROGRAMS=$(abspath $(RELEASE)) QUICK="$(QUICK)" ONLY="$(ONLY)" PEERS="$(PEERS)" \
 		sh tests/bench/run.sh
+	$(if $(ONLY),,$(Q)echo "what the timeline of devices costs a hit:"; $(RELEASE)/bench_devices)
 
 # RECORD=1 writes them down, PROFILE=1 tells by function where instructions go.
 bench-check: needs-check	## instructions and allocations of a query, beside what they were
