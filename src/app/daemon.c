@@ -206,22 +206,35 @@ static void on_end(void *ctx, int signal_number)
 	timer_start(loop_timers(daemon->loop), &daemon->finish, 0);
 }
 
+static const struct {
+	int number;
+	loop_signal_fn fn;
+} signals[] = {
+	{ SIGTERM, on_end },	    { SIGINT, on_end },		{ SIGHUP, on_reload },
+	{ SIGUSR1, on_statistics }, { SIGUSR2, on_reopen_log },
+};
+#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
+
 static int watch_signals(struct daemon *daemon)
 {
-	static const struct {
-		int number;
-		loop_signal_fn fn;
-	} signals[] = {
-		{ SIGTERM, on_end },	    { SIGINT, on_end },		{ SIGHUP, on_reload },
-		{ SIGUSR1, on_statistics }, { SIGUSR2, on_reopen_log },
-	};
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		int err = loop_on_signal(daemon->loop, signals[i].number, signals[i].fn, daemon);
 		if (err != 0)
 			return err;
 	}
 	return 0;
+}
+
+/* Once the loop is gone they mean what they mean to any process, and one that comes at the very end
+ * would make a failure of it. */
+static void hold_signals(void)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigaddset(&held, signals[i].number);
+	(void)sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 /* --- the whole --- */
@@ -306,6 +319,7 @@ int daemon_run(const struct settings *settings)
 		err = loop_run(daemon.loop);
 	if (err != 0)
 		log_write(LEVEL_ERROR, "courierdns ends: %s", err_text(err));
+	hold_signals();
 	daemon_done(&daemon);
 	if (err == 0)
 		return EXIT_CODE_OK;

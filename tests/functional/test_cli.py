@@ -289,6 +289,18 @@ def test_signals_end_it_well(t, name):
     dev.stopped = True
 
 
+@each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
+def test_signals_to_the_very_end_spoil_nothing(t, name):
+    """Told to end, and something more again and again until it has ended."""
+    dev = t.device(t.upstream())
+    dev.signal(signal.SIGTERM)
+    until = time.monotonic() + 3.0 * SLOWER
+    while dev.process.poll() is None and time.monotonic() < until:
+        dev.signal(getattr(signal, name))
+    assert dev.process.poll() == 0, dev.stderr()
+    dev.stopped = True
+
+
 def test_OP_04_what_is_in_flight_is_answered_before_the_end(t):
     up = t.upstream()
     up.rule(None, "A", lambda asked: send(asked.reply([a1(wire.text(asked.name))]), 0.7), times=(50, 100))
