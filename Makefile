@@ -33,7 +33,7 @@ WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototyp
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL)
-TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer \
+TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 # Floors that are off the path of a query are made small, not fast. A debugger unwinds by -g.
 SMALL := app conf side rr
@@ -49,7 +49,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench bench-check bench-parts faults lab coverage \
+	analyze fuzz format format-check size bench bench-table bench-check bench-parts faults lab coverage \
 	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -242,17 +242,18 @@ faults: needs-faults	## figures under load and faults, demanded, ours and those 
 
 # build/release/bench/load, .../echo and .../origin; what they share stands in every one of them.
 METER := load echo origin
+COUNTS := $(wildcard tests/bench/counts*.c)
 METER_PARTS := $(filter-out $(METER:%=tests/bench/%.c) $(BENCH:%=tests/bench/%.c) \
-	tests/bench/allocations.c,$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)
-METERS := $(METER:%=$(RELEASE)/bench/%) $(RELEASE)/bench/allocations.so
+	$(COUNTS),$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)
+METERS := $(METER:%=$(RELEASE)/bench/%) $(RELEASE)/bench/counts.so
 $(METER:%=$(RELEASE)/bench/%): $(RELEASE)/bench/%: $(RELEASE)/tests/bench/%.o \
 		$(METER_PARTS:%.c=$(RELEASE)/%.o)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
-$(RELEASE)/bench/allocations.so: tests/bench/allocations.c Makefile
+$(RELEASE)/bench/counts.so: $(COUNTS) tests/bench/counts.h Makefile
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $(COUNTS)
 
 # QUICK=1: under 3 minutes, without other servers; ONLY=W1,W4 picks, PEERS="unbound dnsdist" others.
 bench: needs-bench	## how fast, how large: ours and others beside an echo, which is the limit (QUICK=1)
@@ -260,6 +261,9 @@ bench: needs-bench	## how fast, how large: ours and others beside an echo, which
 	$(Q)PROGRAMS=$(abspath $(RELEASE)) QUICK="$(QUICK)" ONLY="$(ONLY)" PEERS="$(PEERS)" \
 		sh tests/bench/run.sh
 	$(if $(ONLY),,$(Q)echo "what the timeline of devices costs a hit:"; $(RELEASE)/bench_devices)
+
+bench-table:	## the tables of the last bench in Markdown, as README.md has them
+	$(Q)/usr/bin/python3 -B tests/bench/tables.py $(RELEASE)/bench/results.json
 
 # RECORD=1 writes them down, PROFILE=1 tells by function where instructions go.
 bench-check: needs-check	## instructions and allocations of a query, beside what they were

@@ -4,6 +4,7 @@ seconds, slice by slice in turn. Servers and echo have one core, load and upstre
 measured several times, in turn with the others, and the median is told. What a workload is: WORKLOADS. Fails
 only where something does not run. Usage: see run.sh."""
 
+import json
 import os
 import signal
 import socket
@@ -13,14 +14,15 @@ import time
 
 import costs
 import servers
-from servers import LOAD_CORE, SERVER_CORE, Bench, Responder, load, sweep
+import tables
+import workers
+from servers import LOAD_CORE, PROGRAMS, SERVER_CORE, Bench, Responder, load, sweep
 
 IS_QUICK = os.environ.get("QUICK", "") not in ("", "0")
 TIMES, SECONDS = (1, 0.5) if IS_QUICK else (3, 1.0)
 STARTS = 3 if IS_QUICK else 7
 RATE, LATENCY_WORKLOADS = 20000, ("W1", "W3")
-OTHERS = ("latency", "memory", "start", "costs")
-BUSY = 0.95     # more than that and the load is what is measured
+OTHERS = ("latency", "memory", "start", "workers", "costs")
 
 
 class Workload:
@@ -31,6 +33,10 @@ class Workload:
     @property
     def mix(self):
         return {key: self.how[key] for key in ("hot", "absent", "courier") if key in self.how}
+
+    def ceiling(self):
+        """Answers a second that so many at once allow, however fast the server is."""
+        return 1000 * self.how["window"] / self.delay[0] if self.delay[0] else float("inf")
 
     def run(self, rig, server, seconds, **more):
         how = {**self.how, **more}
@@ -83,6 +89,7 @@ def cell(rig, echo, server, origin, workload):
     spent = [now - then for now, then in zip(after, before)]
     ours, limit = result["server"], result["echo"]
     return {
+        "ceiling": workload.ceiling() / limit["rate"],
         "ratio": ours["rate"] / limit["rate"], "rate": ours["rate"], "echo": limit["rate"],
         "cpu": 1e6 * spent[0] / max(ours["right"] + ours["wrong"], 1),
         "echo_cpu": 1e6 * spent[1] / max(limit["right"], 1),
@@ -94,33 +101,34 @@ def cell(rig, echo, server, origin, workload):
 
 
 def cells(rig, echo, running, workloads):
-    """{(server's name, workload's name): {what: median}}"""
+    """{server's name: {workload's name: {what: median}}}"""
     values = {}
     for at in range(TIMES):
         for workload in workloads:
             for server, origin in running:
                 value = cell(rig, echo, server, origin, workload)
-                values.setdefault((server.name, workload.name), []).append(value)
+                values.setdefault(server.name, {}).setdefault(workload.name, []).append(value)
                 say("  %d of %d  %-4s %-11s %.3f of %9.0f/s, %6.2f us" % (
                     at + 1, TIMES, workload.name, server.name, value["ratio"], value["echo"],
                     value["cpu"]))
-    return {key: {what: statistics.median(one[what] for one in those) for what in those[0]}
-            for key, those in values.items()}
+    return {name: {workload: servers.medians(those) for workload, those in by_workload.items()}
+            for name, by_workload in values.items()}
 
 
-def latencies(rig, echo, running, workloads):
-    """{(server's name, workload's name): (median, 99 of 100) in us}, the echo among the servers."""
+def latencies(rig, echo, running):
+    """{server's name: [(median, 99 of 100) in us, of each workload]}, the echo among the servers."""
     values = {}
-    for at in range(TIMES):
+    workloads = [workload for workload in WORKLOADS if workload.name in LATENCY_WORKLOADS]
+    for _ in range(TIMES):
         for workload in workloads:
             for server, _ in running:
                 sweep(rig, server, **workload.mix)
                 result = workload.run(rig, server, SECONDS, echo=echo, rate=RATE)
-                for name, one in ((server.name, result["server"]), ("echo", result["echo"])):
-                    values.setdefault((name, workload.name), []).append(
+                for name, one in ((server.name, result["server"]), (tables.ECHO, result["echo"])):
+                    values.setdefault(name, {}).setdefault(workload.name, []).append(
                         (one["p50_us"], one["p99_us"]))
-    return {key: tuple(statistics.median(one) for one in zip(*those))
-            for key, those in values.items()}
+    return {name: [[statistics.median(one) for one in zip(*by_workload[which])]
+                   for which in LATENCY_WORKLOADS] for name, by_workload in values.items()}
 
 
 # --- one by one -------------------------------------------------------------------------------
@@ -173,67 +181,6 @@ def start_of(rig, kind):
     return statistics.median(values)
 
 
-# --- tables -----------------------------------------------------------------------------------
-
-def table(title, heads, rows):
-    lines = [[title] + list(heads)] + [[name] + list(row) for name, row in rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    print()
-    for line in lines:
-        print("  ".join(text.ljust(width) if at == 0 else text.rjust(width)
-                        for at, (text, width) in enumerate(zip(line, widths))).rstrip())
-
-
-def in_order(workloads):
-    return sorted(workloads, key=lambda workload: workload.name)
-
-
-def show_cells(kinds, workloads, values):
-    workloads = in_order(workloads)
-
-    def row(kind, text):
-        return kind.name, [text(values[kind.name, workload.name]) for workload in workloads]
-
-    def ours(text):
-        return [text(values[servers.OURS.name, workload.name]) for workload in workloads]
-
-    heads = [workload.name for workload in workloads]
-    table("answers a second, of the echo's", heads,
-          [row(kind, lambda value: "%.2f" % value["ratio"]) for kind in kinds]
-          + [("target for courierdns", ["%.2f" % workload.target for workload in workloads]),
-             ("the echo, a second", ours(lambda value: "%.0f" % value["echo"]))])
-    table("processor time of an answer, us", heads,
-          [row(kind, lambda value: "%.2f" % value["cpu"]) for kind in kinds]
-          + [("the echo", ours(lambda value: "%.2f" % value["echo_cpu"]))])
-    table("not answered rightly, %", heads,
-          [row(kind, lambda value: "%.2f" % value["lost"]) for kind in kinds])
-    table("questions to upstream for one", heads,
-          [row(kind, lambda value: "%.3f" % value["upstream"]) for kind in kinds])
-    table("load core busy with load and upstream, %", heads,
-          [row(kind, lambda value: "%.0f%s" % (100 * value["busy"],
-                                               "!" if value["busy"] > BUSY else ""))
-           for kind in kinds]
-          + [("the echo", ours(lambda value: "%.0f" % (100 * value["echo_busy"])))])
-    print()
-    for workload in workloads:
-        print("  %-4s %s" % (workload.name, workload.label))
-    return [workload.name for workload in workloads
-            if values[servers.OURS.name, workload.name]["ratio"] < workload.target]
-
-
-def show_latencies(kinds, workloads, values):
-    names = [kind.name for kind in kinds] + ["echo"]
-    table("at %s questions a second, us" % format(RATE, ","),
-          [head for workload in workloads for head in (workload.name + " half",
-                                                       "99 of 100")],
-          [(name, ["%.0f" % one for workload in workloads for one in values[name, workload.name]])
-           for name in names])
-
-
-def megabytes(value):
-    return "-" if value is None else "%.1f" % value
-
-
 # --- the whole --------------------------------------------------------------------------------
 
 def chosen():
@@ -261,62 +208,75 @@ def kinds_wanted():
     return kinds
 
 
-def measure_together(rig, kinds, workloads, is_late):
-    """What all servers are measured for in turn. Names of targets that were missed."""
-    echo, missed = Responder(rig, "echo", SERVER_CORE), []
+def measure_together(rig, kinds, workloads, is_late, results):
+    """What all servers are measured for in turn."""
+    echo = Responder(rig, "echo", SERVER_CORE)
     running = []
     for kind in kinds:
         origin = Responder(rig, "origin", LOAD_CORE)
         running.append((kind(rig, [origin]), origin))
     if workloads:
-        missed = show_cells(kinds, workloads, cells(rig, echo, running, workloads))
+        results["workloads"] = sorted(workload.name for workload in workloads)
+        results["labels"] = {workload.name: workload.label for workload in workloads}
+        results["targets"] = {workload.name: workload.target for workload in workloads}
+        results["cells"] = cells(rig, echo, running, workloads)
+        tables.show_cells(results)
     if is_late:
-        those = [workload for workload in WORKLOADS if workload.name in LATENCY_WORKLOADS]
-        show_latencies(kinds, those, latencies(rig, echo, running, those))
+        results["latency_workloads"], results["rate"] = LATENCY_WORKLOADS, RATE
+        results["latency"] = latencies(rig, echo, running)
+        tables.show_latency(results)
     for server, origin in running:
         if not server.stop():
             raise RuntimeError("%s ended by itself: %s" % (server.name, server.log()[-2000:]))
         origin.process.end()
     echo.process.end()
-    return missed
 
 
-def measure_alone(rig, kinds, others):
+def measure_alone(rig, kinds, others, results):
     if "memory" in others:
-        table("memory, MB", ["idle", "anonymous", "100,000 names", "200,000 names"],
-              [(kind.name, map(megabytes, memory_of(rig, kind))) for kind in kinds]
-              + [("target for courierdns", ["4.8", "1.0", "22.0", "40.0"])])
-        table("with 10,000 idle TCP clients, MB", ["resident"],
-              [(servers.OURS.name, [megabytes(crowd_of(rig))]),
-               ("target for courierdns", ["40.0"])])
+        results["memory"] = {kind.name: memory_of(rig, kind) for kind in kinds}
+        results["crowd"] = crowd_of(rig)
+        tables.show_memory(results)
     if "start" in others:
-        table("from exec to the first answer", ["ms"],
-              [(kind.name, ["%.1f" % start_of(rig, kind)]) for kind in kinds]
-              + [("target for courierdns", ["20.0"])])
+        results["start"] = {kind.name: start_of(rig, kind) for kind in kinds}
+        tables.show_start(results)
+    if "workers" in others:
+        workers.measure(rig, WORKLOADS, TIMES, SECONDS, results)
+        tables.show_workers(results)
     if "costs" in others:
-        values = costs.measure(rig)
+        results["costs"], results["costs_targets"] = costs.measure(rig), costs.TARGETS_TOLD
         print()
-        costs.show(values, costs.read_recorded())
+        costs.show(results["costs"], costs.read_recorded())
+
+
+def keep(results):
+    path = os.path.join(PROGRAMS, "bench", "results.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))
     workloads, others = chosen()
     began, kinds, rig = time.monotonic(), kinds_wanted(), Bench()
-    missed, busy = [], os.getloadavg()[0]
+    busy = os.getloadavg()[0]
+    results = {"servers": [kind.name for kind in kinds],
+               "versions": ["%s %s" % (kind.name, kind.version()) for kind in kinds]}
     print("bench: %s; server on core %d, load on core %d%s" % (
-        ", ".join("%s %s" % (kind.name, kind.version()) for kind in kinds), SERVER_CORE, LOAD_CORE,
+        ", ".join(results["versions"]), SERVER_CORE, LOAD_CORE,
         "" if SERVER_CORE != LOAD_CORE else ", which is the same: ratios say little"))
     try:
         if workloads or "latency" in others:
-            missed = measure_together(rig, kinds, workloads, "latency" in others)
-        measure_alone(rig, kinds, others)
+            measure_together(rig, kinds, workloads, "latency" in others, results)
+        measure_alone(rig, kinds, others, results)
     finally:
         rig.close()
-    print("\nbench: %s%.0f s, load %.1f when it began; below its target: %s" % (
-        "quick, " if IS_QUICK else "", time.monotonic() - began, busy,
-        " ".join(missed) or "none"))
-    if busy > BUSY:
+    below = tables.missed(results) if workloads else []
+    results["said"] = "%s%.0f s, load %.1f when it began" % (
+        "quick, " if IS_QUICK else "", time.monotonic() - began, busy)
+    keep(results)
+    print("\nbench: %s; below its target: %s" % (results["said"], " ".join(below) or "none"))
+    if busy > tables.BUSY:
         print("bench: others were at work here, too: what stands above is not what a calm machine says")
 
 

@@ -30,6 +30,7 @@ struct load_lanes {
 	struct pollfd polled[LOAD_LANES_MAX];
 	unsigned waiting;
 	uint64_t end_ns;
+	bool is_dry; /* nothing is left to ask */
 };
 
 static unsigned window_of(const struct load *load)
@@ -78,7 +79,11 @@ static size_t put_questions(struct load *load, struct lane *lane, uint8_t *wire,
 	uint8_t *end = wire;
 	struct mix_asked asked;
 
-	while (count-- > 0 && mix_draw(load->mix, &asked)) {
+	while (count-- > 0 && !load->lanes->is_dry) {
+		if (!mix_draw(load->mix, &asked)) {
+			load->lanes->is_dry = true;
+			break;
+		}
 		end = mix_put(packet_put16(end, MIX_QUESTION_LEN), (uint16_t)lane->sent++, &asked);
 		lane->waiting++;
 		load->lanes->waiting++;
@@ -93,7 +98,9 @@ static void ask(struct load *load, struct lane *lane)
 	const unsigned window = window_of(load);
 
 	/* half a window at a time */
-	if (lane->is_connecting || window - lane->waiting < (window + 1) / 2)
+	const unsigned least = load->plan->is_in_step ? window : (window + 1) / 2;
+
+	if (lane->is_connecting || window - lane->waiting < least)
 		return;
 	const size_t len = put_questions(load, lane, wire, window - lane->waiting);
 
@@ -212,10 +219,12 @@ static void tcp_open(struct load *load)
 
 static bool tcp_run(struct load *load, uint64_t end_ns)
 {
-	load->lanes->end_ns = end_ns;
-	while (score_now_ns() < end_ns)
+	struct load_lanes *lanes = load->lanes;
+
+	lanes->end_ns = end_ns;
+	while (score_now_ns() < end_ns && !(lanes->is_dry && lanes->waiting == 0))
 		turn(load, true);
-	return true;
+	return !lanes->is_dry;
 }
 
 /* Connections that are not needed again would only be in the way of the next server. */

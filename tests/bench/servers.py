@@ -11,6 +11,7 @@ import mmap
 import os
 import resource
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -57,6 +58,11 @@ def cpu_seconds(pid):
     return total + sum(cpu_seconds(child) for child in children(pid))
 
 
+def medians(values):
+    """Of dictionaries that are alike."""
+    return {what: statistics.median(one[what] for one in values) for what in values[0]}
+
+
 class Responder:
     """echo or origin, on a core. Of what is shared with it (responder.h): questions so far, over UDP
     and TCP, and its orders."""
@@ -91,6 +97,7 @@ class Bench(Rig):
     def __init__(self):
         super().__init__(1)
         self.first_source = self.addresses(LANES)
+        self.load_core = LOAD_CORE
 
     def sources(self, lanes):
         assert lanes <= LANES
@@ -103,7 +110,7 @@ def load(rig, server, echo=None, timeout=600, **how):
     how["source"] = rig.sources(how["lanes"])
     if echo is not None:
         how["echo"] = "%s@%d" % (echo.address, echo.port)
-    with on_core(LOAD_CORE):
+    with on_core(rig.load_core):
         process = Process([os.path.join(PROGRAMS, "bench", "load"), "--server",
                            "%s@%d" % (server.address, server.port)] + options(how),
                           subprocess.PIPE, None)
