@@ -1,8 +1,9 @@
 /* cache/cache.h: replies kept as wire bytes, found by question.
  *
  * Bounded by bytes, index included. What is found is copied out with its TTLs counted down, so
- * nothing here is ever pointed to from outside; that keeps the way open for a lock around a lookup.
- * Silent. */
+ * nothing here is ever pointed to from outside. Workers share one cache: each has a handle of its
+ * own, and a lock of a part of the keys is held for one lookup or store; where there is one worker,
+ * there is none. Silent. */
 #pragma once
 
 #include <stdbool.h>
@@ -74,11 +75,17 @@ struct cache_hit {
 	struct cache_note note;
 };
 
-/** `max_bytes` 0, or too few for a single entry, keeps nothing. NULL when memory is short. The
- * clock and stats are borrowed. Counts evictions only: whether a query hit or missed is for the
- * caller, who may look more than once for it. */
-struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats);
-void cache_free(struct cache *cache); /* NULL is fine */
+/** For so many workers (1 or more); the handle is for the first. `max_bytes` 0, or too few for a
+ * single entry, keeps nothing. NULL when memory is short. The clock and stats are borrowed. Counts
+ * evictions only: whether a query hit or missed is for the caller, who may look more than once for
+ * it. */
+struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
+			struct stats *stats);
+/** A handle to the same cache for another worker, who has a clock and stats of his own; clocks may
+ * differ by a moment. NULL when memory is short. */
+struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats);
+/** Gives one handle back; with the last of them what is kept is gone. NULL is fine. */
+void cache_free(struct cache *cache);
 
 /** Copies what is known into `buf`, the question's name in lower case (reply_write() puts the
  * asker's there). False: nothing is known, or it does not fit.

@@ -3,7 +3,11 @@
  * A device is an address, or the hardware address that a trusted forwarder gave for it. At most
  * `limit` of them are remembered, 976 bytes each, in memory that is touched only as they come; the
  * one that has been idle longest is forgotten for a new one (STAT_LIMIT_DEVICES). Nothing is
- * allocated by timeline_note(). Silent. */
+ * allocated by timeline_note(). Silent.
+ *
+ * Workers share one timeline: each has a handle of its own, and a lock of a part of the devices is
+ * held while a question is noted, or all of them during a walk or report. Who is forgotten is then
+ * the idlest of the part that the new one is of. Where there is one worker, there is no lock. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,11 +25,18 @@
 
 struct timeline;
 
-/** Clock and stats are borrowed. With `limit` 0 it remembers nobody and takes no memory to speak
- * of. NULL when memory is short. */
-struct timeline *timeline_new(uint32_t limit, const struct clock *clock, struct stats *stats);
-void timeline_free(struct timeline *timeline); /* NULL is fine */
-/** Keeps those who asked last, as many as the new limit lets. -ENOMEM: all is as it was. */
+/** For so many workers (1 or more); the handle is for the first. Clock and stats are borrowed. With
+ * `limit` 0 it remembers nobody and takes no memory to speak of. NULL when memory is short. */
+struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
+			      struct stats *stats);
+/** A handle to the same timeline for another worker, who has a clock and stats of his own; clocks
+ * may differ by a moment. NULL when memory is short. */
+struct timeline *timeline_share(struct timeline *timeline, const struct clock *clock,
+				struct stats *stats);
+/** Gives one handle back; with the last of them all is forgotten. NULL is fine. */
+void timeline_free(struct timeline *timeline);
+/** Keeps those who asked last, as many as the new limit lets; once for all handles. No other worker
+ * may be running meanwhile. -ENOMEM: all is as it was. */
 MUST_CHECK int timeline_set_limit(struct timeline *timeline, uint32_t limit);
 uint32_t timeline_limit(const struct timeline *timeline);
 
@@ -91,7 +102,7 @@ struct device_report {
 };
 typedef void (*timeline_report_fn)(void *ctx, const struct device_report *report);
 /** Reports each device, who asked last first, to a tenth of a second. The report is good during the
- * call alone. */
+ * call alone, from which nothing here but timeline_is_called() and the texts may be called. */
 void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx);
 /** The same, of the first `max` alone. */
 void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,

@@ -4,7 +4,8 @@
  * over UDP may be forged, and must not use up what its owner may ask over TCP, where it cannot be.
  * The table is of a fixed size. Clients without a debt are in nobody's way; where too many have
  * one, whoever has the smallest is forgotten, which lets them ask a little more than they should,
- * and is counted. No memory is taken from start to end. */
+ * and is counted. Workers share one table, each by a handle of its own, so that the rate is that of
+ * all of them together. No memory is taken from start to end. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,9 +15,14 @@
 #include "base/stats.h"
 
 struct client_rates;
-/** NULL when memory is short. The stats are borrowed. */
-struct client_rates *client_rate_new(struct stats *stats);
-void client_rate_free(struct client_rates *rates); /* NULL is fine */
+/** For so many workers (1 or more); the handle is for the first. NULL when memory is short. The
+ * stats are borrowed. */
+struct client_rates *client_rate_new(unsigned workers, struct stats *stats);
+/** A handle to the same table for another worker, with stats of his own. NULL when memory is
+ * short. */
+struct client_rates *client_rate_share(struct client_rates *rates, struct stats *stats);
+/** Gives one handle back; the table goes with the last. NULL is fine. */
+void client_rate_free(struct client_rates *rates);
 
 struct client_rate_limit {
 	uint32_t per_second; /* not 0 */

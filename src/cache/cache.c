@@ -1,8 +1,10 @@
 #include "cache/cache.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "store_internal.h"
 
@@ -11,10 +13,29 @@
 #define FAILURES_COUNT_S 300u
 #define FAILURES_GRACE_S 60u
 
-struct cache {
+/* No shard is so small that the largest message would not be kept in it. */
+#define SHARD_MIN_BYTES (UINT64_C(1) << 20)
+#define SHARDS_MAX 64u
+#define SHARDS_EACH 4u /* of a worker, so that two seldom meet in one */
+
+/* A part of the keys. */
+struct shard {
+	struct lock lock; /* of all that follows */
 	struct store store;
+	uint64_t newest_failure_us; /* as clocks differ a little, it may be ahead of ours */
+	uint64_t failures_from_us;  /* those up to then are forgotten; 0 for none */
+};
+
+struct shared {
+	atomic_uint handles;
 	struct hash_key hash_key;
-	uint64_t failures_from_us; /* those up to then are forgotten; 0 for none */
+	uint64_t max_bytes;
+	uint32_t count; /* a power of two */
+	struct shard shards[];
+};
+
+struct cache {
+	struct shared *shared;
 	const struct clock *clock;
 	struct stats *stats;
 };
@@ -31,159 +52,298 @@ void cache_key_init(struct cache_key *ret_key, const struct query_view *view, ui
 	ret_key->view = partition;
 }
 
-struct cache *cache_new(uint64_t max_bytes, const struct clock *clock, struct stats *stats)
+/* --- its life --------------------------------------------------------------------------------- */
+
+static struct cache *handle_new(struct shared *shared, const struct clock *clock,
+				struct stats *stats)
 {
-	struct cache *cache = mem_zalloc(sizeof(*cache));
+	struct cache *cache = mem_alloc(sizeof(*cache));
 
 	if (cache == NULL)
 		return NULL;
-	if (!store_open(&cache->store, max_bytes)) {
-		mem_free(cache);
-		return NULL;
-	}
-	hash_key_draw(&cache->hash_key);
-	cache->clock = clock;
-	cache->stats = stats;
+	*cache = (struct cache){ .shared = shared, .clock = clock, .stats = stats };
+	atomic_fetch_add(&shared->handles, 1);
 	return cache;
+}
+
+static void shared_free(struct shared *shared)
+{
+	for (uint32_t i = 0; i < shared->count; i++) {
+		store_close(&shared->shards[i].store);
+		lock_done(&shared->shards[i].lock);
+	}
+	mem_free(shared);
+}
+
+static uint32_t count_shards(uint64_t max_bytes, unsigned workers)
+{
+	uint32_t count = 1;
+
+	while (workers > 1 && count < SHARDS_MAX && count < workers * SHARDS_EACH &&
+	       max_bytes / (2 * count) >= SHARD_MIN_BYTES)
+		count *= 2;
+	return count;
+}
+
+static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
+{
+	const uint32_t count = count_shards(max_bytes, workers);
+	struct shared *shared = mem_zalloc(sizeof(*shared) + count * sizeof(struct shard));
+
+	if (shared == NULL)
+		return NULL;
+	shared->max_bytes = max_bytes;
+	hash_key_draw(&shared->hash_key);
+	for (; shared->count < count; shared->count++) {
+		struct shard *shard = &shared->shards[shared->count];
+
+		if (!store_open(&shard->store, max_bytes / count)) {
+			shared_free(shared);
+			return NULL;
+		}
+		lock_init(&shard->lock, workers > 1);
+	}
+	return shared;
+}
+
+struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
+			struct stats *stats)
+{
+	struct shared *shared = shared_new(max_bytes, workers);
+
+	if (shared == NULL)
+		return NULL;
+	struct cache *cache = handle_new(shared, clock, stats);
+	if (cache == NULL)
+		shared_free(shared);
+	return cache;
+}
+
+struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats)
+{
+	return handle_new(cache->shared, clock, stats);
 }
 
 void cache_free(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
-	store_close(&cache->store);
+	if (atomic_fetch_sub(&cache->shared->handles, 1) == 1)
+		shared_free(cache->shared);
 	mem_free(cache);
 }
 
 static bool keeps_nothing(const struct cache *cache)
 {
-	return cache->store.map == NULL;
+	return cache->shared->shards[0].store.map == NULL;
 }
+
+/* The shard of this key, locked: nobody else is in it until give_shard(). */
+static struct shard *take_shard(const struct cache *cache, const struct probe *probe)
+{
+	struct shared *shared = cache->shared;
+	struct shard *shard = &shared->shards[probe->shard & (shared->count - 1)];
+
+	lock_take(&shard->lock);
+	return shard;
+}
+
+static void give_shard(struct shard *shard)
+{
+	lock_give(&shard->lock);
+}
+
+/* --- looking up ------------------------------------------------------------------------------- */
 
 /* A key may have two entries: the last answer, and beside it a failure that came after. */
 enum sort { SORT_ANSWER, SORT_FAILURE };
 
-static struct store_place find_sort(const struct cache *cache, const struct probe *probe,
+static struct store_place find_sort(const struct shard *shard, const struct probe *probe,
 				    enum sort sort)
 {
-	return store_find(&cache->store, probe, sort == SORT_FAILURE);
+	return store_find(&shard->store, probe, sort == SORT_FAILURE);
 }
 
-static void drop_sort(struct cache *cache, const struct probe *probe, enum sort sort)
+static void drop_sort(struct shard *shard, const struct probe *probe, enum sort sort)
 {
-	const struct store_place place = find_sort(cache, probe, sort);
+	const struct store_place place = find_sort(shard, probe, sort);
 
 	if (place.bucket != NULL)
-		store_drop(&cache->store, place);
+		store_drop(&shard->store, place);
 }
 
 /* Found, but as if it were not there. */
-static bool is_forgotten(const struct cache *cache, const struct entry *failure)
+static bool is_forgotten(const struct shard *shard, const struct entry *failure)
 {
-	return failure->stored_us <= cache->failures_from_us && cache->failures_from_us > 0;
+	return failure->stored_us <= shard->failures_from_us && shard->failures_from_us > 0;
 }
 
-static bool is_fresh_failure(const struct cache *cache, struct store_place place)
+static bool is_fresh_failure(const struct shard *shard, struct store_place place, uint64_t now_us)
 {
 	if (place.bucket == NULL)
 		return false;
-	const struct entry *failure = store_entry(&cache->store, place);
-	return entry_is_fresh(failure, cache->clock->now_us) && !is_forgotten(cache, failure);
+	const struct entry *failure = store_entry(&shard->store, place);
+	return entry_is_fresh(failure, now_us) && !is_forgotten(shard, failure);
 }
 
 /* Of an answer, that there is a failure beside it, and of what kind. */
-static void note_failure(const struct cache *cache, const struct probe *probe,
+static void note_failure(const struct shard *shard, const struct probe *probe, uint64_t now_us,
 			 struct cache_hit *hit)
 {
-	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
+	const struct store_place place = find_sort(shard, probe, SORT_FAILURE);
 
-	hit->is_failing = is_fresh_failure(cache, place);
+	hit->is_failing = is_fresh_failure(shard, place, now_us);
 	hit->is_squashed =
-		hit->is_failing && entry_kind(store_entry(&cache->store, place)) == CACHE_SQUASH;
+		hit->is_failing && entry_kind(store_entry(&shard->store, place)) == CACHE_SQUASH;
 }
 
-static bool read_place(struct cache *cache, struct store_place place, uint8_t *buf, size_t buf_max,
-		       struct cache_hit *ret_hit)
+/* Where what is found is copied to. */
+struct into {
+	uint8_t *buf;
+	size_t buf_max;
+	struct cache_hit *hit;
+};
+
+static bool read_place(struct shard *shard, struct store_place place, uint64_t now_us,
+		       const struct into *into)
 {
-	struct entry *entry = store_entry(&cache->store, place);
+	struct entry *entry = store_entry(&shard->store, place);
 
 	entry_count_hit(entry);
-	if (!entry_read(entry, cache->clock->now_us, buf, buf_max, ret_hit))
+	if (!entry_read(entry, now_us, into->buf, into->buf_max, into->hit))
 		return false;
 	store_mark(place);
 	return true;
 }
 
+static bool find_in(struct shard *shard, const struct probe *probe, bool stale_ok, uint64_t now_us,
+		    const struct into *into)
+{
+	struct store_place place = find_sort(shard, probe, SORT_ANSWER);
+
+	if (place.bucket != NULL) {
+		const struct entry *answer = store_entry(&shard->store, place);
+
+		if (stale_ok ? entry_is_showable(answer, now_us) : entry_is_fresh(answer, now_us)) {
+			if (!read_place(shard, place, now_us, into))
+				return false;
+			if (entry_has_failure(answer))
+				note_failure(shard, probe, now_us, into->hit);
+			return true;
+		}
+	}
+	place = find_sort(shard, probe, SORT_FAILURE);
+	return is_fresh_failure(shard, place, now_us) && read_place(shard, place, now_us, into);
+}
+
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit)
 {
-	const uint64_t now_us = cache->clock->now_us;
+	const struct into into = { buf, buf_max, ret_hit };
 	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->hash_key);
-	struct store_place place = find_sort(cache, &probe, SORT_ANSWER);
-	if (place.bucket != NULL) {
-		const struct entry *answer = store_entry(&cache->store, place);
-
-		if (stale_ok ? entry_is_showable(answer, now_us) : entry_is_fresh(answer, now_us)) {
-			if (!read_place(cache, place, buf, buf_max, ret_hit))
-				return false;
-			if (entry_has_failure(answer))
-				note_failure(cache, &probe, ret_hit);
-			return true;
-		}
-	}
-	place = find_sort(cache, &probe, SORT_FAILURE);
-	return is_fresh_failure(cache, place) && read_place(cache, place, buf, buf_max, ret_hit);
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
+	const bool is_found = find_in(shard, &probe, stale_ok, cache->clock->now_us, &into);
+	give_shard(shard);
+	return is_found;
 }
 
 bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
 		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit)
 {
+	const struct into into = { buf, buf_max, ret_hit };
+	const uint64_t now_us = cache->clock->now_us;
 	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->hash_key);
-	const struct store_place place = find_sort(cache, &probe, SORT_ANSWER);
-	return place.bucket != NULL &&
-	       entry_may_repeat(store_entry(&cache->store, place), plan_id, wants_ad,
-				cache->clock->now_us) &&
-	       read_place(cache, place, buf, buf_max, ret_hit);
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
+	const struct store_place place = find_sort(shard, &probe, SORT_ANSWER);
+	const bool is_found =
+		place.bucket != NULL &&
+		entry_may_repeat(store_entry(&shard->store, place), plan_id, wants_ad, now_us) &&
+		read_place(shard, place, now_us, &into);
+	give_shard(shard);
+	return is_found;
+}
+
+static bool look_in(const struct shard *shard, const struct probe *probe, bool failure,
+		    uint64_t now_us, const struct into *into)
+{
+	const struct store_place place =
+		find_sort(shard, probe, failure ? SORT_FAILURE : SORT_ANSWER);
+	struct cache_hit *hit = into->hit;
+
+	if (place.bucket == NULL || (failure && !is_fresh_failure(shard, place, now_us)))
+		return false;
+	const struct entry *entry = store_entry(&shard->store, place);
+	if (!entry_is_showable(entry, now_us) ||
+	    !entry_read(entry, now_us, into->buf, into->buf_max, hit))
+		return false;
+	const uint64_t shown_s = (uint64_t)entry->lifetime_s + (failure ? 0 : entry->stale_s);
+	hit->stale_left_s = (uint32_t)(shown_s - hit->age_s - hit->remaining_s);
+	if (!failure)
+		note_failure(shard, probe, now_us, hit);
+	return true;
 }
 
 bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit)
 {
-	const uint64_t now_us = cache->clock->now_us;
+	const struct into into = { buf, buf_max, ret_hit };
 	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->hash_key);
-	const struct store_place place =
-		find_sort(cache, &probe, failure ? SORT_FAILURE : SORT_ANSWER);
-	if (place.bucket == NULL || (failure && !is_fresh_failure(cache, place)))
-		return false;
-	const struct entry *entry = store_entry(&cache->store, place);
-	if (!entry_is_showable(entry, now_us) || !entry_read(entry, now_us, buf, buf_max, ret_hit))
-		return false;
-	const uint64_t shown_s = (uint64_t)entry->lifetime_s + (failure ? 0 : entry->stale_s);
-	ret_hit->stale_left_s = (uint32_t)(shown_s - ret_hit->age_s - ret_hit->remaining_s);
-	if (!failure)
-		note_failure(cache, &probe, ret_hit);
-	return true;
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
+	const bool is_found = look_in(shard, &probe, failure, cache->clock->now_us, &into);
+	give_shard(shard);
+	return is_found;
 }
+
+static uint32_t count_failures(const struct shard *shard, const struct probe *probe,
+			       uint64_t now_us)
+{
+	const struct store_place place = find_sort(shard, probe, SORT_FAILURE);
+
+	if (place.bucket == NULL)
+		return 0;
+	const struct entry *last = store_entry(&shard->store, place);
+	if (is_forgotten(shard, last))
+		return 0;
+	const uint64_t past_lifetime_s = (uint64_t)last->lifetime_s + FAILURES_GRACE_S;
+	const uint64_t counts_s =
+		past_lifetime_s > FAILURES_COUNT_S ? past_lifetime_s : FAILURES_COUNT_S;
+	return entry_age_us(last, now_us) < counts_s * USEC_PER_SEC ? last->stale_s : 0;
+}
+
+uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
+{
+	struct probe probe;
+
+	if (keeps_nothing(cache))
+		return 0;
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
+	const uint32_t failures = count_failures(shard, &probe, cache->clock->now_us);
+	give_shard(shard);
+	return failures;
+}
+
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 /* Into the room of the old entry of this sort where it fits without much waste, else to the
  * head. */
-static void put_draft(struct cache *cache, const struct entry_draft *draft, enum sort sort,
-		      uint32_t failures)
+static void put_draft(struct cache *cache, struct shard *shard, const struct entry_draft *draft,
+		      enum sort sort, uint32_t failures)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const struct store_place old = find_sort(cache, draft->probe, sort);
+	const struct store_place old = find_sort(shard, draft->probe, sort);
 	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
 				       ? STORE_GOOD
 				       : STORE_NEWCOMER;
@@ -191,54 +351,40 @@ static void put_draft(struct cache *cache, const struct entry_draft *draft, enum
 
 	if (old.bucket != NULL) {
 		rank = STORE_KNOWN;
-		entry = store_entry(&cache->store, old);
+		entry = store_entry(&shard->store, old);
 		if (draft->units <= entry->units &&
 		    entry->units - draft->units <= entry->units / 8) {
 			store_mark(old); /* asked for again, or it would not have come */
 		} else {
-			store_drop(&cache->store, old);
+			store_drop(&shard->store, old);
 			entry = NULL;
 		}
 	}
 	if (entry == NULL)
-		entry = store_put(&cache->store, draft->probe->hash, draft->units, rank, now_us,
+		entry = store_put(&shard->store, draft->probe->hash, draft->units, rank, now_us,
 				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
 	entry_write(entry, draft, now_us, failures);
 }
 
-static uint32_t count_failures(const struct cache *cache, const struct probe *probe)
-{
-	const struct store_place place = find_sort(cache, probe, SORT_FAILURE);
-
-	if (place.bucket == NULL)
-		return 0;
-	const struct entry *last = store_entry(&cache->store, place);
-	if (is_forgotten(cache, last))
-		return 0;
-	const uint64_t past_lifetime_s = (uint64_t)last->lifetime_s + FAILURES_GRACE_S;
-	const uint64_t counts_s =
-		past_lifetime_s > FAILURES_COUNT_S ? past_lifetime_s : FAILURES_COUNT_S;
-	return entry_age_us(last, cache->clock->now_us) < counts_s * USEC_PER_SEC ? last->stale_s
-										  : 0;
-}
-
 /* CA-20: a failure takes the place of an answer only where that is of no use any more: past its
  * stale window, or made by a route that is no longer taken. */
-static void store_failure(struct cache *cache, const struct entry_draft *draft)
+static void store_failure(struct cache *cache, struct shard *shard, const struct entry_draft *draft)
 {
-	const struct store_place place = find_sort(cache, draft->probe, SORT_ANSWER);
+	const uint64_t now_us = cache->clock->now_us;
+	const struct store_place place = find_sort(shard, draft->probe, SORT_ANSWER);
 
 	if (place.bucket != NULL) {
-		struct entry *answer = store_entry(&cache->store, place);
+		struct entry *answer = store_entry(&shard->store, place);
 
-		if (answer->route != draft->item->note.route ||
-		    !entry_is_showable(answer, cache->clock->now_us))
-			store_drop(&cache->store, place);
+		if (answer->route != draft->item->note.route || !entry_is_showable(answer, now_us))
+			store_drop(&shard->store, place);
 		else
 			entry_set_has_failure(answer);
 	}
-	put_draft(cache, draft, SORT_FAILURE,
-		  count_failures(cache, draft->probe) + !draft->item->is_silence);
+	if (now_us > shard->newest_failure_us)
+		shard->newest_failure_us = now_us;
+	put_draft(cache, shard, draft, SORT_FAILURE,
+		  count_failures(shard, draft->probe, now_us) + !draft->item->is_silence);
 }
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)
@@ -249,19 +395,19 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->hash_key);
-	const bool can_keep = item->lifetime_s > 0 && entry_draft(&draft, &probe, item) &&
-			      draft.units <= cache->store.max_units;
-	if (is_failure) {
-		if (can_keep)
-			store_failure(cache, &draft);
-		return;
-	}
-	drop_sort(cache, &probe, SORT_FAILURE);
-	if (can_keep)
-		put_draft(cache, &draft, SORT_ANSWER, 0);
-	else
-		drop_sort(cache, &probe, SORT_ANSWER);
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, &probe, item);
+	struct shard *shard = take_shard(cache, &probe);
+	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
+	if (!is_failure)
+		drop_sort(shard, &probe, SORT_FAILURE);
+	if (can_keep && is_failure)
+		store_failure(cache, shard, &draft);
+	else if (can_keep)
+		put_draft(cache, shard, &draft, SORT_ANSWER, 0);
+	else if (!is_failure)
+		drop_sort(shard, &probe, SORT_ANSWER);
+	give_shard(shard);
 }
 
 void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note)
@@ -271,16 +417,18 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, const struc
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->hash_key);
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
 	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct store_place place = find_sort(cache, &probe, sorts[i]);
+		const struct store_place place = find_sort(shard, &probe, sorts[i]);
 
 		if (place.bucket == NULL)
 			continue;
-		struct entry *entry = store_entry(&cache->store, place);
+		struct entry *entry = store_entry(&shard->store, place);
 		if (entry->route == note->route)
 			entry_confirm(entry, note);
 	}
+	give_shard(shard);
 }
 
 void cache_drop(struct cache *cache, const struct cache_key *key)
@@ -289,41 +437,52 @@ void cache_drop(struct cache *cache, const struct cache_key *key)
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->hash_key);
-	drop_sort(cache, &probe, SORT_ANSWER);
-	drop_sort(cache, &probe, SORT_FAILURE);
-}
-
-uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
-{
-	struct probe probe;
-
-	if (keeps_nothing(cache))
-		return 0;
-	entry_probe(&probe, key, &cache->hash_key);
-	return count_failures(cache, &probe);
+	entry_probe(&probe, key, &cache->shared->hash_key);
+	struct shard *shard = take_shard(cache, &probe);
+	drop_sort(shard, &probe, SORT_ANSWER);
+	drop_sort(shard, &probe, SORT_FAILURE);
+	give_shard(shard);
 }
 
 void cache_forget_failures(struct cache *cache)
 {
-	cache->failures_from_us = cache->clock->now_us;
+	struct shared *shared = cache->shared;
+
+	for (uint32_t i = 0; i < shared->count; i++) {
+		struct shard *shard = &shared->shards[i];
+
+		lock_take(&shard->lock);
+		shard->failures_from_us = cache->clock->now_us > shard->newest_failure_us
+						  ? cache->clock->now_us
+						  : shard->newest_failure_us;
+		lock_give(&shard->lock);
+	}
 }
+
+/* --- reports ---------------------------------------------------------------------------------- */
 
 void cache_report(const struct cache *cache, struct cache_report *ret_report)
 {
-	const struct store *store = &cache->store;
+	struct shared *shared = cache->shared;
 
-	*ret_report = (struct cache_report){
-		.entries = store->entries,
-		.bytes = store_used(store) == 0
-				 ? 0
-				 : (uint64_t)store_used(store) * ENTRY_UNIT +
-					   store->bucket_count * sizeof(struct store_bucket),
-		.max_bytes = store->max_bytes,
-	};
+	*ret_report = (struct cache_report){ .max_bytes = shared->max_bytes };
+	for (uint32_t i = 0; i < shared->count; i++) {
+		struct shard *shard = &shared->shards[i];
+
+		lock_take(&shard->lock);
+		ret_report->entries += shard->store.entries;
+		ret_report->bytes += store_bytes(&shard->store);
+		lock_give(&shard->lock);
+	}
 }
 
 void cache_verify(const struct cache *cache)
 {
-	store_verify(&cache->store);
+	for (uint32_t i = 0; i < cache->shared->count; i++) {
+		struct shard *shard = &cache->shared->shards[i];
+
+		lock_take(&shard->lock);
+		store_verify(&shard->store);
+		lock_give(&shard->lock);
+	}
 }

@@ -75,7 +75,9 @@ void entry_probe(struct probe *ret_probe, const struct cache_key *key,
 	ret_probe->bytes_len = cursor_written(&out);
 	ret_probe->flags = key->flags & ENTRY_KEY_FLAGS;
 	ret_probe->view = key->view;
-	ret_probe->hash = (uint32_t)hash_bytes(hash_key, ret_probe->bytes, ret_probe->bytes_len);
+	const uint64_t hash = hash_bytes(hash_key, ret_probe->bytes, ret_probe->bytes_len);
+	ret_probe->hash = (uint32_t)hash;
+	ret_probe->shard = (uint32_t)(hash >> 32);
 }
 
 /* The message has this one question; the letters of its name may be in any case. */

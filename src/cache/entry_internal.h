@@ -48,6 +48,7 @@ struct probe {
 	size_t question_len;			 /* of which name, type and class */
 	size_t bytes_len;
 	uint32_t hash;
+	uint32_t shard; /* another part of the same hash */
 	uint8_t flags;
 	uint64_t view;
 };

@@ -310,9 +310,12 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 	return entry;
 }
 
-uint32_t store_used(const struct store *store)
+uint64_t store_bytes(const struct store *store)
 {
-	return store->newcomers.used + store->kept.used;
+	const uint64_t used = (uint64_t)store->newcomers.used + store->kept.used;
+
+	return used == 0 ? 0
+			 : used * ENTRY_UNIT + store->bucket_count * sizeof(struct store_bucket);
 }
 
 /* --- the mapping ------------------------------------------------------------------------------ */

@@ -59,8 +59,8 @@ struct store {
 	uint32_t max_units; /* of one entry */
 };
 
-/** Units in use, gaps between entries included. */
-uint32_t store_used(const struct store *store);
+/** In use: the index, entries, and gaps between them; 0 when empty. */
+uint64_t store_bytes(const struct store *store);
 
 /** Index and ring together take no more than `max_bytes`; too few for an entry keeps nothing. False
  * when memory is short. */

@@ -1,90 +1,48 @@
 #include "devices/timeline.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "device_internal.h"
+#include "table_internal.h"
 #include "wire/type.h"
 
-#define NOBODY UINT32_MAX
 #define KEYS 6u
 #define TENTH_US (USEC_PER_SEC / TENTHS_PER_SEC)
+/* With several workers, so many shards, as long as each has devices enough that none is empty when
+ * all of them are full. */
+#define SHARDS_MAX 16u
+#define SHARD_DEVICES 64u
 
-/* Devices stand in an array, in the order of their coming; in chains, by hash; and in a list, by
- * when they asked last. */
-struct table {
-	uint32_t limit, used, bucket_mask;
-	uint32_t newest, oldest;
-	uint32_t *buckets;
-	struct device *devices;
-};
-
-struct timeline {
-	const struct clock *clock;
-	struct stats *stats;
-	uint64_t start_us;
-	uint64_t keys[KEYS];
+struct shard {
+	struct lock lock; /* of all that follows */
+	uint32_t latest;  /* moment that a worker's clock has told here */
 	struct table table;
 };
 
-/* --- the table -------------------------------------------------------------------------------- */
+struct shared {
+	atomic_uint handles;
+	atomic_uint known; /* devices, in all shards */
+	bool has_workers;  /* several */
+	uint32_t limit;	   /* of known */
+	uint32_t count;	   /* of shards in use, a power of two */
+	uint64_t start_us;
+	uint64_t keys[KEYS];
+	struct shard shards[SHARDS_MAX];
+};
 
-static int table_init(struct table *table, uint32_t limit)
-{
-	uint32_t buckets = 1;
+struct timeline {
+	struct shared *shared;
+	const struct clock *clock;
+	struct stats *stats;
+};
 
-	*table = (struct table){ .limit = limit, .newest = NOBODY, .oldest = NOBODY };
-	if (limit == 0)
-		return 0;
-	while (buckets < limit && buckets < 1u << 30)
-		buckets *= 2;
-	table->bucket_mask = buckets - 1;
-	table->buckets = mem_alloc(buckets * sizeof(uint32_t));
-	/* Not touched, and so not taken from the system, before it is used. */
-	table->devices = mem_zalloc((size_t)limit * sizeof(struct device));
-	if (table->buckets == NULL || table->devices == NULL) {
-		mem_free(table->buckets);
-		mem_free(table->devices);
-		return -ENOMEM;
-	}
-	memset(table->buckets, 0xff, buckets * sizeof(uint32_t));
-	return 0;
-}
-
-static void table_free(struct table *table)
-{
-	mem_free(table->buckets);
-	mem_free(table->devices);
-}
-
-static void unlink_device(struct table *table, const struct device *device)
-{
-	if (device->newer != NOBODY)
-		table->devices[device->newer].older = device->older;
-	else
-		table->newest = device->older;
-	if (device->older != NOBODY)
-		table->devices[device->older].newer = device->newer;
-	else
-		table->oldest = device->newer;
-}
-
-static void link_newest(struct table *table, struct device *device)
-{
-	const uint32_t at = (uint32_t)(device - table->devices);
-
-	device->newer = NOBODY;
-	device->older = table->newest;
-	if (table->newest != NOBODY)
-		table->devices[table->newest].newer = at;
-	else
-		table->oldest = at;
-	table->newest = at;
-}
+/* --- the shards ------------------------------------------------------------------------------- */
 
 static uint32_t word_at(const uint8_t *bytes, size_t i)
 {
@@ -107,26 +65,27 @@ static uint32_t hash_of(const uint64_t keys[KEYS], const uint8_t bytes[16], uint
 	return (uint32_t)(sum >> 32);
 }
 
-static uint32_t *bucket_of(const struct timeline *timeline, const struct table *table,
-			   const struct addr *address, const uint8_t *hardware)
+static uint32_t hash_client(const struct shared *shared, const struct addr *address,
+			    const uint8_t *hardware)
 {
 	uint8_t bytes[16] = { 0 };
-	uint32_t hash;
 
-	if (hardware != NULL) {
-		memcpy(bytes, hardware, OPTION_HARDWARE_LEN);
-		hash = hash_of(timeline->keys, bytes, 0, UINT32_MAX);
-	} else {
-		hash = hash_of(timeline->keys, address->bytes, address->scope, address->family);
-	}
-	return &table->buckets[hash & table->bucket_mask];
+	if (hardware == NULL)
+		return hash_of(shared->keys, address->bytes, address->scope, address->family);
+	memcpy(bytes, hardware, OPTION_HARDWARE_LEN);
+	return hash_of(shared->keys, bytes, 0, UINT32_MAX);
 }
 
-static uint32_t *bucket_of_device(const struct timeline *timeline, const struct table *table,
-				  const struct device *device)
+static uint32_t hash_device(const struct shared *shared, const struct device *device)
 {
-	return bucket_of(timeline, table, &device->address,
-			 device->has_hardware ? device->hardware : NULL);
+	return hash_client(shared, &device->address,
+			   device->has_hardware ? device->hardware : NULL);
+}
+
+/* By the upper bits; the lower ones choose the bucket. */
+static uint32_t shard_of(uint32_t hash, uint32_t count)
+{
+	return hash >> 24 & (count - 1);
 }
 
 static bool is_device(const struct device *device, const struct timeline_event *event)
@@ -137,145 +96,303 @@ static bool is_device(const struct device *device, const struct timeline_event *
 	return !device->has_hardware && addr_same_host(&device->address, event->client);
 }
 
-static struct device *find(const struct timeline *timeline, const struct timeline_event *event)
+static struct device *find(const struct table *table, const struct timeline_event *event,
+			   uint32_t hash)
 {
-	const struct table *table = &timeline->table;
-
-	for (uint32_t at = *bucket_of(timeline, table, event->client, event->hardware);
-	     at != NOBODY; at = table->devices[at].chain) {
+	for (uint32_t at = table_first(table, hash); at != TABLE_NOBODY;
+	     at = table->devices[at].chain) {
 		if (is_device(&table->devices[at], event))
 			return &table->devices[at];
 	}
 	return NULL;
 }
 
-static void forget(struct timeline *timeline, const struct device *device)
+/* A place for one more, or that of the device that has been idle longest; NULL where there is
+ * neither, all that are known being of other shards. */
+static struct device *find_place(struct timeline *timeline, struct table *table)
 {
-	struct table *table = &timeline->table;
-	uint32_t *link = bucket_of_device(timeline, table, device);
+	struct shared *shared = timeline->shared;
 
-	while (*link != (uint32_t)(device - table->devices))
-		link = &table->devices[*link].chain;
-	*link = device->chain;
-	unlink_device(table, device);
+	if (atomic_fetch_add(&shared->known, 1) < shared->limit)
+		return table_take(table);
+	atomic_fetch_sub(&shared->known, 1);
 	stats_add(timeline->stats, STAT_LIMIT_DEVICES, 1);
+	if (table->oldest == TABLE_NOBODY)
+		return NULL;
+	struct device *device = &table->devices[table->oldest];
+	table_leave(table, device, hash_device(shared, device));
+	return device;
 }
 
-/* Puts it where it is found. */
-static void enter(const struct timeline *timeline, struct table *table, struct device *device)
+static struct device *add(struct timeline *timeline, struct table *table,
+			  const struct timeline_event *event, uint32_t hash)
 {
-	uint32_t *bucket = bucket_of_device(timeline, table, device);
+	struct device *device = find_place(timeline, table);
 
-	device->chain = *bucket;
-	*bucket = (uint32_t)(device - table->devices);
-	link_newest(table, device);
-}
-
-static struct device *add(struct timeline *timeline, const struct timeline_event *event)
-{
-	struct table *table = &timeline->table;
-	struct device *device;
-
-	if (table->used < table->limit) {
-		device = &table->devices[table->used++];
-	} else {
-		device = &table->devices[table->oldest];
-		forget(timeline, device);
-	}
+	if (device == NULL)
+		return NULL;
 	*device = (struct device){ .address = *event->client };
 	device->address.port = 0;
 	if (event->hardware != NULL) {
 		device->has_hardware = true;
 		memcpy(device->hardware, event->hardware, OPTION_HARDWARE_LEN);
 	}
-	enter(timeline, table, device);
+	table_enter(table, device, hash);
 	return device;
+}
+
+/* --- all shards ------------------------------------------------------------------------------- */
+
+static void take_all(const struct timeline *timeline)
+{
+	for (uint32_t i = 0; i < timeline->shared->count; i++)
+		lock_take(&timeline->shared->shards[i].lock);
+}
+
+static void give_all(const struct timeline *timeline)
+{
+	for (uint32_t i = 0; i < timeline->shared->count; i++)
+		lock_give(&timeline->shared->shards[i].lock);
+}
+
+/* Through all devices, in the order in which they asked last. */
+struct walk {
+	struct shared *shared;
+	bool is_backwards; /* who asked last first */
+	uint32_t at[SHARDS_MAX];
+};
+
+static struct walk walk_from(struct shared *shared, bool is_backwards)
+{
+	struct walk walk = { .shared = shared, .is_backwards = is_backwards };
+
+	for (uint32_t i = 0; i < shared->count; i++)
+		walk.at[i] = is_backwards ? shared->shards[i].table.newest
+					  : shared->shards[i].table.oldest;
+	return walk;
+}
+
+static const struct device *device_at(const struct walk *walk, uint32_t shard)
+{
+	const uint32_t at = walk->at[shard];
+
+	return at == TABLE_NOBODY ? NULL : &walk->shared->shards[shard].table.devices[at];
+}
+
+/* NULL when all have been seen. */
+static const struct device *walk_next(struct walk *walk)
+{
+	const struct device *next = NULL;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < walk->shared->count; i++) {
+		const struct device *device = device_at(walk, i);
+
+		if (device == NULL)
+			continue;
+		if (next == NULL ||
+		    (walk->is_backwards ? device->last > next->last : device->last < next->last)) {
+			next = device;
+			from = i;
+		}
+	}
+	if (next != NULL)
+		walk->at[from] = walk->is_backwards ? next->older : next->newer;
+	return next;
 }
 
 /* --- its life --------------------------------------------------------------------------------- */
 
-struct timeline *timeline_new(uint32_t limit, const struct clock *clock, struct stats *stats)
+static struct timeline *handle_new(struct shared *shared, const struct clock *clock,
+				   struct stats *stats)
 {
-	struct timeline *timeline = mem_zalloc(sizeof(*timeline));
+	struct timeline *timeline = mem_alloc(sizeof(*timeline));
 
 	if (timeline == NULL)
 		return NULL;
-	*timeline = (struct timeline){ .clock = clock, .stats = stats, .start_us = clock->now_us };
-	random_bytes(timeline->keys, sizeof(timeline->keys));
-	if (table_init(&timeline->table, limit) != 0) {
-		mem_free(timeline);
+	*timeline = (struct timeline){ .shared = shared, .clock = clock, .stats = stats };
+	atomic_fetch_add(&shared->handles, 1);
+	return timeline;
+}
+
+static void shared_free(struct shared *shared)
+{
+	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+		table_done(&shared->shards[i].table);
+		lock_done(&shared->shards[i].lock);
+	}
+	mem_free(shared);
+}
+
+static void tables_done(struct table tables[SHARDS_MAX])
+{
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
+		table_done(&tables[i]);
+}
+
+/* As many as this limit asks for. */
+static int tables_init(struct table tables[SHARDS_MAX], uint32_t limit, bool has_workers,
+		       uint32_t *ret_count)
+{
+	uint32_t count = 1;
+
+	while (has_workers && count < SHARDS_MAX && limit / (2 * count) >= SHARD_DEVICES)
+		count *= 2;
+	memset(tables, 0, SHARDS_MAX * sizeof(*tables));
+	for (uint32_t i = 0; i < count; i++) {
+		const int err = table_init(&tables[i], limit, limit / count);
+
+		if (err != 0) {
+			tables[i] = (struct table){ .limit = 0 };
+			tables_done(tables);
+			return err;
+		}
+	}
+	*ret_count = count;
+	return 0;
+}
+
+/* In place of those there are, whose devices it has. */
+static void put_tables(struct shared *shared, const struct table tables[SHARDS_MAX], uint32_t limit,
+		       uint32_t count)
+{
+	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+		table_done(&shared->shards[i].table);
+		shared->shards[i].table = tables[i];
+	}
+	shared->limit = limit;
+	shared->count = count;
+}
+
+struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
+			      struct stats *stats)
+{
+	struct shared *shared = mem_zalloc(sizeof(*shared));
+	struct table tables[SHARDS_MAX];
+	uint32_t count;
+
+	if (shared == NULL)
+		return NULL;
+	shared->start_us = clock->now_us;
+	shared->has_workers = workers > 1;
+	random_bytes(shared->keys, sizeof(shared->keys));
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
+		lock_init(&shared->shards[i].lock, workers > 1);
+	if (tables_init(tables, limit, workers > 1, &count) != 0) {
+		shared_free(shared);
 		return NULL;
 	}
+	put_tables(shared, tables, limit, count);
+	struct timeline *timeline = handle_new(shared, clock, stats);
+	if (timeline == NULL)
+		shared_free(shared);
 	return timeline;
+}
+
+struct timeline *timeline_share(struct timeline *timeline, const struct clock *clock,
+				struct stats *stats)
+{
+	return handle_new(timeline->shared, clock, stats);
 }
 
 void timeline_free(struct timeline *timeline)
 {
 	if (timeline == NULL)
 		return;
-	table_free(&timeline->table);
+	if (atomic_fetch_sub(&timeline->shared->handles, 1) == 1)
+		shared_free(timeline->shared);
 	mem_free(timeline);
 }
 
-/* The oldest first, so that each is the newest when it comes. */
-static void move_devices(const struct timeline *timeline, struct table *to)
+/* Those who asked last, as many as the limit lets; the oldest first, so that each is the newest
+ * when it comes. Returns how many. */
+static uint32_t copy_devices(struct shared *shared, struct table tables[SHARDS_MAX], uint32_t limit,
+			     uint32_t count)
 {
-	const struct table *from = &timeline->table;
-	uint32_t at = from->oldest;
+	const uint32_t known = shared->known, kept = known < limit ? known : limit;
+	struct walk walk = walk_from(shared, false);
 
-	for (uint32_t left = from->used; left > to->limit; left--)
-		at = from->devices[at].newer;
-	for (; at != NOBODY && to->limit > 0; at = from->devices[at].newer) {
-		struct device *device = &to->devices[to->used++];
+	for (uint32_t i = 0; i < known; i++) {
+		const struct device *from = walk_next(&walk);
 
-		*device = from->devices[at];
-		enter(timeline, to, device);
+		if (i < known - kept)
+			continue;
+		const uint32_t hash = hash_device(shared, from);
+		struct table *table = &tables[shard_of(hash, count)];
+		struct device *device = table_take(table);
+		*device = *from;
+		table_enter(table, device, hash);
 	}
+	return kept;
 }
 
 int timeline_set_limit(struct timeline *timeline, uint32_t limit)
 {
-	struct table table;
+	struct shared *shared = timeline->shared;
+	struct table tables[SHARDS_MAX];
+	uint32_t count;
 
-	if (limit == timeline->table.limit)
+	if (limit == shared->limit)
 		return 0;
-	if (table_init(&table, limit) != 0)
-		return -ENOMEM;
-	move_devices(timeline, &table);
-	stats_add(timeline->stats, STAT_LIMIT_DEVICES, timeline->table.used - table.used);
-	table_free(&timeline->table);
-	timeline->table = table;
+	const int err = tables_init(tables, limit, shared->has_workers, &count);
+	if (err != 0)
+		return err;
+	const uint32_t kept = copy_devices(shared, tables, limit, count);
+	stats_add(timeline->stats, STAT_LIMIT_DEVICES, shared->known - kept);
+	shared->known = kept;
+	put_tables(shared, tables, limit, count);
 	return 0;
 }
 
 uint32_t timeline_limit(const struct timeline *timeline)
 {
-	return timeline->table.limit;
+	return timeline->shared->limit;
 }
 
 /* From 1 on: 0 is "never". */
 static uint32_t tenths(const struct timeline *timeline)
 {
-	return 1 + (uint32_t)((timeline->clock->now_us - timeline->start_us) / TENTH_US);
+	const uint64_t start_us = timeline->shared->start_us, now_us = timeline->clock->now_us;
+
+	return 1 + (now_us > start_us ? (uint32_t)((now_us - start_us) / TENTH_US) : 0);
 }
 
-void timeline_note(struct timeline *timeline, const struct timeline_event *event)
+/* In this shard: the clock of another worker may have been ahead of ours. */
+static uint32_t tenths_in(const struct timeline *timeline, struct shard *shard)
 {
-	struct table *table = &timeline->table;
+	const uint32_t now = tenths(timeline);
 
-	if (table->limit == 0)
-		return;
-	if (event->match.expects == STAGE_EXPECTS_TEXT && event->type != TYPE_TXT)
-		return;
-	struct device *device = find(timeline, event);
+	if (now > shard->latest)
+		shard->latest = now;
+	return shard->latest;
+}
+
+/* No earlier than anything that has been noted. */
+static uint32_t tenths_of_all(const struct timeline *timeline)
+{
+	const struct shared *shared = timeline->shared;
+	uint32_t now = tenths(timeline);
+
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
+		now = shared->shards[i].latest > now ? shared->shards[i].latest : now;
+	return now;
+}
+
+static void note_in(struct timeline *timeline, struct shard *shard,
+		    const struct timeline_event *event, uint32_t hash)
+{
+	struct table *table = &shard->table;
+	struct device *device = find(table, event, hash);
+
 	if (device == NULL && event->match.is_shared)
 		return;
 	if (device == NULL)
-		device = add(timeline, event);
-	const uint32_t now = tenths(timeline);
+		device = add(timeline, table, event, hash);
+	if (device == NULL)
+		return;
+	const uint32_t now = tenths_in(timeline, shard);
 	if (device->last != now) { /* else its place is good enough, which spares three others */
-		unlink_device(table, device);
-		link_newest(table, device);
+		table_renew(table, device);
 		device->last = now;
 	}
 	if (event->hardware != NULL) { /* it may come by another forwarder now */
@@ -283,6 +400,21 @@ void timeline_note(struct timeline *timeline, const struct timeline_event *event
 		device->address.port = 0;
 	}
 	device_note(device, event, now);
+}
+
+void timeline_note(struct timeline *timeline, const struct timeline_event *event)
+{
+	struct shared *shared = timeline->shared;
+
+	if (shared->limit == 0)
+		return;
+	if (event->match.expects == STAGE_EXPECTS_TEXT && event->type != TYPE_TXT)
+		return;
+	const uint32_t hash = hash_client(shared, event->client, event->hardware);
+	struct shard *shard = &shared->shards[shard_of(hash, shared->count)];
+	lock_take(&shard->lock);
+	note_in(timeline, shard, event, hash);
+	lock_give(&shard->lock);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -306,7 +438,7 @@ const char *timeline_told_by_text(enum told_by by)
 
 static uint64_t time_of(const struct timeline *timeline, uint32_t at)
 {
-	return timeline->start_us + (uint64_t)(at - 1) * TENTH_US;
+	return timeline->shared->start_us + (uint64_t)(at - 1) * TENTH_US;
 }
 
 static void report_stage(const struct timeline *timeline, const struct slot *slot,
@@ -342,7 +474,7 @@ static uint32_t count_numbers(const uint64_t numbers[DEVICE_NUMBERS / 64])
 }
 
 static void report_device(const struct timeline *timeline, const struct device *device,
-			  struct device_report *ret_report)
+			  uint32_t now, struct device_report *ret_report)
 {
 	struct device_report *report = ret_report;
 
@@ -363,25 +495,7 @@ static void report_device(const struct timeline *timeline, const struct device *
 		if (stage->is_reached && stage->last_us > report->last_us)
 			report->last_us = stage->last_us;
 	}
-	diagnosis_make(device, tenths(timeline), &report->diagnosis);
-}
-
-void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx)
-{
-	timeline_walk_some(timeline, UINT32_MAX, fn, ctx);
-}
-
-void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,
-			void *ctx)
-{
-	const struct table *table = &timeline->table;
-	struct device_report report;
-
-	for (uint32_t at = table->newest; at != NOBODY && max > 0; at = table->devices[at].older) {
-		max--;
-		report_device(timeline, &table->devices[at], &report);
-		fn(ctx, &report);
-	}
+	diagnosis_make(device, now, &report->diagnosis);
 }
 
 /* Who is called so. */
@@ -409,36 +523,66 @@ static struct name name_of(const char *text)
 	return name;
 }
 
+/* The first `max` who are called so; NULL: all. */
+static void walk_who(const struct timeline *timeline, const struct name *name, uint32_t max,
+		     timeline_report_fn fn, void *ctx)
+{
+	struct device_report report;
+	const struct device *device;
+
+	take_all(timeline);
+	const uint32_t now = tenths_of_all(timeline);
+	struct walk walk = walk_from(timeline->shared, true);
+	while (max > 0 && (device = walk_next(&walk)) != NULL) {
+		if (name != NULL && !is_called(name, &device->address,
+					       device->has_hardware ? device->hardware : NULL))
+			continue;
+		max--;
+		report_device(timeline, device, now, &report);
+		fn(ctx, &report);
+	}
+	give_all(timeline);
+}
+
+void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx)
+{
+	walk_who(timeline, NULL, UINT32_MAX, fn, ctx);
+}
+
+void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,
+			void *ctx)
+{
+	walk_who(timeline, NULL, max, fn, ctx);
+}
+
 void timeline_walk_called(const struct timeline *timeline, const char *text, uint32_t max,
 			  timeline_report_fn fn, void *ctx)
 {
-	const struct table *table = &timeline->table;
 	const struct name name = name_of(text);
-	struct device_report report;
 
-	for (uint32_t at = table->newest; at != NOBODY && max > 0; at = table->devices[at].older) {
-		const struct device *device = &table->devices[at];
-
-		if (!is_called(&name, &device->address,
-			       device->has_hardware ? device->hardware : NULL))
-			continue;
-		max--;
-		report_device(timeline, device, &report);
-		fn(ctx, &report);
-	}
+	walk_who(timeline, &name, max, fn, ctx);
 }
 
 void timeline_report(const struct timeline *timeline, struct timeline_report *ret_report)
 {
-	const struct table *table = &timeline->table;
+	const struct shared *shared = timeline->shared;
+	struct timeline_report report = { .limit = shared->limit };
 
-	*ret_report = (struct timeline_report){ .limit = table->limit, .known = table->used };
-	for (uint32_t i = 0; i < table->used; i++) {
-		struct diagnosis diagnosis;
+	take_all(timeline);
+	const uint32_t now = tenths_of_all(timeline);
+	for (uint32_t i = 0; i < shared->count; i++) {
+		const struct table *table = &shared->shards[i].table;
 
-		diagnosis_make(&table->devices[i], tenths(timeline), &diagnosis);
-		ret_report->by_verdict[diagnosis.verdict]++;
+		report.known += table->used;
+		for (uint32_t at = 0; at < table->used; at++) {
+			struct diagnosis diagnosis;
+
+			diagnosis_make(&table->devices[at], now, &diagnosis);
+			report.by_verdict[diagnosis.verdict]++;
+		}
 	}
+	give_all(timeline);
+	*ret_report = report;
 }
 
 const char *timeline_hardware_to_text(const uint8_t hardware[OPTION_HARDWARE_LEN],

@@ -1,6 +1,9 @@
 #include "query/client_rate.h"
 
+#include <stdatomic.h>
+
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/mem.h"
 
 #define NSEC_PER_SEC 1000000000u
@@ -8,6 +11,7 @@
 /* 16,384 clients in 384 KB, of which only what is used is touched. */
 #define SETS 2048u
 #define SET_SIZE 8u
+#define LOCKS 32u
 
 /* A client's debt, as the time at which it will have been paid off: each question adds the time
  * that it takes to earn one, and a time in the past is no debt at all (the generic cell rate
@@ -18,25 +22,62 @@ struct bucket {
 	uint32_t above;	  /* questions above the rate since it was last without debt */
 };
 
-struct client_rates {
+struct shared {
+	atomic_uint handles;
 	struct hash_key key;
-	struct stats *stats;
+	struct lock locks[LOCKS]; /* each of those sets whose number is its own, modulo LOCKS */
 	struct bucket sets[SETS][SET_SIZE];
 };
 
-struct client_rates *client_rate_new(struct stats *stats)
+struct client_rates {
+	struct shared *shared;
+	struct stats *stats;
+};
+
+static struct client_rates *handle_new(struct shared *shared, struct stats *stats)
 {
-	struct client_rates *rates = mem_zalloc(sizeof(*rates));
+	struct client_rates *rates = mem_alloc(sizeof(*rates));
 
 	if (rates == NULL)
 		return NULL;
-	rates->stats = stats;
-	hash_key_draw(&rates->key);
+	*rates = (struct client_rates){ .shared = shared, .stats = stats };
+	atomic_fetch_add(&shared->handles, 1);
 	return rates;
+}
+
+static void shared_free(struct shared *shared)
+{
+	for (unsigned i = 0; i < LOCKS; i++)
+		lock_done(&shared->locks[i]);
+	mem_free(shared);
+}
+
+struct client_rates *client_rate_new(unsigned workers, struct stats *stats)
+{
+	struct shared *shared = mem_zalloc(sizeof(*shared));
+
+	if (shared == NULL)
+		return NULL;
+	hash_key_draw(&shared->key);
+	for (unsigned i = 0; i < LOCKS; i++)
+		lock_init(&shared->locks[i], workers > 1);
+	struct client_rates *rates = handle_new(shared, stats);
+	if (rates == NULL)
+		shared_free(shared);
+	return rates;
+}
+
+struct client_rates *client_rate_share(struct client_rates *rates, struct stats *stats)
+{
+	return handle_new(rates->shared, stats);
 }
 
 void client_rate_free(struct client_rates *rates)
 {
+	if (rates == NULL)
+		return;
+	if (atomic_fetch_sub(&rates->shared->handles, 1) == 1)
+		shared_free(rates->shared);
 	mem_free(rates);
 }
 
@@ -51,13 +92,13 @@ static uint64_t hash_of(const struct client_rates *rates, const struct addr *add
 	bytes[17] = is_stream;
 	for (unsigned i = 0; i < 4; i++)
 		bytes[18 + i] = (uint8_t)(client.net.scope >> 8 * i);
-	return hash_bytes(&rates->key, bytes, sizeof(bytes));
+	return hash_bytes(&rates->shared->key, bytes, sizeof(bytes));
 }
 
 /* The client's, or the one of the set that is missed least. */
 static struct bucket *bucket_for(struct client_rates *rates, uint64_t hash, uint64_t now_ns)
 {
-	struct bucket *set = rates->sets[hash % SETS], *least = set;
+	struct bucket *set = rates->shared->sets[hash % SETS], *least = set;
 
 	for (unsigned i = 0; i < SET_SIZE; i++) {
 		if (set[i].hash == hash && set[i].paid_ns != 0)
@@ -70,14 +111,11 @@ static struct bucket *bucket_for(struct client_rates *rates, uint64_t hash, uint
 	return least;
 }
 
-enum client_rate client_rate_take(struct client_rates *rates, const struct addr *client,
-				  bool is_stream, const struct client_rate_limit *limit,
-				  uint64_t now_us)
+static enum client_rate take(struct bucket *bucket, const struct client_rate_limit *limit,
+			     uint64_t now_ns)
 {
-	const uint64_t now_ns = now_us * NSEC_PER_USEC;
 	const uint64_t each_ns = NSEC_PER_SEC / limit->per_second;
 	const uint64_t burst = limit->burst > 0 ? limit->burst : limit->per_second;
-	struct bucket *bucket = bucket_for(rates, hash_of(rates, client, is_stream), now_ns);
 
 	if (bucket->paid_ns <= now_ns) {
 		bucket->paid_ns = now_ns;
@@ -90,4 +128,18 @@ enum client_rate client_rate_take(struct client_rates *rates, const struct addr 
 		return CLIENT_RATE_WITHIN;
 	}
 	return ++bucket->above % CLIENT_RATE_SLIP_EACH == 0 ? CLIENT_RATE_SLIP : CLIENT_RATE_ABOVE;
+}
+
+enum client_rate client_rate_take(struct client_rates *rates, const struct addr *client,
+				  bool is_stream, const struct client_rate_limit *limit,
+				  uint64_t now_us)
+{
+	const uint64_t now_ns = now_us * NSEC_PER_USEC;
+	const uint64_t hash = hash_of(rates, client, is_stream);
+	struct lock *lock = &rates->shared->locks[hash % SETS % LOCKS];
+
+	lock_take(lock);
+	const enum client_rate rate = take(bucket_for(rates, hash, now_ns), limit, now_ns);
+	lock_give(lock);
+	return rate;
 }

@@ -30,9 +30,9 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->max_waiting = plan->conf->inflight;
 	worker->limits = (struct limits){ .stats = &worker->stats, .clock = worker->clock };
 	worker->shares = client_share_new(worker->max_waiting);
-	worker->rates = client_rate_new(&worker->stats);
-	worker->timeline = timeline_new(plan->conf->devices, worker->clock, &worker->stats);
-	worker->cache = cache_new(plan->conf->cache_size, worker->clock, &worker->stats);
+	worker->rates = client_rate_new(1, &worker->stats);
+	worker->timeline = timeline_new(plan->conf->devices, 1, worker->clock, &worker->stats);
+	worker->cache = cache_new(plan->conf->cache_size, 1, worker->clock, &worker->stats);
 	/* One more than may wait: the one that is being looked at, which a full house must not stop
 	 * from being answered out of the cache. */
 	worker->requests = slab_new(sizeof(struct request), worker->max_waiting + 1);

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	printf("%8s %9s %9s %9s %9s %9s %9s\n", "names", "kept", "bytes", "hit ns", "miss ns",
 	       "replace", "evict");
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		struct cache *cache = cache_new(megabytes << 20, &now, &stats);
+		struct cache *cache = cache_new(megabytes << 20, 1, &now, &stats);
 
 		if (cache == NULL)
 			return 1;

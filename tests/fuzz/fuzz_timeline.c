@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz fuzz = { .clock = { .now_us = 1 } };
 	struct cursor cursor = cursor_over(data, size);
 
-	fuzz.timeline = timeline_new(LIMIT, &fuzz.clock, &fuzz.stats);
+	fuzz.timeline = timeline_new(LIMIT, 1, &fuzz.clock, &fuzz.stats);
 	CHECK(fuzz.timeline != NULL);
 	while (cursor_left(&cursor) > 0 && !cursor.failed) {
 		const uint8_t pause = cursor_u8(&cursor), who = cursor_u8(&cursor);

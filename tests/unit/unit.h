@@ -2,7 +2,7 @@
  *
  *	static void found_after_store(void **state)
  *	{
- *		struct cache *cache = unit_own(cache_new(65536, &clock, &stats), cache_free);
+ *		struct cache *cache = unit_own(cache_new(65536, 1, &clock, &stats), cache_free);
  *		assert_non_null(cache);
  *		...
  *	}

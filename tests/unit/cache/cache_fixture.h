@@ -36,7 +36,7 @@ static inline struct fixture *fixture_new(uint64_t max_bytes)
 	f->buf = buf;
 	f->buf_max = sizeof(buf);
 	f->clock.now_us = 1234567890123;
-	f->cache = unit_own(cache_new(max_bytes, &f->clock, &f->stats), cache_free);
+	f->cache = unit_own(cache_new(max_bytes, 1, &f->clock, &f->stats), cache_free);
 	assert_non_null(f->cache);
 	return f;
 }

@@ -24,7 +24,7 @@ static inline struct asked *asked_new(uint32_t limit)
 
 	asked->clock.now_us = 5 * USEC_PER_SEC;
 	asked->timeline =
-		unit_own(timeline_new(limit, &asked->clock, &asked->stats), timeline_free);
+		unit_own(timeline_new(limit, 1, &asked->clock, &asked->stats), timeline_free);
 	assert_non_null(asked->timeline);
 	return asked;
 }

@@ -10,7 +10,7 @@ static struct stats stats;
 
 static struct client_rates *new_rates(void)
 {
-	struct client_rates *rates = unit_own(client_rate_new(&stats), client_rate_free);
+	struct client_rates *rates = unit_own(client_rate_new(1, &stats), client_rate_free);
 
 	assert_non_null(rates);
 	stats = (struct stats){ 0 };
