@@ -52,9 +52,11 @@ struct cache_item {
 	size_t wire_len;
 	const uint8_t *options; /* EDNS options to hand on (EDE) */
 	size_t options_len;	/* at most 255 */
-	uint32_t lifetime_s;	/* 0 is not kept */
-	uint32_t stale_s;	/* how long after that it may still be shown */
-	bool is_silence;	/* of a failure: it is not counted by cache_failures() */
+	const uint16_t *ttl_at; /* all that message_ttl_offsets() would give; NULL: not known */
+	size_t ttl_count;
+	uint32_t lifetime_s; /* 0 is not kept */
+	uint32_t stale_s;    /* how long after that it may still be shown */
+	bool is_silence;     /* of a failure: it is not counted by cache_failures() */
 	struct cache_note note;
 };
 

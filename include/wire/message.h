@@ -48,6 +48,9 @@ enum message_quality {
 	MESSAGE_OK,
 };
 
+#define MESSAGE_TTLS_MAX 16u
+#define MESSAGE_HOPS_MAX 8u
+
 struct message_facts {
 	uint16_t id, flags;
 	uint16_t questions;
@@ -66,6 +69,19 @@ struct message_facts {
 	uint16_t opt_flags;		/* DO is 0x8000 */
 	uint8_t opt_rcode, opt_version; /* upper eight bits of the extended rcode */
 	size_t options_at, options_len; /* its RDATA; length 0 where options overrun it */
+
+	/* Where the CNAMEs lead that begin at the asked name, in the order their records stand.
+	 * is_followed: that tells all there is to tell. Else they stand in another order, in a
+	 * circle with more behind it, or are too many, or the message is odd or has no question;
+	 * and the next two say nothing. */
+	bool is_followed;
+	bool has_data; /* a record of the asked type (any, for ANY) at a name of the chain; what
+			* comes behind it was not looked at */
+	uint8_t hops;  /* CNAMEs, at most MESSAGE_HOPS_MAX */
+
+	uint16_t ttl_count; /* records but OPT */
+	/* Where the TTLs of the first of these stand, ascending. */
+	uint16_t ttl_at[MESSAGE_TTLS_MAX];
 };
 
 /** Walks the whole message. MESSAGE_BAD leaves ret_facts undefined beyond id and flags. Bad: short
@@ -76,6 +92,11 @@ struct message_facts {
  * only. */
 enum message_quality message_read(const uint8_t *wire, size_t wire_len,
 				  struct message_facts *ret_facts);
+
+/** The same of a message that has one question, which is known to be good, in as many bytes behind
+ * the header. */
+enum message_quality message_read_behind(const uint8_t *wire, size_t wire_len, size_t question_len,
+					 struct message_facts *ret_facts);
 
 /** rcode with the upper bits of the OPT record (RFC 6891 section 6.1.3). */
 unsigned message_rcode(const struct message_facts *facts);

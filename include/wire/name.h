@@ -46,3 +46,9 @@ uint64_t name_hash(const struct hash_key *key, const uint8_t *lowered, size_t le
  * by NAME_MAX_LABELS labels and as many pointers. */
 MUST_CHECK int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name,
 			 size_t *ret_len, size_t *ret_next);
+/** Where name_read() would end, `ret_next`; 0 where it would fail. */
+size_t name_check(const uint8_t *wire, size_t wire_len, size_t at);
+
+/** name_equal() of the names at two places of messages, where name_read() has read them before;
+ * either may stand alone, at offset 0. */
+bool name_is_same(const uint8_t *wire, size_t at, const uint8_t *other, size_t other_at);

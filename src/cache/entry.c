@@ -83,14 +83,15 @@ void entry_probe(struct probe *ret_probe, const struct cache_key *key,
 /* The message has this one question; the letters of its name may be in any case. */
 static bool asks(const uint8_t *wire, size_t wire_len, const struct probe *probe)
 {
+	const uint8_t *question = wire + MESSAGE_HEADER_LEN;
 	const size_t name_len = probe->question_len - 4;
-	uint8_t lowered[NAME_MAX_LEN];
 
 	if (wire_len < MESSAGE_HEADER_LEN + probe->question_len || wire[4] != 0 || wire[5] != 1)
 		return false;
-	name_lower(lowered, wire + MESSAGE_HEADER_LEN, name_len);
-	return memcmp(lowered, probe->bytes, name_len) == 0 &&
-	       memcmp(wire + MESSAGE_HEADER_LEN + name_len, probe->bytes + name_len, 4) == 0;
+	if (memcmp(question, probe->bytes, probe->question_len) == 0)
+		return true;
+	return memcmp(question + name_len, probe->bytes + name_len, 4) == 0 &&
+	       name_equal(question, probe->bytes);
 }
 
 bool entry_matches(const struct entry *entry, const struct probe *probe)
@@ -115,20 +116,27 @@ bool entry_matches(const struct entry *entry, const struct probe *probe)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
+static bool find_ttls(struct entry_draft *draft)
+{
+	const struct cache_item *item = draft->item;
+	const size_t max = sizeof(draft->found) / sizeof(draft->found[0]);
+
+	draft->ttl_at = item->ttl_at != NULL ? item->ttl_at : draft->found;
+	draft->ttl_count = item->ttl_at != NULL ? item->ttl_count : 0;
+	if (item->ttl_at == NULL && item->wire_len >= MESSAGE_HEADER_LEN)
+		draft->ttl_count =
+			message_ttl_offsets(item->wire, item->wire_len, draft->found, max);
+	return draft->ttl_count <= max;
+}
+
 bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
 		 const struct cache_item *item)
 {
 	if (item->wire_len > MESSAGE_MAX_LEN || item->options_len > UINT8_MAX)
 		return false;
-	const size_t max = sizeof(ret_draft->ttl_at) / sizeof(ret_draft->ttl_at[0]);
-
 	ret_draft->probe = probe;
 	ret_draft->item = item;
-	ret_draft->ttl_count = 0;
-	if (item->wire_len >= MESSAGE_HEADER_LEN)
-		ret_draft->ttl_count =
-			message_ttl_offsets(item->wire, item->wire_len, ret_draft->ttl_at, max);
-	if (ret_draft->ttl_count > max)
+	if (!find_ttls(ret_draft))
 		return false;
 	ret_draft->has_own_key = !asks(item->wire, item->wire_len, probe);
 	ret_draft->has_extras = ret_draft->has_own_key || probe->view != 0 ||

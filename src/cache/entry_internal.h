@@ -62,7 +62,8 @@ struct entry_draft {
 	bool has_extras, has_own_key;
 	size_t ttl_count;
 	uint32_t units;
-	uint16_t ttl_at[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
+	const uint16_t *ttl_at;		      /* the item's own, or found[] */
+	uint16_t found[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
 };
 /** False where the item is too long to be an entry at all. Borrows both. */
 bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,

@@ -45,10 +45,15 @@ enum verdict classify_reply(const uint8_t *wire, const struct message_facts *fac
 {
 	const unsigned rcode = message_rcode(facts);
 	const bool has_answers = facts->records[SECTION_ANSWER] > 0;
-	struct packet_shape shape;
+	struct packet_shape shape = { .rcode = rcode,
+				      .cname_count = facts->hops,
+				      .has_data = facts->has_data,
+				      .has_soa = facts->has_soa };
 
 	if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN)
 		return VERDICT_FAILED;
+	if (facts->is_followed)
+		return classify_shape(&shape);
 	if (has_answers && packet_shape(wire, facts->wire_len, &shape) == 0)
 		return classify_shape(&shape);
 	/* nothing to follow, or nothing ldns could follow: answers beside an SOA are a chain, most

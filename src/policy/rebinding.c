@@ -63,37 +63,39 @@ bool rebinding_guards(const struct rebinding *rebinding, const struct decision *
 /* --- addresses ----------------------------------------------------------------------------- */
 
 struct range {
-	uint8_t bits;
-	uint8_t bytes[4];
+	uint32_t prefix, mask;
 };
 
+#define RANGE(bits, a, b, c, d)                                                               \
+	{                                                                                     \
+		(uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d), UINT32_MAX << (32 - (bits)) \
+	}
 static const struct range ranges_v4[] = {
-	{ 8, { 0 } },	      { 8, { 10 } },
-	{ 10, { 100, 64 } },  { 8, { 127 } },
-	{ 16, { 169, 254 } }, { 12, { 172, 16 } },
-	{ 16, { 192, 168 } }, { 32, { 255, 255, 255, 255 } },
+	RANGE(8, 0, 0, 0, 0),	   RANGE(8, 10, 0, 0, 0),	  RANGE(10, 100, 64, 0, 0),
+	RANGE(8, 127, 0, 0, 0),	   RANGE(16, 169, 254, 0, 0),	  RANGE(12, 172, 16, 0, 0),
+	RANGE(16, 192, 168, 0, 0), RANGE(32, 255, 255, 255, 255),
 };
+/* by their first four bytes */
 static const struct range ranges_v6[] = {
-	{ 10, { 0xfe, 0x80 } },
-	{ 10, { 0xfe, 0xc0 } },
-	{ 7, { 0xfc } },
+	RANGE(10, 0xfe, 0x80, 0, 0),
+	RANGE(10, 0xfe, 0xc0, 0, 0),
+	RANGE(7, 0xfc, 0, 0, 0),
 };
 
-static bool is_within(const uint8_t *address, const struct range *range)
+static bool is_within(const uint8_t *address, const struct range *ranges, size_t count)
 {
-	const unsigned whole = range->bits / 8u, rest = range->bits % 8u;
+	struct cursor in = cursor_over(address, 4);
+	const uint32_t start = cursor_u32(&in);
 
-	if (memcmp(address, range->bytes, whole) != 0)
-		return false;
-	return rest == 0 || (address[whole] ^ range->bytes[whole]) >> (8 - rest) == 0;
+	for (size_t i = 0; i < count; i++)
+		if ((start & ranges[i].mask) == ranges[i].prefix)
+			return true;
+	return false;
 }
 
 static bool is_private_v4(const uint8_t *address)
 {
-	for (size_t i = 0; i < sizeof(ranges_v4) / sizeof(ranges_v4[0]); i++)
-		if (is_within(address, &ranges_v4[i]))
-			return true;
-	return false;
+	return is_within(address, ranges_v4, sizeof(ranges_v4) / sizeof(ranges_v4[0]));
 }
 
 static bool is_private_v6(const uint8_t *address)
@@ -103,9 +105,8 @@ static bool is_private_v6(const uint8_t *address)
 	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
 	static const uint8_t sixtofour[2] = { 0x20, 0x02 };
 
-	for (size_t i = 0; i < sizeof(ranges_v6) / sizeof(ranges_v6[0]); i++)
-		if (is_within(address, &ranges_v6[i]))
-			return true;
+	if (is_within(address, ranges_v6, sizeof(ranges_v6) / sizeof(ranges_v6[0])))
+		return true;
 	if (memcmp(address, mapped, 12) == 0)
 		return true;
 	if (memcmp(address, compatible, 12) == 0 || memcmp(address, nat64, 12) == 0)
@@ -188,18 +189,29 @@ static bool check_record(const uint8_t *wire, size_t wire_len, size_t ttl_at, st
 	       rebinding_find_in_record(type, rdata, len, ret_addr);
 }
 
-bool rebinding_find(const uint8_t *wire, size_t wire_len, struct addr *ret_addr)
+static bool check_records(const uint8_t *wire, size_t wire_len, const uint16_t *ttl_at,
+			  size_t count, struct addr *ret_addr)
 {
-	uint16_t ttl_at[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
-	const size_t max = sizeof(ttl_at) / sizeof(ttl_at[0]);
-	size_t count = message_ttl_offsets(wire, wire_len, ttl_at, max);
-
-	if (count > max)
-		count = max;
 	for (size_t i = 0; i < count; i++)
 		if (check_record(wire, wire_len, ttl_at[i], ret_addr))
 			return true;
 	return false;
+}
+
+static bool find_among_many(const uint8_t *wire, size_t wire_len, struct addr *ret_addr)
+{
+	uint16_t ttl_at[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
+	const size_t max = sizeof(ttl_at) / sizeof(ttl_at[0]);
+	const size_t count = message_ttl_offsets(wire, wire_len, ttl_at, max);
+
+	return check_records(wire, wire_len, ttl_at, count < max ? count : max, ret_addr);
+}
+
+bool rebinding_find(const uint8_t *wire, const struct message_facts *facts, struct addr *ret_addr)
+{
+	if (facts->ttl_count > MESSAGE_TTLS_MAX)
+		return find_among_many(wire, facts->wire_len, ret_addr);
+	return check_records(wire, facts->wire_len, facts->ttl_at, facts->ttl_count, ret_addr);
 }
 
 int rebinding_reply(const struct query_view *view, uint8_t *out, size_t out_max, size_t *ret_len)

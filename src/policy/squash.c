@@ -66,11 +66,10 @@ static void look_at_cname(const struct squash_family *family, const uint8_t *wir
 static size_t look_at_record(const struct squash_family *family, const uint8_t *wire,
 			     size_t wire_len, size_t at, uint16_t asked, struct found *found)
 {
-	uint8_t owner[NAME_MAX_LEN];
-	size_t len;
+	const size_t owner_at = at;
 	struct addr addr;
 
-	if (name_read(wire, wire_len, at, owner, &len, &at) != 0)
+	if ((at = name_check(wire, wire_len, at)) == 0)
 		return 0;
 	struct cursor in = cursor_over(wire + at, wire_len - at);
 	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
@@ -83,7 +82,7 @@ static size_t look_at_record(const struct squash_family *family, const uint8_t *
 		found->has_private = true;
 	if (class == CLASS_IN && (type == TYPE_A || type == TYPE_AAAA))
 		found->has_address = true;
-	if (class == CLASS_IN && name_equal(owner, family->alias)) {
+	if (class == CLASS_IN && name_is_same(wire, owner_at, family->alias, 0)) {
 		if (type == TYPE_CNAME)
 			look_at_cname(family, wire, wire_len, (size_t)(rdata - wire), found);
 		else if (is_of_type(type, asked))

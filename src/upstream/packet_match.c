@@ -1,39 +1,42 @@
 #include "upstream/packet_match.h"
 
-#include "wire/cursor.h"
+#include <string.h>
+
 #include "wire/name.h"
 
-static bool has_question(const struct query_view *view, const uint8_t *wire, size_t wire_len,
-			 const struct message_facts *facts)
+/* The question as it was sent, which mostly comes back letter for letter; type and class stand
+ * right behind the name. */
+static bool has_question(const struct query_view *view, const uint8_t *wire, size_t wire_len)
 {
-	struct cursor cursor = cursor_over(wire, wire_len);
+	const uint8_t *question = wire + MESSAGE_HEADER_LEN;
 
-	if (facts->questions != 1 || facts->question_len != view->question_len)
+	if (wire_len - MESSAGE_HEADER_LEN < view->question_len || wire[4] != 0 || wire[5] != 1)
 		return false;
-	(void)cursor_bytes(&cursor, MESSAGE_HEADER_LEN);
-	const uint8_t *name = cursor_bytes(&cursor, view->name_len);
-	const uint16_t type = cursor_u16(&cursor);
-	const uint16_t class = cursor_u16(&cursor);
-	return !cursor.failed && type == view->type && class == view->class &&
-	       name_equal(name, view->name);
+	if (memcmp(question, view->name, view->question_len) == 0)
+		return true;
+	return memcmp(question + view->name_len, view->name + view->name_len, 4) == 0 &&
+	       name_equal(question, view->name);
+}
+
+static bool is_bare_error(const uint8_t *wire, size_t wire_len, struct message_facts *facts)
+{
+	if (wire_len != MESSAGE_HEADER_LEN || message_read(wire, wire_len, facts) == MESSAGE_BAD)
+		return false;
+	const unsigned rcode = FLAGS_RCODE(facts->flags);
+	return rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP;
 }
 
 enum packet_match packet_match(const struct query_view *view, uint16_t id, const uint8_t *wire,
 			       size_t wire_len, struct message_facts *ret_facts,
 			       enum message_quality *ret_quality)
 {
-	const enum message_quality quality = message_read(wire, wire_len, ret_facts);
-
-	if (quality == MESSAGE_BAD)
+	if (wire_len < MESSAGE_HEADER_LEN || wire_len > MESSAGE_MAX_LEN || message_id(wire) != id)
 		return PACKET_OTHER;
-	const uint16_t flags = ret_facts->flags;
-	if (ret_facts->id != id || (flags & FLAG_QR) == 0 || FLAGS_OPCODE(flags) != 0)
+	const uint16_t flags = message_flags(wire);
+	if ((flags & FLAG_QR) == 0 || FLAGS_OPCODE(flags) != 0)
 		return PACKET_OTHER;
-	if (wire_len == MESSAGE_HEADER_LEN && ret_facts->questions == 0 &&
-	    (FLAGS_RCODE(flags) == RCODE_FORMERR || FLAGS_RCODE(flags) == RCODE_NOTIMP))
-		return PACKET_BARE_ERROR;
-	if (!has_question(view, wire, wire_len, ret_facts))
-		return PACKET_OTHER;
-	*ret_quality = quality;
-	return PACKET_REPLY;
+	if (!has_question(view, wire, wire_len))
+		return is_bare_error(wire, wire_len, ret_facts) ? PACKET_BARE_ERROR : PACKET_OTHER;
+	*ret_quality = message_read_behind(wire, wire_len, view->question_len, ret_facts);
+	return *ret_quality == MESSAGE_BAD ? PACKET_OTHER : PACKET_REPLY;
 }

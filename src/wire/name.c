@@ -217,3 +217,59 @@ int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name
 	*ret_next = jumps == 0 ? at : next;
 	return 0;
 }
+
+size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
+{
+	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
+	unsigned jumps = 0;
+
+	for (;;) {
+		if (at >= piece_end)
+			return 0;
+		const size_t byte = wire[at];
+		if (byte <= LABEL_MAX_LEN) {
+			at += 1 + byte;
+			len += 1 + byte;
+			if (at > piece_end || len > NAME_MAX_LEN)
+				return 0;
+			if (byte == 0)
+				return jumps == 0 ? at : next;
+			continue;
+		}
+		const size_t target = pointer_target(wire, piece_end, at, piece_at);
+		if (target == 0 || ++jumps > NAME_MAX_LABELS)
+			return 0;
+		if (jumps == 1)
+			next = at + 2;
+		piece_end = piece_at;
+		at = piece_at = target;
+	}
+}
+
+/* To the label that a good name's next piece begins with. */
+static const uint8_t *follow_pointers(const uint8_t *wire, const uint8_t *at)
+{
+	while (*at >= POINTER_BITS)
+		at = wire + ((size_t)(at[0] & ~POINTER_BITS & 0xff) << 8 | at[1]);
+	return at;
+}
+
+bool name_is_same(const uint8_t *wire, size_t at, const uint8_t *other, size_t other_at)
+{
+	const uint8_t *a = wire + at, *b = other + other_at;
+
+	for (;;) {
+		a = follow_pointers(wire, a);
+		b = follow_pointers(other, b);
+		if (a == b) /* so are the pieces to come */
+			return true;
+		size_t len = *a;
+		if (len != *b)
+			return false;
+		if (len == 0)
+			return true;
+		for (a++, b++; len > 0; len--, a++, b++)
+			if (*a != *b && lower(*a) != lower(*b))
+				return false;
+	}
+}

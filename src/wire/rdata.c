@@ -7,7 +7,7 @@
 #include "wire/type.h"
 
 /* What RDATA is made of, one letter a field:
- *   1 2 4 8 6   that many bytes (6: sixteen)
+ *   1 2 4 8 5 6 that many bytes (5: five times four; 6: sixteen)
  *   N           name that may be compressed
  *   n           name that may not
  *   s           character string (RFC 1035 section 3.3)
@@ -21,7 +21,7 @@
 struct shape {
 	uint16_t type;
 	bool is_internet; /* says something about class IN only */
-	const char *fields;
+	char fields[11];
 };
 
 /* clang-format off */
@@ -31,7 +31,7 @@ static const struct shape shapes[] = { /* ascending */
 	{ 3, false, "N" },              /* MD */
 	{ 4, false, "N" },              /* MF */
 	{ 5, false, "N" },              /* CNAME */
-	{ 6, false, "NN44444" },        /* SOA */
+	{ 6, false, "NN5" },            /* SOA */
 	{ 7, false, "N" },              /* MB */
 	{ 8, false, "N" },              /* MG */
 	{ 9, false, "N" },              /* MR */
@@ -89,11 +89,19 @@ static const struct shape shapes[] = { /* ascending */
 /* NULL where the type is opaque. */
 static const char *fields_of(uint16_t type, uint16_t class)
 {
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]) && shapes[i].type <= type; i++) {
-		if (shapes[i].type == type)
-			return shapes[i].is_internet && class != CLASS_IN ? NULL : shapes[i].fields;
+	size_t low = 0, high = sizeof(shapes) / sizeof(shapes[0]);
+
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+		if (shapes[middle].type < type)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (low == sizeof(shapes) / sizeof(shapes[0]) || shapes[low].type != type ||
+	    (shapes[low].is_internet && class != CLASS_IN))
+		return NULL;
+	return shapes[low].fields;
 }
 
 /* Just behind the name as it stands at the cursor, pointers not followed; fails where a label is
@@ -117,17 +125,28 @@ static bool skip_name(struct cursor *cursor, bool *ret_has_pointer)
 	}
 }
 
+static enum rdata_quality check_bad_name(const struct rdata *rdata, struct cursor *cursor,
+					 bool may_have_pointer)
+{
+	const size_t at = (size_t)(cursor->at - rdata->wire);
+	bool has_pointer;
+
+	if (!skip_name(cursor, &has_pointer) || (has_pointer && !may_have_pointer))
+		return RDATA_ODD;
+	if (name_check(rdata->wire, rdata->wire_len, at) == 0)
+		return has_pointer ? RDATA_BAD : RDATA_ODD;
+	return RDATA_OK;
+}
+
 static enum rdata_quality check_name(const struct rdata *rdata, struct cursor *cursor,
 				     bool may_have_pointer)
 {
 	const size_t at = (size_t)(cursor->at - rdata->wire);
-	bool has_pointer;
-	size_t len, next;
+	const size_t next = may_have_pointer ? name_check(rdata->wire, rdata->wire_len, at) : 0;
 
-	if (!skip_name(cursor, &has_pointer) || (has_pointer && !may_have_pointer))
-		return RDATA_ODD;
-	if (name_read(rdata->wire, rdata->wire_len, at, NULL, &len, &next) != 0)
-		return has_pointer ? RDATA_BAD : RDATA_ODD;
+	if (next == 0 || next > rdata->at + rdata->len)
+		return check_bad_name(rdata, cursor, may_have_pointer);
+	cursor->at = rdata->wire + next;
 	return RDATA_OK;
 }
 
@@ -226,6 +245,8 @@ static bool skip_field(struct cursor *cursor, char field)
 	case '4':
 	case '8':
 		return cursor_bytes(cursor, (size_t)(field - '0')) != NULL;
+	case '5':
+		return cursor_bytes(cursor, 20) != NULL;
 	case '6':
 		return cursor_bytes(cursor, 16) != NULL;
 	case 's':
@@ -247,8 +268,17 @@ static bool skip_field(struct cursor *cursor, char field)
 	}
 }
 
+/* Without the table: what most records are. */
+static bool is_address(const struct rdata *rdata)
+{
+	return rdata->class == CLASS_IN && (rdata->type == TYPE_A || rdata->type == TYPE_AAAA);
+}
+
 enum rdata_quality rdata_check(const struct rdata *rdata)
 {
+	if (is_address(rdata))
+		return rdata->len == (rdata->type == TYPE_A ? 4 : 16) ? RDATA_OK : RDATA_ODD;
+
 	const char *field = fields_of(rdata->type, rdata->class);
 	struct cursor cursor = cursor_over(rdata->wire + rdata->at, rdata->len);
 
