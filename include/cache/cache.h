@@ -12,21 +12,9 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
-#include "wire/name.h"
-#include "wire/query_view.h"
+#include "cache/cache_key.h"
 
 struct cache;
-
-/* D1, and RD: a reply to RD=0 is another reply. AD is not here: see cache_hit.knows_ad. */
-struct cache_key {
-	uint8_t name[NAME_MAX_LEN]; /* lower case */
-	uint8_t name_len;
-	uint16_t type, class;
-	uint8_t flags; /* CACHE_KEY_* */
-	uint64_t view; /* partition by client rules; 0 for all */
-};
-enum { CACHE_KEY_RD = 1, CACHE_KEY_CD = 2, CACHE_KEY_DO = 4 };
-void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition);
 
 enum cache_kind {
 	CACHE_POSITIVE,

@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -40,15 +41,30 @@ void hash_key_draw(struct hash_key *ret_key)
 	random_bytes(ret_key, sizeof(*ret_key));
 }
 
-uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
+/* "somepseudorandomlygeneratedbytes", as the paper has it. */
+static inline struct sip sip_begin(const struct hash_key *key)
 {
-	/* "somepseudorandomlygeneratedbytes", as the paper has it */
-	struct sip sip = {
+	return (struct sip){
 		.v0 = key->k0 ^ 0x736f6d6570736575u,
 		.v1 = key->k1 ^ 0x646f72616e646f6du,
 		.v2 = key->k0 ^ 0x6c7967656e657261u,
 		.v3 = key->k1 ^ 0x7465646279746573u,
 	};
+}
+
+static inline uint64_t sip_end(struct sip *sip, uint64_t last_word)
+{
+	sip_word(sip, last_word);
+	sip->v2 ^= 0xff;
+	sip_round(sip);
+	sip_round(sip);
+	sip_round(sip);
+	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
+{
+	struct sip sip = sip_begin(key);
 	const uint8_t *at = bytes;
 	uint64_t word;
 
@@ -59,11 +75,87 @@ uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
 	word = (uint64_t)(len & 0xff) << 56;
 	for (size_t i = 0; i < len % 8; i++)
 		word |= (uint64_t)at[i] << (8 * i);
-	sip_word(&sip, word);
+	return sip_end(&sip, word);
+}
 
-	sip.v2 ^= 0xff;
-	sip_round(&sip);
-	sip_round(&sip);
-	sip_round(&sip);
-	return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+/* --- of the process ----------------------------------------------------------------------------
+ */
+
+static struct {
+	bool is_drawn;
+	struct hash_key key;
+	uint64_t more[2];
+} secret;
+
+void hash_draw_secret(void)
+{
+	if (secret.is_drawn)
+		return;
+	hash_key_draw(&secret.key);
+	random_bytes(secret.more, sizeof(secret.more));
+	secret.is_drawn = true;
+}
+
+static inline uint64_t load(const uint8_t *at)
+{
+	uint64_t word;
+	memcpy(&word, at, 8);
+	return word;
+}
+
+/* Eight letters at once. Of bytes below 128 one addition tells by the top bit who is 'A' or more,
+ * another who is more than 'Z'; the others have that bit and are let be. */
+static inline uint64_t lower(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = 0x80 * ones;
+	const uint64_t low = word & ~tops;
+	const uint64_t is_upper =
+		(low + (0x80 - 'A') * ones) & ~(low + (0x7f - 'Z') * ones) & ~word & tops;
+
+	return word | is_upper >> 2; /* 0x20 makes it small */
+}
+
+static inline uint64_t lower_to(uint8_t *to, uint64_t word)
+{
+	word = lower(word);
+	memcpy(to, &word, 8);
+	return word;
+}
+
+/* The `left` bytes (fewer than eight) at the end of a string, as a number. */
+static uint64_t lower_rest(uint8_t *to, const uint8_t *from, size_t left)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < left; i++)
+		word |= (uint64_t)from[i] << (8 * i);
+	word = lower(word);
+	for (size_t i = 0; i < left; i++)
+		to[i] = (uint8_t)(word >> (8 * i));
+	return word;
+}
+
+uint64_t hash_lowered(uint8_t *to, const uint8_t *from, size_t len)
+{
+	const size_t whole = len & ~(size_t)7, left = len & 7;
+
+	hash_draw_secret();
+	struct sip sip = sip_begin(&secret.key);
+	for (size_t i = 0; i < whole; i += 8)
+		sip_word(&sip, le64toh(lower_to(to + i, load(from + i))));
+	uint64_t last = (uint64_t)(len & 0xff) << 56;
+	if (left > 0 && whole > 0) /* once more over some: what is lower case stays so */
+		last |= le64toh(lower_to(to + len - 8, load(from + len - 8))) >> (64 - 8 * left);
+	else
+		last |= lower_rest(to, from, left);
+	return sip_end(&sip, last);
+}
+
+/* Strongly universal in its upper half: a product of two words, each with a secret number added
+ * (Thorup, "High speed hashing for integers and strings", section 3.5). */
+uint64_t hash_with(uint64_t hash, uint64_t number)
+{
+	hash_draw_secret();
+	hash += (secret.more[0] + (uint32_t)number) * (secret.more[1] + (number >> 32));
+	return hash ^ hash >> 32;
 }

@@ -28,7 +28,6 @@ struct shard {
 
 struct shared {
 	atomic_uint handles;
-	struct hash_key hash_key;
 	uint64_t max_bytes;
 	uint32_t count; /* a power of two */
 	struct shard shards[];
@@ -39,18 +38,6 @@ struct cache {
 	const struct clock *clock;
 	struct stats *stats;
 };
-
-void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition)
-{
-	name_lower(ret_key->name, view->name, view->name_len);
-	ret_key->name_len = (uint8_t)view->name_len;
-	ret_key->type = view->type;
-	ret_key->class = view->class;
-	ret_key->flags = (uint8_t)((view->flags & FLAG_RD ? CACHE_KEY_RD : 0) |
-				   (view->flags & FLAG_CD ? CACHE_KEY_CD : 0) |
-				   (view->wants_dnssec ? CACHE_KEY_DO : 0));
-	ret_key->view = partition;
-}
 
 /* --- its life --------------------------------------------------------------------------------- */
 
@@ -92,8 +79,8 @@ static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
 
 	if (shared == NULL)
 		return NULL;
+	hash_draw_secret(); /* here there is one thread */
 	shared->max_bytes = max_bytes;
-	hash_key_draw(&shared->hash_key);
 	for (; shared->count < count; shared->count++) {
 		struct shard *shard = &shared->shards[shared->count];
 
@@ -244,7 +231,7 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	const bool is_found = find_in(shard, &probe, stale_ok, cache->clock->now_us, &into);
 	give_shard(shard);
@@ -260,7 +247,7 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	const struct store_place place = find_sort(shard, &probe, SORT_ANSWER);
 	const bool is_found =
@@ -299,7 +286,7 @@ bool cache_look(const struct cache *cache, const struct cache_key *key, bool fai
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	const bool is_found = look_in(shard, &probe, failure, cache->clock->now_us, &into);
 	give_shard(shard);
@@ -328,7 +315,7 @@ uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 
 	if (keeps_nothing(cache))
 		return 0;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	const uint32_t failures = count_failures(shard, &probe, cache->clock->now_us);
 	give_shard(shard);
@@ -395,7 +382,7 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, &probe, item);
 	struct shard *shard = take_shard(cache, &probe);
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
@@ -417,7 +404,7 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, const struc
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
 		const struct store_place place = find_sort(shard, &probe, sorts[i]);
@@ -437,7 +424,7 @@ void cache_drop(struct cache *cache, const struct cache_key *key)
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key, &cache->shared->hash_key);
+	entry_probe(&probe, key);
 	struct shard *shard = take_shard(cache, &probe);
 	drop_sort(shard, &probe, SORT_ANSWER);
 	drop_sort(shard, &probe, SORT_FAILURE);

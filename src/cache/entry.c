@@ -61,8 +61,7 @@ static struct extras extras_of(const struct entry *entry)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-void entry_probe(struct probe *ret_probe, const struct cache_key *key,
-		 const struct hash_key *hash_key)
+void entry_probe(struct probe *ret_probe, const struct cache_key *key)
 {
 	struct cursor_out out = cursor_into(ret_probe->bytes, sizeof(ret_probe->bytes));
 
@@ -70,14 +69,10 @@ void entry_probe(struct probe *ret_probe, const struct cache_key *key,
 	cursor_put_u16(&out, key->type);
 	cursor_put_u16(&out, key->class);
 	ret_probe->question_len = cursor_written(&out);
-	cursor_put_u8(&out, key->flags);
-	cursor_put(&out, &key->view, sizeof(key->view));
-	ret_probe->bytes_len = cursor_written(&out);
 	ret_probe->flags = key->flags & ENTRY_KEY_FLAGS;
 	ret_probe->view = key->view;
-	const uint64_t hash = hash_bytes(hash_key, ret_probe->bytes, ret_probe->bytes_len);
-	ret_probe->hash = (uint32_t)hash;
-	ret_probe->shard = (uint32_t)(hash >> 32);
+	ret_probe->hash = (uint32_t)(key->hash >> 32);
+	ret_probe->shard = (uint32_t)key->hash;
 }
 
 /* The message has this one question; the letters of its name may be in any case. */

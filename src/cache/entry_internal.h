@@ -42,18 +42,16 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 40, "every byte here is paid for each name kept");
 
-/* A key made ready for looking up: what is hashed, in one piece, and the hash. */
+/* A key made ready for looking up: the bytes of its question, and the hash. */
 struct probe {
-	uint8_t bytes[NAME_MAX_LEN + 4 + 1 + 8]; /* name, type, class, flags, view */
-	size_t question_len;			 /* of which name, type and class */
-	size_t bytes_len;
+	uint8_t bytes[NAME_MAX_LEN + 4]; /* name, type, class */
+	size_t question_len;
 	uint32_t hash;
 	uint32_t shard; /* another part of the same hash */
 	uint8_t flags;
 	uint64_t view;
 };
-void entry_probe(struct probe *ret_probe, const struct cache_key *key,
-		 const struct hash_key *hash_key);
+void entry_probe(struct probe *ret_probe, const struct cache_key *key);
 
 /* An item made ready for keeping. */
 struct entry_draft {

@@ -73,7 +73,7 @@ static uint64_t hash_of(const struct flight *flight, const struct request *reque
 	size_t private_len = 0;
 	const uint8_t *private_bytes = private_part(request, &private_len);
 	uint64_t parts[5] = {
-		hash_bytes(&flight->key, key->name, key->name_len),
+		key->name_hash,
 		(uint64_t)key->type << 32 | (uint64_t)key->class << 16 | key->flags,
 		key->view ^ asked_bits(request),
 		request->decision.route,

@@ -70,13 +70,10 @@ uint32_t gate_per_zone(const struct gate *gate)
 
 /* --- crowds -------------------------------------------------------------------------------- */
 
-static uint64_t hash_of_name(const struct gate *gate, const struct cache_key *key)
+static uint64_t hash_of_name(const struct cache_key *key)
 {
-	const uint64_t parts[2] = {
-		name_hash(&gate->key, key->name, key->name_len),
-		UINT64_C(1) << 32 | (uint64_t)key->type << 16 | key->class,
-	};
-	return hash_bytes(&gate->key, parts, sizeof(parts));
+	return hash_with(key->name_hash,
+			 UINT64_C(1) << 32 | (uint64_t)key->type << 16 | key->class);
 }
 
 static uint64_t hash_of_zone(const struct gate *gate, const struct cache_key *key)
@@ -124,7 +121,7 @@ enum gate_pass gate_enter(struct gate *gate, struct request *request)
 	struct crowd *zone = find_crowd(gate, hash_of_zone(gate, &request->key));
 	if (zone->members >= gate->per_zone)
 		return GATE_FULL;
-	struct crowd *name = find_crowd(gate, hash_of_name(gate, &request->key));
+	struct crowd *name = find_crowd(gate, hash_of_name(&request->key));
 	zone->members++;
 	name->members++;
 	request->zone_crowd = zone;

@@ -49,6 +49,7 @@ void look_at(struct worker *worker, const struct query_view *view, const struct 
 		for (uint8_t flags = 0; flags < 8; flags++) {
 			/* as most ask first */
 			key.flags = flags ^ CACHE_KEY_RD;
+			cache_key_rehash(&key);
 			look_for(worker, &key, route, failure != 0, ret_look);
 		}
 	}

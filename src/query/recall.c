@@ -15,17 +15,12 @@ struct slot {
 };
 
 struct recall {
-	struct hash_key key;
 	struct slot sets[SETS][WAYS];
 };
 
 struct recall *recall_new(void)
 {
-	struct recall *recall = mem_zalloc(sizeof(*recall));
-
-	if (recall != NULL)
-		hash_key_draw(&recall->key);
-	return recall;
+	return mem_zalloc(sizeof(struct recall));
 }
 
 void recall_free(struct recall *recall)
@@ -33,11 +28,9 @@ void recall_free(struct recall *recall)
 	mem_free(recall);
 }
 
-static uint64_t hash_of(const struct recall *recall, const struct cache_key *key)
+static uint64_t hash_of(const struct cache_key *key)
 {
-	const uint64_t parts[2] = { hash_bytes(&recall->key, key->name, key->name_len),
-				    (uint64_t)key->type << 16 | key->class };
-	const uint64_t hash = hash_bytes(&recall->key, parts, sizeof(parts));
+	const uint64_t hash = hash_with(key->name_hash, (uint64_t)key->type << 16 | key->class);
 
 	return hash != 0 ? hash : 1;
 }
@@ -53,7 +46,7 @@ static uint64_t worth(const struct slot *slot)
 void recall_note(struct recall *recall, const struct cache_key *key,
 		 const struct recall_entry *entry)
 {
-	const uint64_t hash = hash_of(recall, key);
+	const uint64_t hash = hash_of(key);
 	struct slot *set = recall->sets[hash % SETS], *place = &set[0];
 
 	for (unsigned i = 0; i < WAYS; i++) {
@@ -96,7 +89,7 @@ void recall_note_result(const struct request *request)
 bool recall_find(const struct recall *recall, const struct cache_key *key,
 		 struct recall_entry *ret_entry)
 {
-	const uint64_t hash = hash_of(recall, key);
+	const uint64_t hash = hash_of(key);
 	const struct slot *set = recall->sets[hash % SETS];
 
 	for (unsigned i = 0; i < WAYS; i++) {

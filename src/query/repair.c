@@ -313,6 +313,7 @@ static size_t find_like(struct request *request)
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		key.type = types[i];
+		cache_key_rehash(&key);
 		if (cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit) &&
 		    hit.note.kind < CACHE_FAILURE && hit.note.route == request->decision.route)
 			return hit.wire_len;
@@ -411,6 +412,7 @@ void repair_touch(struct request *request)
 	memcpy(key.name, alias->wire, alias->len);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		key.type = types[i];
+		cache_key_rehash(&key);
 		(void)cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit);
 	}
 }

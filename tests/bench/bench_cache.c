@@ -26,6 +26,7 @@ static void number(uint32_t n)
 {
 	for (size_t i = 0; i < 6; i++, n /= 10)
 		key.name[11 - i] = wire[12 + 11 - i] = (uint8_t)('0' + n % 10);
+	cache_key_rehash(&key);
 }
 
 static void store(struct cache *cache, uint32_t n)

@@ -10,8 +10,8 @@
 #include "cache/cache.h"
 #include "wire/cursor.h"
 
-/* In place of the one in base/: the cache's hash key, and so all it does, is the same in each
- * run. */
+/* In place of the one in base/: the key of all hashes, and so all the cache does, is the same in
+ * each run. */
 void random_bytes(void *out, size_t len)
 {
 	memset(out, 42, len);
@@ -54,6 +54,7 @@ static inline struct cache_key key_of(const char *name, uint16_t type)
 	assert_int_equal(name_from_text(name, key.name, &len), 0);
 	name_lower(key.name, key.name, len);
 	key.name_len = (uint8_t)len;
+	cache_key_rehash(&key);
 	return key;
 }
 

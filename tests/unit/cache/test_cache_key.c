@@ -79,6 +79,45 @@ static void ad_and_id_are_not_part_of_the_key(void **state)
 	assert_finds(f, &key, &reply, 0);
 }
 
+static void every_part_of_the_key_is_in_its_hash(void **state)
+{
+	(void)state;
+	const struct cache_key key = key_of("www.example.org", TYPE_A);
+	struct cache_key others[6];
+
+	for (unsigned i = 0; i < 5; i++)
+		others[i] = key;
+	others[0].type = TYPE_AAAA;
+	others[1].class = CLASS_CH;
+	others[2].flags |= CACHE_KEY_DO;
+	others[3].view = 1;
+	others[4].name[1] = 'x';
+	others[5] = key_of("ww.example.org", TYPE_A);
+	for (unsigned i = 0; i < 6; i++) {
+		cache_key_rehash(&others[i]);
+		assert_true(others[i].hash != key.hash);
+		assert_true((others[i].name_hash == key.name_hash) == (i < 4));
+	}
+}
+
+static void a_key_made_by_hand_has_the_hash_of_one_that_was_asked(void **state)
+{
+	(void)state;
+	struct cache_key made = key_of("www.example.org", TYPE_A), asked;
+	struct query_view view;
+
+	query(&view, (const uint8_t *)"\3wWw\7eXample\3org", FLAG_RD, false);
+	cache_key_init(&asked, &view, 0);
+	assert_true(asked.hash == made.hash && asked.name_hash == made.name_hash);
+	assert_memory_equal(asked.name, made.name, made.name_len);
+	query(&view, (const uint8_t *)"\3www\7example\3org", FLAG_CD, true);
+	cache_key_init(&asked, &view, 7);
+	made.flags = CACHE_KEY_CD | CACHE_KEY_DO;
+	made.view = 7;
+	cache_key_rehash(&made);
+	assert_true(asked.hash == made.hash && asked.name_hash == made.name_hash);
+}
+
 static void class_and_partition_are_part_of_the_key(void **state)
 {
 	(void)state;
@@ -90,6 +129,8 @@ static void class_and_partition_are_part_of_the_key(void **state)
 	keys[1].class = CLASS_CH;
 	keys[2].view = 1;
 	keys[3].view = UINT64_C(1) << 63;
+	for (unsigned i = 1; i < 4; i++)
+		cache_key_rehash(&keys[i]);
 	assert_kept_apart(f, keys, 4);
 }
 
@@ -220,6 +261,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(CA_13_CA_14_flags_of_the_query_are_part_of_the_key),
 	cmocka_unit_test(CA_14_failure_without_cd_does_not_hide_the_answer_with_it),
 	cmocka_unit_test(ad_and_id_are_not_part_of_the_key),
+	cmocka_unit_test(every_part_of_the_key_is_in_its_hash),
+	cmocka_unit_test(a_key_made_by_hand_has_the_hash_of_one_that_was_asked),
 	cmocka_unit_test(class_and_partition_are_part_of_the_key),
 	cmocka_unit_test(CA_16_NG_20_found_in_any_case_of_letters),
 	cmocka_unit_test(CA_17_case_is_ascii_only),

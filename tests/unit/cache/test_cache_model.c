@@ -72,6 +72,7 @@ static void make_keys(uint64_t *seed)
 		model->key.flags = (uint8_t)below(seed, 8);
 		model->key.class = below(seed, 4) == 0 ? CLASS_CH : CLASS_IN;
 		model->key.view = views[below(seed, 5)];
+		cache_key_rehash(&model->key);
 		for (unsigned n = 0; n < i; n++)
 			is_new = is_new && memcmp(&models[n].key, &model->key, sizeof(model->key));
 		i += is_new;

@@ -1,18 +1,11 @@
 /* The worst of hashes: all keys share one, so that nothing but comparing them in full keeps them
- * apart. In place of the one in base/. */
+ * apart. */
 #include "cache_fixture.h"
 
-void hash_key_draw(struct hash_key *ret_key)
+static struct cache_key alike(struct cache_key key)
 {
-	*ret_key = (struct hash_key){ 0, 0 };
-}
-
-uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
-{
-	(void)key;
-	(void)bytes;
-	(void)len;
-	return 0x123456789abcdef;
+	key.hash = 0x123456789abcdef;
+	return key;
 }
 
 /* Stores an answer of its own under each key, then finds each, and nothing under the last key. */
@@ -23,18 +16,22 @@ static void assert_kept_apart(const struct cache_key *keys, const char *const *n
 	struct fixture *f = fixture_new(1u << 20);
 
 	for (unsigned i = 0; i < count; i++) {
-		assert_false(fixture_find(f, &keys[i], true));
+		const struct cache_key key = alike(keys[i]);
+
+		assert_false(fixture_find(f, &key, true));
 		if (i == count - 1)
 			break;
 		reply_start(&replies[i], names[i], keys[i].type, RCODE_NOERROR);
 		replies[i].wire[replies[i].len - 1] = (uint8_t)keys[i].class;
 		reply_add_a(&replies[i], 300 + i, 1000 + i);
 		const struct cache_item item = item_of(&replies[i], CACHE_POSITIVE, 300);
-		cache_store(f->cache, &keys[i], &item);
+		cache_store(f->cache, &key, &item);
 		cache_verify(f->cache);
 	}
-	for (unsigned i = 0; i < count - 1; i++)
-		assert_finds(f, &keys[i], &replies[i], 0);
+	for (unsigned i = 0; i < count - 1; i++) {
+		const struct cache_key key = alike(keys[i]);
+		assert_finds(f, &key, &replies[i], 0);
+	}
 }
 
 static void CA_21_names_of_one_hash_are_kept_apart(void **state)
@@ -92,7 +89,7 @@ static void answer_and_failure_of_one_key_are_kept_apart(void **state)
 	(void)state;
 	static struct reply answer, failure;
 	struct fixture *f = fixture_new(1u << 20);
-	const struct cache_key key = key_of("www.example.org", TYPE_A);
+	const struct cache_key key = alike(key_of("www.example.org", TYPE_A));
 
 	reply_start(&answer, "www.example.org", TYPE_A, RCODE_NOERROR);
 	reply_add_a(&answer, 300, 1);
@@ -112,7 +109,7 @@ static void more_keys_of_one_hash_than_slots_put_out_the_oldest(void **state)
 	static struct reply reply;
 	struct fixture *f = fixture_new(1u << 20);
 	struct cache_report report;
-	struct cache_key key = key_of("a", TYPE_A);
+	struct cache_key key = alike(key_of("a", TYPE_A));
 	unsigned found = 0;
 
 	for (unsigned i = 0; i < 100; i++) {

@@ -25,6 +25,7 @@ static void number(uint64_t n)
 		key.name[11 - i] = (uint8_t)('0' + n % 10);
 		reply.wire[MESSAGE_HEADER_LEN + 11 - i] = key.name[11 - i];
 	}
+	cache_key_rehash(&key);
 	out = cursor_into(reply.wire + reply.len - 4, 4);
 	cursor_put_u32(&out, digest);
 }
@@ -238,6 +239,7 @@ static struct cache_key letter_key(char letter)
 	struct cache_key at = key_of("a", TYPE_A);
 
 	at.name[1] = (uint8_t)letter;
+	cache_key_rehash(&at);
 	return at;
 }
 
@@ -394,6 +396,7 @@ static void RX_13_names_that_collide_without_a_key_do_not_with_one(void **state)
 		for (uint32_t n = 0; n < 100000; n++) {
 			for (unsigned bit = 0; bit < 17; bit++)
 				memcpy(at.name + 1 + 2 * bit, n >> bit & 1 ? "b@" : "aa", 2);
+			cache_key_rehash(&at);
 			memcpy(plain.wire + MESSAGE_HEADER_LEN, at.name, at.name_len);
 			const struct cache_item item = item_of(&plain, CACHE_POSITIVE, 3600);
 			if (pass == 0)

@@ -13,6 +13,7 @@ static struct cache_key key_of(const char *name, uint16_t type)
 
 	assert_int_equal(name_from_text(name, key.name, &len), 0);
 	key.name_len = (uint8_t)len;
+	cache_key_rehash(&key);
 	return key;
 }
 
