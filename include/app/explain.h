@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "app/crew.h"
 #include "app/exit_code.h"
 #include "app/settings.h"
-#include "query/worker.h"
 
 struct explain_question {
 	const char *name, *type; /* type NULL: A */
@@ -20,6 +20,6 @@ struct explain_question {
  * in `errors`. */
 enum exit_code explain_run(const struct settings *settings, const struct explain_question *question,
 			   const char *why, FILE *out, FILE *errors);
-/** As the worker has it, all to `out`. EXIT_CODE_OK or EXIT_CODE_USAGE. */
-enum exit_code explain_worker(struct worker *worker, const struct settings *settings,
-			      const struct explain_question *question, FILE *out);
+/** As the workers have it, who are held, all to `out`. EXIT_CODE_OK or EXIT_CODE_USAGE. */
+enum exit_code explain_crew(const struct crew *crew, const struct settings *settings,
+			    const struct explain_question *question, FILE *out);

@@ -9,10 +9,11 @@
 
 struct listeners;
 
-/** Opens what the worker's plan lists. The first that fails is logged, with who holds a taken port,
- * and its error returned; but where `is_default` an IPv6 address the machine lacks is left out. */
+/** Opens what the worker's plan lists; where `first` is another worker's, what that has open. The
+ * first that fails is logged, with who holds a taken port, and its error returned; but where
+ * `is_default` an IPv6 address the machine lacks is left out. */
 MUST_CHECK int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
-			      struct listeners **ret_listeners);
+			      const struct listeners *first, struct listeners **ret_listeners);
 /** No new connections; those there are and the UDP sockets stay for what is in flight. */
 void listeners_stop_accepting(struct listeners *listeners);
 /** After the worker. NULL is fine. */

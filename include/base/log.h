@@ -2,7 +2,8 @@
  *
  * base/, wire/, cache/ and rr/ never call this. Text is built only when its level is on. To
  * stderr (with the <N> prefix that journald reads when $JOURNAL_STREAM is set) or to syslog.
- * The level and the target are the program's only mutable static state. */
+ * The level and the target are the program's only mutable static state. Lines of several threads
+ * stay whole. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE, LEVEL_INFO, LEVEL_DEBUG };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
+/* These two while no other thread logs. */
 void log_open(enum log_level level, enum log_target target);
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);

@@ -20,7 +20,8 @@ void mem_free(void *block); /* NULL is fine */
  * can. */
 void mem_trim(void);
 
-/** Tests only: allocation number `nth` from now (1 is the next) fails, once; 0 turns it off. */
+/** Tests only: allocation number `nth` of this thread from now (1 is the next) fails, once; 0 turns
+ * it off. */
 void mem_fail_nth(uint64_t nth);
 /** Tests only: allocations made since the last mem_fail_nth(). */
 uint64_t mem_allocations(void);

@@ -125,9 +125,12 @@ struct conf_courier {
 	struct conf_place place;
 };
 
+#define CONF_WORKERS_MAX 64u
+
 struct conf {
 	struct conf_listen *listen;
 	size_t listen_count;
+	uint32_t workers; /* threads that answer; 0: one for each CPU */
 	struct conf_access *access;
 	size_t access_count;
 	struct addr_prefix *trusted; /* whose word on who their clients are is taken */

@@ -29,5 +29,14 @@ struct loop_sockets {
 };
 void loop_limit_sockets(struct loop *loop, const struct loop_sockets *sockets);
 
+/* Whether sockets of other loops serve clients on the same ports. */
+enum loop_ports {
+	LOOP_PORTS_OWN,	  /* no: whoever else wants one is refused, and so are we */
+	LOOP_PORTS_FIRST, /* as for these, but once it is ours, our other loops are let in */
+	LOOP_PORTS_NEXT,  /* such a loop */
+};
+/** Of sockets that are bound from here on. */
+void loop_share_ports(struct loop *loop, enum loop_ports ports);
+
 typedef void (*loop_signal_fn)(void *ctx, int signal_number);
 MUST_CHECK int loop_on_signal(struct loop *loop, int signal_number, loop_signal_fn fn, void *ctx);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "policy/courier.h"
 
 struct request;
 struct worker;
@@ -30,13 +31,15 @@ void family_table_free(struct families *families); /* NULL is fine; its timer mu
 /** The worker has a plan, or another one. False when memory is short: nothing is known then. */
 MUST_CHECK bool family_follow(struct worker *worker);
 
-/** A client asks for a name of a family (request->courier). True where that should begin to be kept
- * warm. */
-bool family_note_used(struct request *request);
+/** A client asks for a name of a family. True where that should begin to be kept warm. */
+bool family_note_used(struct worker *worker, const struct courier_match *match, uint16_t type);
 bool family_is_in_use(const struct worker *worker, unsigned family);
 
-/** Reads the reply to a question for the TXT record of a count; true where it says one. */
-bool family_learn(struct request *request);
+/** Reads the reply to a question for the TXT record of a count; false where it says none. */
+bool family_read_count(const struct request *request, uint32_t *ret_count, uint32_t *ret_ttl);
+/** It says so of all that have that record in common. */
+void family_learn(struct worker *worker, const struct courier_match *match, uint32_t count,
+		  uint32_t ttl);
 /** N of its variants runs from 0 to this: as its TXT record said, else as it is configured. */
 uint32_t family_count(const struct worker *worker, unsigned family);
 

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/stats.h"
 
@@ -22,10 +23,16 @@ enum limit {
 	LIMIT_COUNT,
 };
 
+/* What all workers say together. */
+struct limit_lines {
+	struct lock lock;
+	struct log_minute told[LIMIT_COUNT];
+};
+
 struct limits {
 	struct stats *stats;
 	const struct clock *clock;
-	struct log_minute told[LIMIT_COUNT];
+	struct limit_lines *lines;
 };
 
 /** Counts it and says so. `client` is whom it was done to; NULL where it was nobody's. */

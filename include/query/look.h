@@ -32,3 +32,5 @@ void look_at_plan(const struct plan *plan, const struct query_view *view, const 
 		  struct look *ret_look);
 void look_at(struct worker *worker, const struct query_view *view, const struct addr *client,
 	     struct look *ret_look);
+/** After look_at() of one worker, another: it may have asked last. */
+void look_beside(const struct worker *worker, const struct query_view *view, struct look *look);

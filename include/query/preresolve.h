@@ -22,6 +22,10 @@ void preresolve_schedule(struct worker *worker);
 /** What failed may work now. */
 void preresolve_network_changed(struct worker *worker);
 
+/** Of several workers the first keeps families warm, and takes here what the others have to tell.
+ */
+void preresolve_take_post(struct worker *worker);
+
 /** A client asks for a name of a family (request->courier). */
 void preresolve_note_used(struct request *request);
 /** The reply to anybody's question, or that there is none, has been dealt with. */

@@ -28,7 +28,8 @@ enum repair_how {
 const char *repair_tally_phrase(enum repair_how how);
 
 struct repair_tallies;
-struct repair_tallies *repair_tally_table_new(void);	    /* NULL when memory is short */
+/** is_shared: several threads will count. NULL when memory is short. */
+struct repair_tallies *repair_tally_table_new(bool is_shared);
 void repair_tally_table_free(struct repair_tallies *table); /* NULL is fine */
 
 /** Not where memory is short. */
@@ -37,5 +38,6 @@ void repair_tally_count(struct repair_tallies *table, const char *family, enum r
 bool repair_tally_is_due(struct repair_tallies *table, const char *family, uint64_t now_us,
 			 uint64_t every_us);
 
-/** courierdns_repairs_total{family="apple",how="reask"} 3, of each that there was. */
+/** courierdns_repairs_total{family="apple",how="reask"} 3, of each that there was. All other
+ * workers are held. */
 void repair_tally_report(const struct repair_tallies *table, server_line_fn line, void *ctx);

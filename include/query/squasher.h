@@ -17,9 +17,12 @@
 
 #define SQUASHERS_MAX 64u
 
-struct squashers;
+struct squashers; /* one worker's view of them */
 /** Both borrowed. NULL when memory is short. */
 struct squashers *squasher_table_new(const struct clock *clock, struct stats *stats);
+/** Those of another worker, which see and tell the same; before it has a thread. */
+struct squashers *squasher_table_share(struct squashers *first, const struct clock *clock,
+				       struct stats *stats);
 void squasher_table_free(struct squashers *squashers); /* NULL is fine; before its servers */
 
 /* What a server said to a question for an alias. All borrowed. */
@@ -47,7 +50,8 @@ struct squasher_view {
 	enum squash shape;	/* the last */
 	uint32_t since_s;	/* that it has been squashing, or ago when it last did */
 };
-/** Each that is known, whether it still squashes or not. The view is good until `fn` returns. */
+/** Each that is known, whether it still squashes or not. The view is good until `fn` returns. All
+ * other workers are held, here and in squasher_report(). */
 typedef void (*squasher_fn)(void *ctx, const struct squasher_view *view);
 void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx);
 

@@ -1,7 +1,8 @@
 /* query/worker.h: one event loop's worth of courierdns: what listeners hand queries to.
  *
- * Owns the cache, the upstream side and the requests in flight. One worker is the whole program
- * today; several, each with its own loop, are what the name leaves room for. */
+ * Has an upstream side and requests in flight of its own. Cache, devices, client rates and who
+ * squashes are shared by all workers of the program, and each part of these sees to itself. All
+ * else belongs to the loop's thread, or to another while that one is held (app/crew.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -18,10 +19,14 @@
 
 struct worker;
 
-/** Takes a reference of the plan; borrows the loop. Cache size and the number of questions in
- * flight are those of this first plan for good. -ENOMEM. */
-MUST_CHECK int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker);
-/** Cancels what is in flight: nobody is answered any more. NULL is fine. */
+/** Takes a reference of the plan; borrows the loop. The numbers of workers and of questions in
+ * flight, and the cache's size, are those of this plan for good. `first` is NULL for the first of
+ * them; else it has another worker's loop and a plan that shares its rules (plan_share()), and no
+ * thread may run yet. -ENOMEM, or -errno of the system. */
+MUST_CHECK int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
+			  struct worker **ret_worker);
+/** Cancels what is in flight: nobody is answered any more. The first goes last, and no thread may
+ * run any more. NULL is fine. */
 void worker_free(struct worker *worker);
 
 /** What the next query will be decided by. What the cache holds stays, and is used as far as the
@@ -54,5 +59,7 @@ const struct timeline *worker_timeline(const struct worker *worker);
 const struct clock *worker_clock(const struct worker *worker);
 /** Questions waiting for an upstream. */
 uint32_t worker_waiting(const struct worker *worker);
-/** So many may: what limits.inflight was at the start. */
+/** So many may: this worker's part of what limits.inflight was at the start. */
 uint32_t worker_max_waiting(const struct worker *worker);
+/** One worker's part of what all may have together, rounded up. */
+uint32_t worker_part(const struct worker *worker, uint32_t limit);

@@ -31,9 +31,10 @@
 #define EXCHANGE_RESERVES 2u
 
 struct upstream; /* what the exchanges of one loop share: sockets, connections, counters */
-/** NULL when memory is short. Loop and stats are borrowed. */
+/** NULL when memory is short. All are borrowed. `first` is that of the first worker, which must
+ * outlive it; NULL for the first. */
 struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
-				       uint32_t max_exchanges);
+				       uint32_t max_exchanges, struct upstream *first);
 void exchange_upstream_free(struct upstream *upstream); /* NULL is fine; cancels what still runs */
 
 /** Address or route are others: connections and sockets may lead nowhere, and what is known of

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "conf/conf.h"
@@ -107,11 +108,18 @@ struct server_sums {
 	uint64_t sent, answered, failed; /* questions sent; answers; failures of all kinds */
 	uint64_t heard_us;		 /* when something came from it last; 0: never, or not
 					  * since the network changed */
+	uint64_t latency_us;		 /* as whoever heard it last knows it; 0: unknown */
+	enum server_state state;	 /* the worst that any of them has found */
 };
-void server_sum(const struct server *server, struct server_sums *ret_sums);
+/* Each worker has a server of its own for one that is asked: `servers` are these, `count` of them.
+ * The workers are held. */
+void server_sum(const struct server *const *servers, size_t count, uint64_t now_us,
+		struct server_sums *ret_sums);
 
 /* A line of text, good until the call returns. */
 typedef void (*server_line_fn)(void *ctx, const char *text);
 /** All of it as Prometheus has it: courierdns_upstream_up, _queries_total, _failures_total (those
- * that there were) and _duration_seconds, by group and server. */
-void server_report(const struct server *server, server_line_fn line, void *ctx);
+ * that there were) and _duration_seconds, by group and server; of each worker's together, as above.
+ */
+void server_report(const struct server *const *servers, size_t count, server_line_fn line,
+		   void *ctx);

@@ -5,6 +5,8 @@
 #include "app/commands_status.h"
 #include "app/explain.h"
 
+/* --- one function each, while all workers are held ------------------------------------------ */
+
 static enum control_code status(void *ctx, const struct control_call *call, FILE *out)
 {
 	if (control_request_option(call, "--json") != NULL)
@@ -48,15 +50,44 @@ static enum control_code explain(void *ctx, const struct control_call *call, FIL
 		return CONTROL_USAGE;
 	}
 	question.client.port = 0;
-	return explain_worker(commands->worker, commands->settings, &question, out) == EXIT_CODE_OK
+	return explain_crew(commands->crew, commands->settings, &question, out) == EXIT_CODE_OK
 		       ? CONTROL_DONE
 		       : CONTROL_USAGE;
 }
 
+/* --- the table ----------------------------------------------------------------------------- */
+
+static enum control_code held(void *ctx, const struct control_call *call, FILE *out,
+			      enum control_code (*run)(void *ctx, const struct control_call *call,
+						       FILE *out))
+{
+	const struct commands *commands = ctx;
+
+	crew_hold(commands->crew);
+	const enum control_code code = run(ctx, call, out);
+	crew_release(commands->crew);
+	return code;
+}
+
+static enum control_code run_status(void *ctx, const struct control_call *call, FILE *out)
+{
+	return held(ctx, call, out, status);
+}
+
+static enum control_code run_devices(void *ctx, const struct control_call *call, FILE *out)
+{
+	return held(ctx, call, out, devices);
+}
+
+static enum control_code run_explain(void *ctx, const struct control_call *call, FILE *out)
+{
+	return held(ctx, call, out, explain);
+}
+
 static const struct control_command table[] = {
-	{ { "status", " --json ", 0, 0 }, status },
-	{ { "devices", " --json ", 0, 1 }, devices },
-	{ { "explain", " --json --client= --file= --offline ", 1, 2 }, explain },
+	{ { "status", " --json ", 0, 0 }, run_status },
+	{ { "devices", " --json ", 0, 1 }, run_devices },
+	{ { "explain", " --json --client= --file= --offline ", 1, 2 }, run_explain },
 	{ { NULL, NULL, 0, 0 }, NULL },
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/commands_families.h"
+#include "app/commands_sums.h"
 #include "app/span.h"
 #include "base/json.h"
 #include "devices/timeline.h"
@@ -16,7 +17,9 @@ static uint64_t now_us(const struct commands *commands)
 
 static uint64_t ago_s(const struct commands *commands, uint64_t since_us)
 {
-	return (now_us(commands) - since_us) / USEC_PER_SEC;
+	const uint64_t now = now_us(commands);
+
+	return now > since_us ? (now - since_us) / USEC_PER_SEC : 0; /* by another's clock */
 }
 
 static const char *file_of(const struct commands *commands)
@@ -26,12 +29,12 @@ static const char *file_of(const struct commands *commands)
 
 static uint32_t tcp_clients(const struct commands *commands)
 {
-	return listeners_connections(commands->listeners);
+	return crew_connections(commands->crew);
 }
 
 static uint64_t count_of(const struct commands *commands, enum stat stat)
 {
-	return worker_stats(commands->worker)->count[stat];
+	return commands_sums_count(commands->crew, stat);
 }
 
 static const char *order_name(enum group_order order)
@@ -80,27 +83,24 @@ static int address_width(const struct plan *plan)
 	return (int)width;
 }
 
-static void print_server(const struct commands *commands, const struct server *server, int width,
-			 FILE *out)
+static void print_server(const struct commands *commands, const struct server *server,
+			 const struct server_sums *sums, int width, FILE *out)
 {
-	const uint64_t latency_us = server_latency_us(server, now_us(commands));
-	struct server_sums sums;
 	struct addr_text addr;
 	struct span_text heard;
 
-	server_sum(server, &sums);
 	fprintf(out, "  %-*s  %-9s  ", width, addr_to_text(server_addr(server), &addr),
-		state_name(server_state(server)));
-	if (latency_us > 0)
-		fprintf(out, "%6.1f ms  ", (double)latency_us / USEC_PER_MSEC);
+		state_name(sums->state));
+	if (sums->latency_us > 0)
+		fprintf(out, "%6.1f ms  ", (double)sums->latency_us / USEC_PER_MSEC);
 	else
 		fprintf(out, "        -  ");
-	fprintf(out, "asked %" PRIu64 ", failed %" PRIu64, sums.sent, sums.failed);
-	if (sums.heard_us == 0)
+	fprintf(out, "asked %" PRIu64 ", failed %" PRIu64, sums->sent, sums->failed);
+	if (sums->heard_us == 0)
 		fprintf(out, ", nothing heard yet\n");
 	else
 		fprintf(out, ", heard %s ago\n",
-			span_to_text(ago_s(commands, sums.heard_us), &heard));
+			span_to_text(ago_s(commands, sums->heard_us), &heard));
 }
 
 static void print_group(const struct commands *commands, size_t at, int width, FILE *out)
@@ -112,8 +112,12 @@ static void print_group(const struct commands *commands, size_t at, int width, F
 		group->order == ORDER_RACE ? "" : " first",
 		group->resolv_conf != NULL ? ", of " : "",
 		group->resolv_conf != NULL ? group->resolv_conf : "");
-	for (size_t i = 0; i < pool_size(plan->pools[at]); i++)
-		print_server(commands, pool_server(plan->pools[at], i), width, out);
+	for (size_t i = 0; i < pool_size(plan->pools[at]); i++) {
+		struct server_sums sums;
+
+		commands_sums_server(commands->crew, at, i, &sums);
+		print_server(commands, pool_server(plan->pools[at], i), &sums, width, out);
+	}
 	if (pool_size(plan->pools[at]) == 0)
 		fprintf(out, "  no server known\n");
 }
@@ -136,14 +140,15 @@ static void print_traffic(const struct commands *commands, FILE *out)
 {
 	const struct conf *conf = worker_plan(commands->worker)->conf;
 	struct cache_report cache;
+	uint32_t max_waiting;
+	const uint32_t waiting = crew_waiting(commands->crew, &max_waiting);
 
 	worker_cache_report(commands->worker, &cache);
 	fprintf(out,
 		"questions      %" PRIu64 " over UDP, %" PRIu64 " over TCP; %" PRIu32 " of %" PRIu32
 		" waiting, %" PRIu32 " of %" PRIu32 " TCP clients\n",
-		count_of(commands, STAT_QUERIES_UDP), count_of(commands, STAT_QUERIES_TCP),
-		worker_waiting(commands->worker), worker_max_waiting(commands->worker),
-		tcp_clients(commands), conf->tcp_clients);
+		count_of(commands, STAT_QUERIES_UDP), count_of(commands, STAT_QUERIES_TCP), waiting,
+		max_waiting, tcp_clients(commands), conf->tcp_clients);
 	fprintf(out,
 		"answers        %" PRIu64 " from the cache, %" PRIu64 " of them stale; %" PRIu64
 		" local, %" PRIu64 " SERVFAIL, %" PRIu64 " refused\n",
@@ -179,12 +184,15 @@ void commands_status_text(const struct commands *commands, FILE *out)
 	const char *file = file_of(commands);
 	struct span_text span;
 
-	fprintf(out, "courierdns %s, running for %s, pid %d\n", COURIERDNS_VERSION,
+	fprintf(out, "courierdns %s, running for %s, pid %d", COURIERDNS_VERSION,
 		span_to_text(ago_s(commands, commands->started_us), &span), (int)getpid());
+	if (crew_size(commands->crew) > 1)
+		fprintf(out, ", %zu workers", crew_size(commands->crew));
+	fputc('\n', out);
 	fprintf(out, "configuration  %s, in use for %s\n",
 		file == NULL ? "the built-in default" : file,
 		span_to_text(ago_s(commands, commands->loaded_us), &span));
-	print_listening(commands->listeners, out);
+	print_listening(crew_mate(commands->crew, 0)->listeners, out);
 	print_traffic(commands, out);
 	print_devices(commands, out);
 	commands_families_text(commands, out);
@@ -196,25 +204,22 @@ void commands_status_text(const struct commands *commands, FILE *out)
 /* --- for programs -------------------------------------------------------------------------- */
 
 static void put_server(const struct commands *commands, const struct server *server,
-		       struct json *json)
+		       const struct server_sums *sums, struct json *json)
 {
-	const uint64_t latency_us = server_latency_us(server, now_us(commands));
-	struct server_sums sums;
 	struct addr_text addr;
 
-	server_sum(server, &sums);
 	json_open_object(json, NULL);
 	json_text(json, "address", addr_to_text(server_addr(server), &addr));
-	json_text(json, "state", state_name(server_state(server)));
-	if (latency_us > 0)
-		json_number(json, "latency_us", (int64_t)latency_us);
+	json_text(json, "state", state_name(sums->state));
+	if (sums->latency_us > 0)
+		json_number(json, "latency_us", (int64_t)sums->latency_us);
 	else
 		json_text(json, "latency_us", NULL);
-	json_number(json, "asked", (int64_t)sums.sent);
-	json_number(json, "answered", (int64_t)sums.answered);
-	json_number(json, "failed", (int64_t)sums.failed);
-	if (sums.heard_us > 0)
-		json_number(json, "heard_s_ago", (int64_t)ago_s(commands, sums.heard_us));
+	json_number(json, "asked", (int64_t)sums->sent);
+	json_number(json, "answered", (int64_t)sums->answered);
+	json_number(json, "failed", (int64_t)sums->failed);
+	if (sums->heard_us > 0)
+		json_number(json, "heard_s_ago", (int64_t)ago_s(commands, sums->heard_us));
 	else
 		json_text(json, "heard_s_ago", NULL);
 	json_close_object(json);
@@ -234,8 +239,12 @@ static void put_groups(const struct commands *commands, struct json *json)
 		json_number(json, "timeout_ms", group->timeout_ms);
 		json_text(json, "resolv_conf", group->resolv_conf);
 		json_open_list(json, "servers");
-		for (size_t j = 0; j < pool_size(plan->pools[i]); j++)
-			put_server(commands, pool_server(plan->pools[i], j), json);
+		for (size_t j = 0; j < pool_size(plan->pools[i]); j++) {
+			struct server_sums sums;
+
+			commands_sums_server(commands->crew, i, j, &sums);
+			put_server(commands, pool_server(plan->pools[i], j), &sums, json);
+		}
 		json_close_list(json);
 		json_close_object(json);
 	}
@@ -302,21 +311,24 @@ void commands_status_json(const struct commands *commands, FILE *out)
 {
 	const struct conf *conf = worker_plan(commands->worker)->conf;
 	struct json json;
+	uint32_t max_waiting;
 
 	json_init(&json, out);
 	json_open_object(&json, NULL);
 	json_text(&json, "version", COURIERDNS_VERSION);
 	json_number(&json, "pid", getpid());
+	json_number(&json, "workers", (int64_t)crew_size(commands->crew));
 	json_number(&json, "uptime_s", (int64_t)ago_s(commands, commands->started_us));
 	json_open_object(&json, "configuration");
 	json_text(&json, "file", file_of(commands));
 	json_number(&json, "loaded_s_ago", (int64_t)ago_s(commands, commands->loaded_us));
 	json_number(&json, "plan", worker_plan(commands->worker)->id);
 	json_close_object(&json);
-	put_listen(commands->listeners, &json);
+	put_listen(crew_mate(commands->crew, 0)->listeners, &json);
 	json_open_object(&json, "questions");
-	json_number(&json, "waiting", worker_waiting(commands->worker));
-	json_number(&json, "max_waiting", worker_max_waiting(commands->worker));
+	const uint32_t waiting = crew_waiting(commands->crew, &max_waiting);
+	json_number(&json, "waiting", waiting);
+	json_number(&json, "max_waiting", max_waiting);
 	json_number(&json, "tcp_clients", tcp_clients(commands));
 	json_number(&json, "max_tcp_clients", conf->tcp_clients);
 	json_close_object(&json);

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "app/command_socket.h"
+#include "app/commands_sums.h"
+#include "app/crew.h"
 #include "app/descriptors.h"
 #include "app/exit_code.h"
-#include "app/listeners.h"
 #include "app/network.h"
 #include "app/sources.h"
 #include "base/hash.h"
@@ -24,35 +25,43 @@
 
 struct daemon {
 	const struct settings *settings;
-	struct hash_key route_key;    /* the same for every plan, so that routes can be compared */
-	struct server_table *servers; /* all plans' */
+	struct hash_key route_key; /* the same for every plan, so that routes can be compared */
 	struct sources *sources;
-	struct loop *loop;
-	struct worker *worker;
-	struct listeners *listeners;
+	struct crew *crew;
+	struct loop *loop; /* the first worker's */
 	struct network *network;
 	struct commands commands;
 	struct command_socket *control;
 	struct timer finish;
 	uint64_t finish_by_us;
 	bool is_finishing;
+	int err; /* of another worker's loop */
 };
+
+/* NULL before there is one. */
+static const struct conf *conf_of(const struct daemon *daemon)
+{
+	const struct worker *worker = crew_mate(daemon->crew, 0)->worker;
+
+	return worker == NULL ? NULL : worker_plan(worker)->conf;
+}
 
 /* Takes over `conf`. */
 static int fill_plan(struct daemon *daemon, struct conf *conf, struct complaints *complaints,
 		     struct plan **ret_plan)
 {
 	bool has_changed;
-	const struct conf *now = daemon->worker == NULL ? NULL : worker_plan(daemon->worker)->conf;
 	int err = sources_read(daemon->sources, conf, &has_changed);
 
+	conf->workers = crew_count(conf);
 	if (err == 0)
-		err = descriptors_fit(conf, now);
+		err = descriptors_fit(conf, conf_of(daemon));
 	if (err != 0) {
 		conf_free(conf);
 		return err;
 	}
-	return plan_new(conf, &daemon->route_key, daemon->servers, complaints, ret_plan);
+	return plan_new(conf, &daemon->route_key, crew_mate(daemon->crew, 0)->servers, complaints,
+			ret_plan);
 }
 
 static int load_plan(struct daemon *daemon, struct plan **ret_plan)
@@ -85,30 +94,35 @@ static void log_ready(const struct conf *conf)
 	for (size_t i = 0; i < conf->groups[0].server_count; i++)
 		LOG(LEVEL_INFO, "group default: server %s",
 		    addr_to_text(&conf->groups[0].servers[i].addr, &addr));
+	if (conf->workers > 1)
+		LOG(LEVEL_INFO, "%" PRIu32 " workers", conf->workers);
 	LOG(LEVEL_NOTICE, "courierdns %s is ready", COURIERDNS_VERSION);
 }
 
 /* A question that finds no descriptor is put once more a little later. */
 static void on_no_descriptor(void *ctx)
 {
-	struct daemon *daemon = ctx;
-
-	if (daemon->worker != NULL)
-		limit_hit(worker_limits(daemon->worker), LIMIT_DESCRIPTORS, NULL);
+	limit_hit(worker_limits(ctx), LIMIT_DESCRIPTORS, NULL);
 }
 
+/* All workers are held. */
 static void share_descriptors(struct daemon *daemon)
 {
-	descriptors_share(daemon->loop, worker_plan(daemon->worker)->conf,
-			  (struct loop_sockets){ .on_none = on_no_descriptor, .ctx = daemon });
+	for (size_t i = 0; i < crew_size(daemon->crew); i++) {
+		const struct crew_mate *mate = crew_mate(daemon->crew, i);
+
+		descriptors_share(
+			mate->loop, conf_of(daemon),
+			(struct loop_sockets){ .on_none = on_no_descriptor, .ctx = mate->worker });
+	}
 }
 
 /* --- signals --- */
 
 static bool needs_restart(const struct conf *now, const struct conf *next)
 {
-	if (now->cache_size != next->cache_size || now->inflight != next->inflight ||
-	    now->listen_count != next->listen_count)
+	if (now->workers != next->workers || now->cache_size != next->cache_size ||
+	    now->inflight != next->inflight || now->listen_count != next->listen_count)
 		return true;
 	for (size_t i = 0; i < now->listen_count; i++) {
 		const struct conf_listen *a = &now->listen[i], *b = &next->listen[i];
@@ -119,28 +133,57 @@ static bool needs_restart(const struct conf *now, const struct conf *next)
 	return false;
 }
 
+/* Of the first start for good, whatever later configurations say. */
+static void tell_restart(const struct daemon *daemon, const struct conf *next)
+{
+	const struct conf *now = conf_of(daemon);
+
+	if (needs_restart(now, next))
+		LOG(LEVEL_WARNING, "reload: changes of listen, workers, cache.size and "
+				   "limits.inflight take effect at the next start");
+}
+
+/* The others are held, so that none logs meanwhile. */
+static void reopen_log(struct daemon *daemon, const struct conf *conf)
+{
+	crew_hold(daemon->crew);
+	log_open((enum log_level)conf->log_level, (enum log_target)conf->log_target);
+	crew_release(daemon->crew);
+}
+
+static int reload(struct daemon *daemon, struct plan **ret_plan)
+{
+	int err = load_plan(daemon, ret_plan);
+
+	if (err != 0)
+		return err;
+	tell_restart(daemon, (*ret_plan)->conf);
+	crew_hold(daemon->crew);
+	err = crew_set_plan(daemon->crew, *ret_plan, false);
+	if (err == 0)
+		share_descriptors(daemon);
+	crew_release(daemon->crew);
+	return err;
+}
+
 static void on_reload(void *ctx, int signal_number)
 {
 	struct daemon *daemon = ctx;
 	struct plan *plan = NULL;
 
 	(void)signal_number;
-	int err = load_plan(daemon, &plan);
+	const int err = reload(daemon, &plan);
 	if (err != 0) {
 		log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
+		plan_unref(plan);
 		return;
 	}
-	if (needs_restart(worker_plan(daemon->worker)->conf, plan->conf))
-		LOG(LEVEL_WARNING, "reload: changes of listen, cache.size and limits.inflight take "
-				   "effect at the next start");
-	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
-	worker_set_plan(daemon->worker, plan);
+	reopen_log(daemon, plan->conf);
 	network_follow(daemon->network);
 	daemon->commands.loaded_us = loop_clock(daemon->loop)->now_us;
 	command_socket_follow(daemon->control);
 	settings_warn(plan->conf);
 	plan_unref(plan);
-	share_descriptors(daemon);
 	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
 }
 
@@ -150,40 +193,50 @@ static void log_line(void *ctx, const char *text)
 	log_write(LEVEL_NOTICE, "%s", text);
 }
 
+static void log_statistics(struct daemon *daemon)
+{
+	struct worker *first = crew_mate(daemon->crew, 0)->worker;
+	struct cache_report cache;
+	uint32_t max_waiting;
+
+	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat),
+			  commands_sums_count(daemon->crew, stat));
+	worker_cache_report(first, &cache);
+	log_write(LEVEL_NOTICE, "cache_entries %" PRIu64, cache.entries);
+	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
+	log_write(LEVEL_NOTICE, "inflight %" PRIu32, crew_waiting(daemon->crew, &max_waiting));
+	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, crew_connections(daemon->crew));
+	commands_sums_servers(daemon->crew, log_line, NULL);
+	repair_report(first, log_line, NULL);
+	family_report(first, log_line, NULL);
+}
+
 static void on_statistics(void *ctx, int signal_number)
 {
 	struct daemon *daemon = ctx;
-	const struct stats *stats = worker_stats(daemon->worker);
-	struct cache_report cache;
 
 	(void)signal_number;
-	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
-		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat), stats->count[stat]);
-	worker_cache_report(daemon->worker, &cache);
-	log_write(LEVEL_NOTICE, "cache_entries %" PRIu64, cache.entries);
-	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
-	log_write(LEVEL_NOTICE, "inflight %" PRIu32, worker_waiting(daemon->worker));
-	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, listeners_connections(daemon->listeners));
-	server_table_report(daemon->servers, log_line, NULL);
-	repair_report(daemon->worker, log_line, NULL);
-	family_report(daemon->worker, log_line, NULL);
+	crew_hold(daemon->crew);
+	log_statistics(daemon);
+	crew_release(daemon->crew);
 }
 
 /* After a rotation: syslog's connection is made anew; stderr is whoever started us's business. */
 static void on_reopen_log(void *ctx, int signal_number)
 {
 	struct daemon *daemon = ctx;
-	const struct conf *conf = worker_plan(daemon->worker)->conf;
 
 	(void)signal_number;
-	log_open((enum log_level)conf->log_level, (enum log_target)conf->log_target);
+	reopen_log(daemon, conf_of(daemon));
 }
 
 static void on_finish_look(void *ctx)
 {
 	struct daemon *daemon = ctx;
+	uint32_t max_waiting;
 
-	if (worker_waiting(daemon->worker) == 0 ||
+	if (crew_waiting(daemon->crew, &max_waiting) == 0 ||
 	    loop_clock(daemon->loop)->now_us >= daemon->finish_by_us)
 		loop_stop(daemon->loop);
 	else
@@ -201,8 +254,7 @@ static void on_end(void *ctx, int signal_number)
 	LOG(LEVEL_NOTICE, "%s: finishing", strsignal(signal_number));
 	daemon->is_finishing = true;
 	daemon->finish_by_us = loop_clock(daemon->loop)->now_us + FINISH_US;
-	listeners_stop_accepting(daemon->listeners);
-	worker_close(daemon->worker);
+	crew_close(daemon->crew);
 	timer_start(loop_timers(daemon->loop), &daemon->finish, 0);
 }
 
@@ -237,21 +289,24 @@ static void hold_signals(void)
 	(void)sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
+/* Another worker's loop has failed, and with it the program. */
+static void on_failure(void *ctx, int err)
+{
+	struct daemon *daemon = ctx;
+
+	daemon->err = err;
+	loop_stop(daemon->loop);
+}
+
 /* --- the whole --- */
 
-/* Requests point to connections and sockets: they end first. */
 static void daemon_done(struct daemon *daemon)
 {
-	if (daemon->listeners != NULL)
-		listeners_stop_accepting(daemon->listeners);
 	command_socket_free(daemon->control);
 	network_free(daemon->network);
-	worker_free(daemon->worker);
-	listeners_free(daemon->listeners);
 	if (daemon->loop != NULL)
 		timer_stop(loop_timers(daemon->loop), &daemon->finish);
-	loop_free(daemon->loop);
-	server_table_free(daemon->servers);
+	crew_free(daemon->crew);
 	sources_free(daemon->sources);
 }
 
@@ -261,8 +316,8 @@ static int open_control(struct daemon *daemon)
 	const uint64_t now_us = loop_clock(daemon->loop)->now_us;
 
 	daemon->commands = (struct commands){
-		.worker = daemon->worker,
-		.listeners = daemon->listeners,
+		.crew = daemon->crew,
+		.worker = crew_mate(daemon->crew, 0)->worker,
 		.settings = daemon->settings,
 		.started_us = now_us,
 		.loaded_us = now_us,
@@ -271,34 +326,39 @@ static int open_control(struct daemon *daemon)
 	return daemon->control != NULL ? 0 : -ENOMEM;
 }
 
+static int open_all(struct daemon *daemon, struct plan *plan)
+{
+	int err = crew_gather(daemon->crew, plan);
+
+	if (err != 0)
+		return err;
+	daemon->loop = crew_mate(daemon->crew, 0)->loop;
+	share_descriptors(daemon);
+	err = watch_signals(daemon);
+	if (err == 0)
+		err = network_new(daemon->crew, daemon->sources, &daemon->network);
+	if (err == 0)
+		err = crew_listen(daemon->crew, settings_listens_by_default(daemon->settings));
+	if (err == 0)
+		err = crew_start(daemon->crew, on_failure, daemon);
+	if (err == 0)
+		err = open_control(daemon);
+	return err;
+}
+
 static int start(struct daemon *daemon)
 {
 	struct plan *plan = NULL;
 
-	daemon->servers = server_table_new();
+	daemon->crew = crew_new();
 	daemon->sources = sources_new();
-	if (daemon->servers == NULL || daemon->sources == NULL)
+	if (daemon->crew == NULL || daemon->sources == NULL)
 		return -ENOMEM;
 	int err = load_plan(daemon, &plan);
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
-	err = loop_new(&daemon->loop);
-	if (err == 0)
-		err = worker_new(daemon->loop, plan, &daemon->worker);
-	if (err == 0)
-		share_descriptors(daemon);
-	if (err == 0)
-		err = watch_signals(daemon);
-	if (err == 0)
-		err = network_new(daemon->loop, daemon->worker, daemon->sources, daemon->servers,
-				  &daemon->network);
-	if (err == 0)
-		err = listeners_open(daemon->loop, daemon->worker,
-				     settings_listens_by_default(daemon->settings),
-				     &daemon->listeners);
-	if (err == 0)
-		err = open_control(daemon);
+	err = open_all(daemon, plan);
 	if (err == 0) {
 		settings_warn(plan->conf);
 		log_ready(plan->conf);
@@ -317,6 +377,8 @@ int daemon_run(const struct settings *settings)
 	int err = start(&daemon);
 	if (err == 0)
 		err = loop_run(daemon.loop);
+	if (err == 0)
+		err = daemon.err;
 	if (err != 0)
 		log_write(LEVEL_ERROR, "courierdns ends: %s", err_text(err));
 	hold_signals();

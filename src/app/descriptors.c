@@ -8,11 +8,18 @@
 /* Those that are always open: the three standard ones, the loop's own, what watches the network and
  * the control socket. */
 #define ALWAYS 12u
+/* Of each further worker: its loop's, and what wakes it. */
+#define PER_WORKER 4u
 /* For the configuration and what it includes, /etc/resolv.conf, the system log. */
 #define FOR_FILES 8u
 /* With fewer than these for questions and TCP clients there is no point in starting. */
 #define LEAST_FOR_SOCKETS 12u
 #define LEAST_TCP_CLIENTS 4u
+
+static unsigned workers(const struct conf *conf)
+{
+	return conf->workers > 1 ? conf->workers : 1;
+}
 
 static unsigned listening(const struct conf *conf)
 {
@@ -20,13 +27,18 @@ static unsigned listening(const struct conf *conf)
 
 	for (size_t i = 0; i < conf->listen_count; i++)
 		count += (unsigned)conf->listen[i].udp + (unsigned)conf->listen[i].tcp;
-	return count;
+	return workers(conf) * count;
+}
+
+/* For anything but questions and TCP clients. */
+static rlim_t always(const struct conf *conf)
+{
+	return ALWAYS + FOR_FILES + listening(conf) + PER_WORKER * (workers(conf) - 1);
 }
 
 static rlim_t wanted(const struct conf *conf)
 {
-	return ALWAYS + FOR_FILES + listening(conf) + conf->tcp_clients +
-	       2 * (rlim_t)conf->inflight;
+	return always(conf) + conf->tcp_clients + 2 * (rlim_t)conf->inflight;
 }
 
 /* What is allowed, after as much as is wanted has been asked for. */
@@ -46,7 +58,7 @@ static rlim_t raise_limit(rlim_t want)
 int descriptors_fit(struct conf *conf, const struct conf *now)
 {
 	const rlim_t want = wanted(conf), allowed = raise_limit(want);
-	const rlim_t least = ALWAYS + FOR_FILES + listening(conf) + LEAST_FOR_SOCKETS;
+	const rlim_t least = always(conf) + workers(conf) * LEAST_FOR_SOCKETS;
 	const uint32_t inflight = conf->inflight, tcp_clients = conf->tcp_clients;
 
 	if (allowed >= want)
@@ -58,7 +70,7 @@ int descriptors_fit(struct conf *conf, const struct conf *now)
 			  (unsigned long long)allowed, (unsigned long long)least);
 		return ERR_LIMIT;
 	}
-	const uint32_t room = (uint32_t)(allowed - least + LEAST_FOR_SOCKETS);
+	const uint32_t room = (uint32_t)(allowed - always(conf));
 	const uint32_t for_tcp = room / 4 > LEAST_TCP_CLIENTS ? room / 4 : LEAST_TCP_CLIENTS;
 	if (conf->tcp_clients > for_tcp)
 		conf->tcp_clients = for_tcp;

@@ -68,9 +68,10 @@ static bool is_path_of(const char *real_path, const char *file)
 	return file != NULL && realpath(file, path) != NULL && strcmp(path, real_path) == 0;
 }
 
-enum exit_code explain_worker(struct worker *worker, const struct settings *settings,
-			      const struct explain_question *question, FILE *out)
+enum exit_code explain_crew(const struct crew *crew, const struct settings *settings,
+			    const struct explain_question *question, FILE *out)
 {
+	struct worker *worker = crew_mate(crew, 0)->worker;
 	struct explain explain = { .plan = worker_plan(worker),
 				   .file = settings_file(settings),
 				   .clock = worker_clock(worker),
@@ -83,6 +84,8 @@ enum exit_code explain_worker(struct worker *worker, const struct settings *sett
 
 	if (code == EXIT_CODE_OK) {
 		look_at(worker, &view, &explain.client, &explain.look);
+		for (size_t i = 1; i < crew_size(crew); i++)
+			look_beside(crew_mate(crew, i)->worker, &view, &explain.look);
 		print(&explain, question->as_json, out);
 	}
 	return code;

@@ -55,5 +55,7 @@ bool explain_view_is_kept(const struct explain *explain)
 
 uint64_t explain_view_ago_us(const struct explain *explain)
 {
-	return explain->clock->now_us - explain->look.exchange.at_us;
+	const uint64_t now_us = explain->clock->now_us, at_us = explain->look.exchange.at_us;
+
+	return now_us > at_us ? now_us - at_us : 0; /* by another worker's clock */
 }

@@ -70,7 +70,7 @@ static int open_one(struct listeners *listeners, const struct conf_listen *liste
 }
 
 int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
-		   struct listeners **ret_listeners)
+		   const struct listeners *first, struct listeners **ret_listeners)
 {
 	const struct conf *conf = worker_plan(worker)->conf;
 	struct listeners *listeners = mem_zalloc(sizeof(*listeners));
@@ -88,8 +88,12 @@ int listeners_open(struct loop *loop, struct worker *worker, bool is_default,
 		goto out;
 	listeners->count = conf->listen_count;
 	err = 0;
-	for (size_t i = 0; i < conf->listen_count && err == 0; i++)
-		err = open_one(listeners, &conf->listen[i], i);
+	for (size_t i = 0; i < conf->listen_count && err == 0; i++) {
+		struct conf_listen listen = conf->listen[i];
+
+		if (first == NULL || listeners_get(first, i, &listen))
+			err = open_one(listeners, &listen, i);
+	}
 	if (err != 0)
 		goto out;
 	*ret_listeners = listeners;

@@ -16,10 +16,10 @@
 #define LINE_EVERY_US (12u * USEC_PER_SEC)
 
 struct network {
-	struct loop *loop;
-	struct worker *worker;
+	struct crew *crew;
+	struct loop *loop;     /* the first worker's; */
+	struct worker *worker; /* so is this */
 	struct sources *sources;
-	struct server_table *servers;
 	struct watch *watch;	 /* or NULL: the system has no more */
 	struct netlink *netlink; /* likewise */
 	/* Our addresses that servers were asked from when it was last looked at; `knows_sources` is
@@ -90,16 +90,14 @@ static bool take_servers(struct network *network)
 
 	int err = sources_read(network->sources, plan->conf, &has_changed);
 	if (err == 0 && has_changed)
-		err = plan_renew(plan, network->servers, &renewed);
-	if (err != 0) {
-		LOG(LEVEL_ERROR, "name servers: %s; those in use stay", err_text(err));
-		return false;
-	}
-	if (has_changed) {
-		worker_set_plan(network->worker, renewed);
-		plan_unref(renewed);
-	}
-	return has_changed;
+		err = plan_renew(plan, crew_mate(network->crew, 0)->servers, &renewed);
+	if (err == 0 && has_changed)
+		err = crew_set_plan(network->crew, renewed, true);
+	plan_unref(renewed);
+	if (err == 0)
+		return has_changed;
+	LOG(LEVEL_ERROR, "name servers: %s; those in use stay", err_text(err));
+	return false;
 }
 
 static void on_files(void *ctx)
@@ -107,7 +105,7 @@ static void on_files(void *ctx)
 	struct network *network = ctx;
 
 	if (take_servers(network))
-		worker_network_changed(network->worker);
+		crew_network_changed(network->crew);
 	learn_sources(network);
 }
 
@@ -196,7 +194,7 @@ static void on_change(void *ctx, const struct netlink_changes *changes)
 	}
 	/* our own addresses are no name servers, whatever a file says */
 	(void)take_servers(network);
-	worker_network_changed(network->worker);
+	crew_network_changed(network->crew);
 	learn_sources(network);
 }
 
@@ -252,15 +250,15 @@ static int begin_watching(struct network *network)
 	return 0;
 }
 
-int network_new(struct loop *loop, struct worker *worker, struct sources *sources,
-		struct server_table *servers, struct network **ret_network)
+int network_new(struct crew *crew, struct sources *sources, struct network **ret_network)
 {
+	const struct crew_mate *first = crew_mate(crew, 0);
 	struct network *network = mem_zalloc(sizeof(*network));
 
 	if (network == NULL)
 		return -ENOMEM;
 	*network = (struct network){
-		.loop = loop, .worker = worker, .sources = sources, .servers = servers
+		.crew = crew, .loop = first->loop, .worker = first->worker, .sources = sources
 	};
 	int err = begin_watching(network);
 	if (err != 0) {

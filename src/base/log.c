@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,10 @@ static struct {
 	void *tap_ctx;
 	int syslog_fd; /* connected to the system's log, or -1 */
 } present = { .level = LEVEL_INFO, .syslog_fd = -1 };
+
+/* Of syslog_fd, which whoever writes a line may connect anew, and of lines as a whole. What else is
+ * in there changes only while one thread runs. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct {
 	const char *word, *journal;
@@ -176,12 +181,14 @@ void log_write(enum log_level level, const char *format, ...)
 		len = put_escaped(line, 0,
 				  present.for_journal ? levels[level].journal : levels[level].word);
 	len = put_escaped(line, len, text);
+	pthread_mutex_lock(&writing);
 	if (present.target == LOG_TO_SYSLOG) {
 		write_syslog(level, line, len);
 	} else {
 		line[len++] = '\n';
 		write_stderr(line, len);
 	}
+	pthread_mutex_unlock(&writing);
 out:
 	errno = err_before;
 }

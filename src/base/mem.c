@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Static for the sake of tests alone; without mem_fail_nth() they cost one increment. */
-static uint64_t allocations;
-static uint64_t fail_at;
+/* Static for the sake of tests alone; without mem_fail_nth() they cost one increment. Each thread
+ * counts its own. */
+static _Thread_local uint64_t allocations;
+static _Thread_local uint64_t fail_at;
 
 static bool must_fail(void)
 {

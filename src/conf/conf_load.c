@@ -108,6 +108,9 @@ static const struct conf_section control_section = SECTION_OF("control", control
 static const struct conf_option root[] = {
 	{ "listen", OPTION_OTHER, .read = conf_listen_read, .print = conf_listen_print,
 	  .help = "where to listen" },
+	{ "workers", OPTION_INTEGER, FIELD(workers),
+	  .min = 0, .max = CONF_WORKERS_MAX, .fallback = 1,
+	  .help = "threads that answer; 0: one for each CPU" },
 	{ "access", OPTION_OTHER, .read = conf_listen_read_access,
 	  .print = conf_listen_print_access,
 	  .help = "whom to serve: the longest network decides; all others are refused" },

@@ -48,9 +48,9 @@ static uint64_t idle_us(const struct listener_stream_table *table)
 {
 	const struct conf *conf = worker_plan(table->worker)->conf;
 	const uint64_t idle = (uint64_t)conf->tcp_idle_ms * USEC_PER_MSEC;
-	const uint32_t free =
-		table->count < conf->tcp_clients ? conf->tcp_clients - table->count : 0;
-	const uint64_t free_percent = (uint64_t)free * 100 / conf->tcp_clients;
+	const uint32_t max = worker_part(table->worker, conf->tcp_clients);
+	const uint32_t free = table->count < max ? max - table->count : 0;
+	const uint64_t free_percent = (uint64_t)free * 100 / max;
 
 	if (free_percent >= 50)
 		return idle;
@@ -320,7 +320,8 @@ static bool has_room(struct listener_stream_table *table, const struct addr *fro
 	}
 	if (is_crowded(table))
 		close_idle(table);
-	if (table->count < conf->tcp_clients || make_room(table, LIMIT_TCP_CLIENTS))
+	if (table->count < worker_part(table->worker, conf->tcp_clients) ||
+	    make_room(table, LIMIT_TCP_CLIENTS))
 		return true;
 	limit_hit(limits, LIMIT_TCP_CLIENTS, from);
 	return false;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "loop_internal.h"
@@ -27,6 +28,7 @@ struct loop {
 	struct list tasks, orphans;
 	struct loop_signal *signals;
 	struct loop_sockets sockets;
+	enum loop_ports ports;
 	void *scratch[LOOP_SCRATCH_COUNT];
 };
 
@@ -40,6 +42,25 @@ struct event_base *loop_base(struct loop *loop)
 const struct loop_sockets *loop_sockets(const struct loop *loop)
 {
 	return &loop->sockets;
+}
+
+/* A port is asked for without SO_REUSEPORT first: with it, another program's that has set it too
+ * would be shared. Both sockets must have it set when the second one binds, no sooner. */
+int loop_bind(const struct loop *loop, int fd, const struct addr *to)
+{
+	const int on = 1;
+	struct sockaddr_storage sockaddr;
+	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
+
+	if (loop->ports == LOOP_PORTS_NEXT &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&sockaddr, len) != 0)
+		return -errno;
+	if (loop->ports == LOOP_PORTS_FIRST &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return -errno;
+	return 0;
 }
 
 void loop_tick(struct loop *loop)
@@ -162,6 +183,11 @@ void loop_stop(struct loop *loop)
 void loop_limit_sockets(struct loop *loop, const struct loop_sockets *sockets)
 {
 	loop->sockets = *sockets;
+}
+
+void loop_share_ports(struct loop *loop, enum loop_ports ports)
+{
+	loop->ports = ports;
 }
 
 const struct clock *loop_clock(const struct loop *loop)

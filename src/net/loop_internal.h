@@ -8,10 +8,13 @@
 #include <event2/event_struct.h>
 #include <stddef.h>
 
+#include "base/addr.h"
 #include "base/list.h"
 #include "net/loop.h"
 
 struct event_base *loop_base(struct loop *loop);
+/** Binds a socket that serves clients; -errno. */
+MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to);
 const struct loop_sockets *loop_sockets(const struct loop *loop);
 /** Brings the clock up to date, the first time in a turn. */
 void loop_tick(struct loop *loop);

@@ -111,16 +111,15 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 static int listener_bind(const struct stream_listener *listener, const struct addr *bind_to)
 {
 	const int on = 1;
-	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(bind_to, &sockaddr);
 
 	if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    (bind_to->family == ADDR_IPV6 &&
-	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-	    bind(listener->fd, (struct sockaddr *)&sockaddr, len) != 0 ||
-	    listen(listener->fd, BACKLOG) != 0)
+	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0))
 		return -errno;
-	return 0;
+	const int err = loop_bind(listener->loop, listener->fd, bind_to);
+	if (err != 0)
+		return err;
+	return listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
 }
 
 int stream_listener_new(struct loop *loop, const struct addr *bind_to, stream_accept_fn fn,

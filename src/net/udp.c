@@ -314,12 +314,13 @@ static int set_server_options(int fd, uint8_t family)
 static int server_bind(struct udp_server *server, const struct addr *bind_to)
 {
 	struct sockaddr_storage to;
-	socklen_t len = addr_to_sockaddr(bind_to, &to);
+	socklen_t len = sizeof(to);
 
-	if (set_server_options(server->fd, bind_to->family) != 0 ||
-	    bind(server->fd, (struct sockaddr *)&to, len) != 0)
+	if (set_server_options(server->fd, bind_to->family) != 0)
 		return -errno;
-	len = sizeof(to);
+	const int err = loop_bind(server->loop, server->fd, bind_to);
+	if (err != 0)
+		return err;
 	if (getsockname(server->fd, (struct sockaddr *)&to, &len) != 0)
 		return -errno;
 	server->is_wildcard = addr_is_wildcard(bind_to);

@@ -205,31 +205,31 @@ static void want(struct worker *worker, struct family *family, const struct cour
 }
 
 /* Those that have the name of their count in common are in use together. */
-static bool is_named(const struct conf_courier *courier, const struct courier_match *match,
-		     const uint8_t *name)
+static bool shares_count(const struct worker *worker, size_t index,
+			 const struct courier_match *match)
 {
+	const struct conf_courier *courier = courier_at(worker, index);
+	const struct conf_courier *asked = courier_at(worker, match->family);
+
 	return match->role == COURIER_COUNT_TXT && courier->count_txt.wire != NULL &&
-	       name_equal(courier->count_txt.wire, name);
+	       name_equal(courier->count_txt.wire, asked->count_txt.wire);
 }
 
-bool family_note_used(struct request *request)
+bool family_note_used(struct worker *worker, const struct courier_match *match, uint16_t type)
 {
-	struct worker *worker = request->worker;
-	const struct courier_match *match = &request->courier;
 	bool is_new = false;
 
 	for (size_t i = 0; i < worker->families->count; i++) {
 		struct family *family = family_at(worker, i);
 
-		if (family == NULL || (i != match->family &&
-				       !is_named(courier_at(worker, i), match, request->key.name)))
+		if (family == NULL || (i != match->family && !shares_count(worker, i, match)))
 			continue;
 		family->has_been_used = true;
 		family->used_us = worker->clock->now_us;
 		if (family->warmth == NULL)
 			is_new = is_new || courier_at(worker, i)->pre_resolve != WARMTH_OFF;
 		else if (i == match->family)
-			want(worker, family, match, request->view.type);
+			want(worker, family, match, type);
 	}
 	return is_new;
 }
@@ -277,23 +277,28 @@ static bool is_told_to_all(const struct request *request)
 }
 
 /* A record that says nothing of use is no news. */
-bool family_learn(struct request *request)
+bool family_read_count(const struct request *request, uint32_t *ret_count, uint32_t *ret_ttl)
 {
-	struct worker *worker = request->worker;
+	const struct worker *worker = request->worker;
 	const struct exchange_result *result = request->result;
-	const uint32_t ttl = result->facts.min_ttl < worker->plan->conf->ttl_max
-				     ? result->facts.min_ttl
-				     : worker->plan->conf->ttl_max;
-	uint32_t count;
 
 	if (request->courier.role != COURIER_COUNT_TXT || request->view.type != TYPE_TXT ||
 	    request->verdict != VERDICT_ANSWERED || request->plan != worker->plan ||
-	    !is_told_to_all(request) || !courier_count_read(result->wire, &result->facts, &count))
+	    !is_told_to_all(request) ||
+	    !courier_count_read(result->wire, &result->facts, ret_count))
 		return false;
-	for (size_t i = 0; i < worker->plan->conf->courier_count; i++)
-		if (is_named(courier_at(worker, i), &request->courier, request->key.name))
-			learn_count(worker, i, count, ttl);
+	*ret_ttl = result->facts.min_ttl < worker->plan->conf->ttl_max
+			   ? result->facts.min_ttl
+			   : worker->plan->conf->ttl_max;
 	return true;
+}
+
+void family_learn(struct worker *worker, const struct courier_match *match, uint32_t count,
+		  uint32_t ttl)
+{
+	for (size_t i = 0; i < worker->plan->conf->courier_count; i++)
+		if (shares_count(worker, i, match))
+			learn_count(worker, i, count, ttl);
 }
 
 /* --- warm ---------------------------------------------------------------------------------- */

@@ -262,6 +262,7 @@ static void make_servfail(struct request *request, struct reply_source *ret_sour
 static void log_failure(struct request *request)
 {
 	const struct exchange_result *result = request->result;
+	struct commons *commons = request->worker->commons;
 	struct name_text name;
 	struct type_text type, rcode;
 	const char *what = "no server could be reached";
@@ -270,8 +271,8 @@ static void log_failure(struct request *request)
 
 	if (request->ahead != NULL && list_is_empty(&request->followers))
 		return; /* nobody waits for it */
-	if (!log_is_on(LEVEL_WARNING) || !log_minute_allows(&request->worker->failures_told,
-							    request->worker->clock->now_us, &more))
+	if (!log_is_on(LEVEL_WARNING) || !commons_may_tell(commons, &commons->failures_told,
+							   request->worker->clock->now_us, &more))
 		return;
 	if (more > 0)
 		snprintf(how_often, sizeof(how_often), "; %" PRIu64 " more since the last line",

@@ -44,6 +44,16 @@ static const char *more_to_text(uint64_t more, struct more_text *into)
 	return into->text;
 }
 
+static bool may_tell(const struct limits *limits, enum limit limit, uint64_t *ret_more)
+{
+	struct limit_lines *lines = limits->lines;
+
+	lock_take(&lines->lock);
+	const bool may = log_minute_allows(&lines->told[limit], limits->clock->now_us, ret_more);
+	lock_give(&lines->lock);
+	return may;
+}
+
 void limit_hit(struct limits *limits, enum limit limit, const struct addr *client)
 {
 	struct addr_text text;
@@ -51,8 +61,7 @@ void limit_hit(struct limits *limits, enum limit limit, const struct addr *clien
 	uint64_t more;
 
 	stats_add(limits->stats, rows[limit].stat, 1);
-	if (!log_is_on(LEVEL_WARNING) ||
-	    !log_minute_allows(&limits->told[limit], limits->clock->now_us, &more))
+	if (!log_is_on(LEVEL_WARNING) || !may_tell(limits, limit, &more))
 		return;
 	log_write(LEVEL_WARNING, "%s: %s%s%s%s", rows[limit].name,
 		  client == NULL ? "" : addr_client_to_text(client, &text),

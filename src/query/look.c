@@ -55,3 +55,18 @@ void look_at(struct worker *worker, const struct query_view *view, const struct 
 	}
 	ret_look->has_exchange = recall_find(worker->recall, &key, &ret_look->exchange);
 }
+
+void look_beside(const struct worker *worker, const struct query_view *view, struct look *look)
+{
+	struct recall_entry exchange;
+	struct cache_key key;
+
+	if (look->decision.action != ZONE_FORWARD)
+		return;
+	cache_key_init(&key, view, look->decision.view);
+	if (!recall_find(worker->recall, &key, &exchange) ||
+	    (look->has_exchange && exchange.at_us <= look->exchange.at_us))
+		return;
+	look->has_exchange = true;
+	look->exchange = exchange;
+}

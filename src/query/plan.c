@@ -1,11 +1,13 @@
 #include "query/plan.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "base/mem.h"
 
+/* Let go of by whichever worker's plan goes last. */
 struct plan_rules {
-	unsigned holders;
+	atomic_uint holders;
 	struct conf *conf;
 	struct access *access;
 	struct policy *policy;
@@ -30,7 +32,7 @@ static int make_pools(struct plan *plan, struct server_table *servers)
 
 static void rules_unref(struct plan_rules *rules)
 {
-	if (rules == NULL || --rules->holders > 0)
+	if (rules == NULL || atomic_fetch_sub(&rules->holders, 1) > 1)
 		return;
 	courier_free(rules->courier);
 	rebinding_free(rules->rebinding);
@@ -51,7 +53,7 @@ static int rules_new(struct conf *conf, const struct hash_key *route_key,
 		conf_free(conf);
 		return -ENOMEM;
 	}
-	rules->holders = 1;
+	atomic_init(&rules->holders, 1);
 	rules->conf = conf;
 	rules->access = access_new(conf);
 	rules->rebinding = rebinding_new(conf);
@@ -67,9 +69,9 @@ static int rules_new(struct conf *conf, const struct hash_key *route_key,
 }
 
 /* Takes over the reference of `rules`, also on failure. */
-static int plan_of(struct plan_rules *rules, struct server_table *servers, struct plan **ret_plan)
+static int plan_of(struct plan_rules *rules, uint32_t id, struct server_table *servers,
+		   struct plan **ret_plan)
 {
-	static uint32_t last_id;
 	struct plan *plan = mem_zalloc(sizeof(*plan));
 
 	if (plan == NULL) {
@@ -77,7 +79,7 @@ static int plan_of(struct plan_rules *rules, struct server_table *servers, struc
 		return -ENOMEM;
 	}
 	*plan = (struct plan){ .holders = 1,
-			       .id = ++last_id,
+			       .id = id,
 			       .rules = rules,
 			       .conf = rules->conf,
 			       .access = rules->access,
@@ -93,23 +95,38 @@ static int plan_of(struct plan_rules *rules, struct server_table *servers, struc
 	return 0;
 }
 
+static uint32_t new_id(void)
+{
+	static uint32_t last_id;
+
+	return ++last_id;
+}
+
 int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_table *servers,
 	     struct complaints *complaints, struct plan **ret_plan)
 {
 	struct plan_rules *rules;
 	int err = rules_new(conf, route_key, complaints, &rules);
 
-	return err == 0 ? plan_of(rules, servers, ret_plan) : err;
+	return err == 0 ? plan_of(rules, new_id(), servers, ret_plan) : err;
 }
 
 int plan_renew(const struct plan *plan, struct server_table *servers, struct plan **ret_plan)
 {
-	plan->rules->holders++;
-	int err = plan_of(plan->rules, servers, ret_plan);
+	atomic_fetch_add(&plan->rules->holders, 1);
+	return plan_of(plan->rules, new_id(), servers, ret_plan);
+}
 
-	for (size_t i = 0; err == 0 && i < plan->conf->group_count; i++)
-		pool_set_successor(plan->pools[i], (*ret_plan)->pools[i]);
-	return err;
+int plan_share(const struct plan *plan, struct server_table *servers, struct plan **ret_plan)
+{
+	atomic_fetch_add(&plan->rules->holders, 1);
+	return plan_of(plan->rules, plan->id, servers, ret_plan);
+}
+
+void plan_succeed(const struct plan *plan, const struct plan *before)
+{
+	for (size_t i = 0; i < before->conf->group_count; i++)
+		pool_set_successor(before->pools[i], plan->pools[i]);
 }
 
 struct plan *plan_ref(struct plan *plan)

@@ -1,7 +1,9 @@
 #include "query/preresolve.h"
 
 #include "family_internal.h"
+#include "net/bell.h"
 #include "query/family.h"
+#include "query/family_post.h"
 #include "query/keep.h"
 #include "request_internal.h"
 
@@ -101,6 +103,8 @@ void preresolve_schedule(struct worker *worker)
 	const uint64_t now_us = worker->clock->now_us;
 	uint64_t next_us = UINT64_MAX;
 
+	if (!worker_is_first(worker))
+		return;
 	if (families->is_news || families->plan_id != worker->plan->id)
 		next_us = later(now_us, families->next_us);
 	for (size_t i = 0; i < families->count; i++)
@@ -112,8 +116,46 @@ void preresolve_schedule(struct worker *worker)
 			    next_us > now_us ? next_us - now_us : 0);
 }
 
+/* --- post ---------------------------------------------------------------------------------- */
+
+/* The first worker keeps families warm, and it alone knows anything of them. */
+static void post(struct request *request, uint32_t count, uint32_t ttl)
+{
+	struct commons *commons = request->worker->commons;
+	const struct family_letter letter = { .plan_id = request->plan->id,
+					      .match = request->courier,
+					      .type = request->view.type,
+					      .count = count,
+					      .ttl = ttl };
+
+	if (family_post_put(commons->post, &letter))
+		bell_ring(commons->first->bell);
+}
+
+void preresolve_take_post(struct worker *worker)
+{
+	struct family_letter letter;
+	bool is_news = false;
+
+	while (family_post_take(worker->commons->post, &letter)) {
+		if (letter.plan_id != worker->plan->id)
+			continue;
+		if (letter.count > 0)
+			family_learn(worker, &letter.match, letter.count, letter.ttl);
+		else
+			is_news |= family_note_used(worker, &letter.match, letter.type);
+		worker->families->is_news |= letter.count > 0;
+	}
+	if (is_news || worker->families->is_news)
+		preresolve_schedule(worker);
+}
+
+/* --- the plan, and clients ----------------------------------------------------------------- */
+
 void preresolve_follow(struct worker *worker)
 {
+	if (!worker_is_first(worker))
+		return;
 	if (!family_follow(worker)) /* again later */
 		worker->families->next_us = worker->clock->now_us + PRERESOLVE_NO_ROOM_US;
 	preresolve_schedule(worker);
@@ -121,7 +163,9 @@ void preresolve_follow(struct worker *worker)
 
 void preresolve_note_used(struct request *request)
 {
-	if (family_note_used(request))
+	if (!worker_is_first(request->worker))
+		post(request, 0, 0);
+	else if (family_note_used(request->worker, &request->courier, request->view.type))
 		preresolve_schedule(request->worker);
 }
 
@@ -202,9 +246,17 @@ void preresolve_note_result(struct request *request)
 		request->ahead->outcome =
 			request->verdict == VERDICT_FAILED ? AHEAD_FAILED : AHEAD_KEPT;
 	struct worker *worker = request->worker;
-	const bool is_back = has_come_back(request), has_learned = family_learn(request);
-	worker->families->is_news |= has_learned;
-	if (is_back || has_learned)
+	uint32_t count, ttl;
+	const bool has_count = family_read_count(request, &count, &ttl);
+	if (!worker_is_first(worker)) {
+		if (has_count)
+			post(request, count, ttl);
+		return;
+	}
+	if (has_count)
+		family_learn(worker, &request->courier, count, ttl);
+	worker->families->is_news |= has_count;
+	if (has_come_back(request) || has_count)
 		preresolve_schedule(worker);
 }
 

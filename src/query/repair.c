@@ -63,7 +63,7 @@ static void tell(struct request *request, const char *so)
 
 static void count(struct request *request, enum repair_how how)
 {
-	repair_tally_count(request->worker->repairs, family_of(request)->name, how);
+	repair_tally_count(request->worker->commons->repairs, family_of(request)->name, how);
 }
 
 static void count_and_tell(struct request *request, enum repair_how how)
@@ -402,8 +402,8 @@ void repair_touch(struct request *request)
 	if (request->courier.role == COURIER_NONE)
 		return;
 	const struct conf_name *alias = &family_of(request)->alias;
-	if (!repair_tally_is_due(worker->repairs, family_of(request)->name, worker->clock->now_us,
-				 TOUCH_EVERY_US))
+	if (!repair_tally_is_due(worker->commons->repairs, family_of(request)->name,
+				 worker->clock->now_us, TOUCH_EVERY_US))
 		return;
 	struct cache_key key = { .name_len = alias->len,
 				 .class = CLASS_IN,
@@ -420,7 +420,7 @@ void repair_touch(struct request *request)
 void repair_report(struct worker *worker, server_line_fn line, void *ctx)
 {
 	squasher_report(worker->squashers, line, ctx);
-	repair_tally_report(worker->repairs, line, ctx);
+	repair_tally_report(worker->commons->repairs, line, ctx);
 }
 
 void repair_each_squasher(struct worker *worker, squasher_fn fn, void *ctx)

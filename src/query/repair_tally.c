@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "base/lock.h"
 #include "base/mem.h"
 
 /* Families of which anything is known: more than a configuration has, but reloads bring others. */
@@ -18,6 +19,7 @@ struct tally {
 };
 
 struct repair_tallies {
+	struct lock lock;
 	struct list all;
 	unsigned count;
 };
@@ -33,12 +35,14 @@ const char *repair_tally_phrase(enum repair_how how)
 	return phrases[how];
 }
 
-struct repair_tallies *repair_tally_table_new(void)
+struct repair_tallies *repair_tally_table_new(bool is_shared)
 {
 	struct repair_tallies *table = mem_zalloc(sizeof(*table));
 
-	if (table != NULL)
-		list_init(&table->all);
+	if (table == NULL)
+		return NULL;
+	list_init(&table->all);
+	lock_init(&table->lock, is_shared);
 	return table;
 }
 
@@ -58,6 +62,7 @@ void repair_tally_table_free(struct repair_tallies *table)
 		mem_free(tally->family);
 		mem_free(tally);
 	}
+	lock_done(&table->lock);
 	mem_free(table);
 }
 
@@ -84,21 +89,23 @@ static struct tally *find(struct repair_tallies *table, const char *family)
 
 void repair_tally_count(struct repair_tallies *table, const char *family, enum repair_how how)
 {
+	lock_take(&table->lock);
 	struct tally *tally = find(table, family);
-
 	if (tally != NULL)
 		tally->counts[how]++;
+	lock_give(&table->lock);
 }
 
 bool repair_tally_is_due(struct repair_tallies *table, const char *family, uint64_t now_us,
 			 uint64_t every_us)
 {
+	lock_take(&table->lock);
 	struct tally *tally = find(table, family);
-
-	if (tally == NULL || now_us < tally->due_us)
-		return false;
-	tally->due_us = now_us + every_us;
-	return true;
+	const bool is_due = tally != NULL && now_us >= tally->due_us;
+	if (is_due)
+		tally->due_us = now_us + every_us;
+	lock_give(&table->lock);
+	return is_due;
 }
 
 void repair_tally_report(const struct repair_tallies *table, server_line_fn line, void *ctx)

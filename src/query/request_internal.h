@@ -17,6 +17,7 @@
 #include "policy/policy.h"
 #include "query/client_rate.h"
 #include "query/client_share.h"
+#include "query/commons.h"
 #include "query/limit.h"
 #include "query/plan.h"
 #include "query/repair.h"
@@ -28,6 +29,7 @@
 #define REQUEST_DEADLINE_US (4500u * USEC_PER_MSEC)
 
 struct ahead;
+struct bell;
 struct crowd;
 struct families;
 struct flight;
@@ -35,6 +37,8 @@ struct gate;
 struct recall;
 
 struct worker {
+	struct commons *commons;
+	struct bell *bell; /* of the first of several: there is post for it */
 	struct loop *loop;
 	const struct clock *clock;
 	struct timers *timers;
@@ -53,13 +57,10 @@ struct worker {
 	struct timeline *timeline;
 	struct limits limits;
 	struct squashers *squashers;
-	struct repair_tallies *repairs;
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */
 	struct stats stats;
-	struct log_minute failures_told;
-	struct log_minute zone_told, rebinding_told;
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
@@ -124,6 +125,12 @@ struct request {
 static inline uint64_t request_guarded_route(uint64_t route)
 {
 	return route ^ UINT64_C(0x6775617264656421);
+}
+
+/* It alone keeps families warm. */
+static inline bool worker_is_first(const struct worker *worker)
+{
+	return worker->commons->first == worker;
 }
 
 /* The group whose servers were asked last. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "upstream/exchange.h"
@@ -29,40 +30,87 @@ struct squasher {
 	char *group; /* the one it was asked for last */
 	struct addr addr;
 	uint64_t counts[SQUASH_COUNT];
-	uint8_t types;		    /* those it squashes: a bit for each; none: it has stopped */
-	uint16_t type;		    /* the last of them */
-	enum squash shape;	    /* and how */
-	uint64_t since_us;	    /* that it has been squashing */
-	uint64_t last_us;	    /* when it last did */
-	uint64_t times;		    /* since then */
-	unsigned silences;	    /* in a row */
-	struct server *mute;	    /* a reference, while silences are not known to be squashes */
-	unsigned mutes, times_down; /* how many; and mute's at the first of them */
-	uint64_t mute_us;	    /* when that was */
-	uint64_t spent_until_us;    /* its lines are paid for up to then, a minute each */
-	unsigned untold;	    /* changes since the last line */
-	bool is_told;		    /* that it squashes, in the last line */
+	uint8_t types;		 /* those it squashes: a bit for each; none: it has stopped */
+	uint16_t type;		 /* the last of them */
+	enum squash shape;	 /* and how */
+	uint64_t since_us;	 /* that it has been squashing */
+	uint64_t last_us;	 /* when it last did */
+	uint64_t times;		 /* since then */
+	unsigned silences;	 /* in a row */
+	uint64_t truth_us;	 /* when it last told the truth */
+	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
+	unsigned untold;	 /* changes since the last line */
+	bool is_told;		 /* that it squashes, in the last line */
 	uint8_t alias[NAME_MAX_LEN];
 };
 
-struct squashers {
-	const struct clock *clock;
-	struct stats *stats;
+/* Silences that one worker has met, and that are not known to be squashes. */
+struct mute {
+	struct list link;	    /* in its squashers->mutes */
+	struct squasher *squasher;  /* NULL: forgotten */
+	struct server *server;	    /* a reference: that worker's own */
+	unsigned count, times_down; /* how many; and the server's at the first of them */
+	uint64_t since_us;	    /* when that was */
+};
+
+/* What all workers see. */
+struct table {
+	struct lock lock; /* of this, of all squashers, and of which squasher a mute is of */
+	struct list workers;
 	struct list all;
 	unsigned count;
 	uint64_t spent_until_us; /* all lines are paid for up to then */
 };
 
-struct squashers *squasher_table_new(const struct clock *clock, struct stats *stats)
+struct squashers {
+	const struct clock *clock;
+	struct stats *stats;
+	struct table *table;
+	struct list link; /* in table->workers */
+	struct list mutes;
+};
+
+/* Clocks of workers differ by a little. */
+static uint64_t between_us(uint64_t from_us, uint64_t to_us)
+{
+	return to_us > from_us ? to_us - from_us : 0;
+}
+
+static struct squashers *new_view(struct table *table, const struct clock *clock,
+				  struct stats *stats)
 {
 	struct squashers *squashers = mem_zalloc(sizeof(*squashers));
 
 	if (squashers == NULL)
 		return NULL;
-	squashers->clock = clock;
-	squashers->stats = stats;
-	list_init(&squashers->all);
+	*squashers = (struct squashers){ .clock = clock, .stats = stats, .table = table };
+	list_init(&squashers->mutes);
+	list_add(&table->workers, &squashers->link);
 	return squashers;
+}
+
+struct squashers *squasher_table_new(const struct clock *clock, struct stats *stats)
+{
+	struct table *table = mem_zalloc(sizeof(*table));
+
+	if (table == NULL)
+		return NULL;
+	list_init(&table->all);
+	list_init(&table->workers);
+	struct squashers *squashers = new_view(table, clock, stats);
+	if (squashers == NULL)
+		mem_free(table);
+	return squashers;
+}
+
+struct squashers *squasher_table_share(struct squashers *first, const struct clock *clock,
+				       struct stats *stats)
+{
+	struct table *table = first->table;
+
+	if (!table->lock.is_shared)
+		lock_init(&table->lock, true);
+	return new_view(table, clock, stats);
 }
 
 static struct squasher *squasher_of(struct list *link)
@@ -70,40 +118,75 @@ static struct squasher *squasher_of(struct list *link)
 	return LIST_ITEM(link, struct squasher, link);
 }
 
-static void forget_mutes(struct squasher *squasher)
+static struct mute *mute_of(struct list *link)
 {
-	server_unref(squasher->mute);
-	squasher->mute = NULL;
-	squasher->mutes = 0;
+	return LIST_ITEM(link, struct mute, link);
 }
 
-static void forget(struct squashers *squashers, struct squasher *squasher)
+/* This worker's; NULL for none. */
+static struct mute *find_mute(const struct squashers *squashers, const struct squasher *squasher)
 {
+	for (struct list *link = list_first(&squashers->mutes); link != NULL;
+	     link = list_next(&squashers->mutes, link)) {
+		if (mute_of(link)->squasher == squasher)
+			return mute_of(link);
+	}
+	return NULL;
+}
+
+/* NULL is fine. A server is its worker's, so nobody else lets go of it. */
+static void forget_mute(struct mute *mute)
+{
+	if (mute == NULL)
+		return;
+	list_remove(&mute->link);
+	server_unref(mute->server);
+	mem_free(mute);
+}
+
+static void forget(struct table *table, struct squasher *squasher)
+{
+	for (struct list *link = list_first(&table->workers); link != NULL;
+	     link = list_next(&table->workers, link)) {
+		struct mute *mute = find_mute(LIST_ITEM(link, struct squashers, link), squasher);
+
+		if (mute != NULL)
+			mute->squasher = NULL;
+	}
 	list_remove(&squasher->link);
-	squashers->count--;
-	forget_mutes(squasher);
+	table->count--;
 	mem_free(squasher->family);
 	mem_free(squasher->group);
 	mem_free(squasher);
+}
+
+static void free_table(struct table *table)
+{
+	for (struct list *link; (link = list_first(&table->all)) != NULL;)
+		forget(table, squasher_of(link));
+	lock_done(&table->lock);
+	mem_free(table);
 }
 
 void squasher_table_free(struct squashers *squashers)
 {
 	if (squashers == NULL)
 		return;
-	for (struct list *link; (link = list_first(&squashers->all)) != NULL;)
-		forget(squashers, squasher_of(link));
+	for (struct list *link; (link = list_first(&squashers->mutes)) != NULL;)
+		forget_mute(mute_of(link));
+	list_remove(&squashers->link);
+	if (list_is_empty(&squashers->table->workers))
+		free_table(squashers->table);
 	mem_free(squashers);
 }
 
 /* --- who it is ----------------------------------------------------------------------------- */
 
-static struct squasher *find(struct squashers *squashers, const struct squasher_sight *sight)
+static struct squasher *find(struct table *table, const struct squasher_sight *sight)
 {
 	struct list *link;
 
-	for (link = list_first(&squashers->all); link != NULL;
-	     link = list_next(&squashers->all, link)) {
+	for (link = list_first(&table->all); link != NULL; link = list_next(&table->all, link)) {
 		struct squasher *squasher = squasher_of(link);
 
 		if (addr_equal(&squasher->addr, server_addr(sight->server)) &&
@@ -116,23 +199,24 @@ static struct squasher *find(struct squashers *squashers, const struct squasher_
 /* NULL when memory is short. */
 static struct squasher *add(struct squashers *squashers, const struct squasher_sight *sight)
 {
+	struct table *table = squashers->table;
 	struct squasher *squasher = mem_zalloc(sizeof(*squasher));
 
 	if (squasher == NULL)
 		return NULL;
-	struct list *oldest = list_first(&squashers->all);
-	if (squashers->count >= SQUASHERS_MAX && oldest != NULL) {
-		forget(squashers, squasher_of(oldest));
+	struct list *oldest = list_first(&table->all);
+	if (table->count >= SQUASHERS_MAX && oldest != NULL) {
+		forget(table, squasher_of(oldest));
 		stats_add(squashers->stats, STAT_LIMIT_SQUASHERS, 1);
 	}
-	list_add(&squashers->all, &squasher->link);
-	squashers->count++;
+	list_add(&table->all, &squasher->link);
+	table->count++;
 	squasher->addr = *server_addr(sight->server);
 	name_lower(squasher->alias, sight->alias, name_len(sight->alias));
 	squasher->family = mem_strdup(sight->family);
 	squasher->group = mem_strdup(server_group(sight->server));
 	if (squasher->family == NULL || squasher->group == NULL) {
-		forget(squashers, squasher);
+		forget(table, squasher);
 		return NULL;
 	}
 	return squasher;
@@ -186,27 +270,44 @@ static void count(struct squasher *squasher, uint16_t type, enum squash shape, u
 
 static void end(struct squasher *squasher, uint16_t type, uint64_t now_us)
 {
-	forget_mutes(squasher);
+	squasher->truth_us = now_us;
 	squasher->silences = 0;
 	if (squasher->types == 0)
 		return;
 	squasher->types &= (uint8_t)~bit_of(type);
-	if (now_us - squasher->last_us > OVER_AFTER_US)
+	if (between_us(squasher->last_us, now_us) > OVER_AFTER_US)
 		squasher->types = 0;
 	squasher->untold += squasher->types == 0;
 }
 
-/* Whether a silent server has meanwhile been heard, or found to be down. */
-static void settle(struct squasher *squasher, uint64_t now_us)
+/* Whether a silent server has meanwhile been heard, or found to be down, or has told others the
+ * truth. */
+static void settle(struct mute *mute, uint64_t now_us)
 {
-	if (squasher->mute == NULL)
-		return;
-	if (server_times_down(squasher->mute) != squasher->times_down) {
-		forget_mutes(squasher);
-	} else if (server_heard_us(squasher->mute) >= squasher->mute_us) {
-		squasher->silences += squasher->mutes;
-		count(squasher, squasher->type, SQUASH_SILENT, squasher->mutes, now_us);
-		forget_mutes(squasher);
+	struct squasher *squasher = mute->squasher;
+	const bool is_heard = server_heard_us(mute->server) >= mute->since_us;
+
+	if (squasher == NULL || server_times_down(mute->server) != mute->times_down ||
+	    squasher->truth_us > mute->since_us) {
+		forget_mute(mute);
+	} else if (is_heard) {
+		squasher->silences += mute->count;
+		count(squasher, squasher->type, SQUASH_SILENT, mute->count, now_us);
+		forget_mute(mute);
+	}
+}
+
+/* Of this worker alone, and of this squasher, or of what has been forgotten. */
+static void settle_own(struct squashers *squashers, const struct squasher *squasher)
+{
+	struct list *link = list_first(&squashers->mutes), *next;
+
+	for (; link != NULL; link = next) {
+		struct mute *mute = mute_of(link);
+
+		next = list_next(&squashers->mutes, link);
+		if (mute->squasher == NULL || mute->squasher == squasher)
+			settle(mute, squashers->clock->now_us);
 	}
 }
 
@@ -217,43 +318,59 @@ static bool is_heard_otherwise(const struct server *server, uint64_t now_us)
 	return heard_us != 0 && now_us - heard_us < EXCHANGE_PATIENCE_US;
 }
 
-/* Not a word, of a server that may be dead. */
-static void note_mute(struct squasher *squasher, const struct squasher_sight *sight,
-		      uint64_t now_us)
+/* Not a word, of a server that may be dead. Where memory is short it counts as nothing. */
+static void note_mute(struct squashers *squashers, struct squasher *squasher,
+		      const struct squasher_sight *sight)
 {
-	if (squasher->mute == NULL) {
-		squasher->mute = server_ref((struct server *)(uintptr_t)sight->server);
-		squasher->times_down = server_times_down(sight->server);
-		squasher->mute_us = now_us;
-	}
+	struct mute *mute = find_mute(squashers, squasher);
+
 	squasher->type = sight->type;
-	squasher->mutes++;
+	if (mute == NULL && (mute = mem_zalloc(sizeof(*mute))) != NULL) {
+		*mute = (struct mute){
+			.squasher = squasher,
+			.server = server_ref((struct server *)(uintptr_t)sight->server),
+			.times_down = server_times_down(sight->server),
+			.since_us = squashers->clock->now_us,
+		};
+		list_add(&squashers->mutes, &mute->link);
+	}
+	if (mute != NULL)
+		mute->count++;
 }
 
-bool squasher_note(struct squashers *squashers, const struct squasher_sight *sight)
+static bool note(struct squashers *squashers, const struct squasher_sight *sight)
 {
 	const uint64_t now_us = squashers->clock->now_us;
-	struct squasher *squasher = find(squashers, sight);
+	struct squasher *squasher = find(squashers->table, sight);
 
 	if (squasher == NULL && sight->shape != SQUASH_NONE)
 		squasher = add(squashers, sight);
 	if (squasher == NULL)
 		return sight->shape != SQUASH_NONE && sight->shape != SQUASH_SILENT;
 	list_remove(&squasher->link);
-	list_add(&squashers->all, &squasher->link);
+	list_add(&squashers->table->all, &squasher->link);
 	note_group(squasher, server_group(sight->server));
-	settle(squasher, now_us);
+	settle_own(squashers, squasher);
 	if (sight->shape == SQUASH_NONE) {
+		forget_mute(find_mute(squashers, squasher));
 		end(squasher, sight->type, now_us);
 		return false;
 	}
 	if (sight->shape == SQUASH_SILENT && !is_heard_otherwise(sight->server, now_us)) {
-		note_mute(squasher, sight, now_us);
+		note_mute(squashers, squasher, sight);
 		return squasher->types != 0 && squasher->shape == SQUASH_SILENT;
 	}
 	squasher->silences = sight->shape == SQUASH_SILENT ? squasher->silences + 1 : 0;
 	count(squasher, sight->type, sight->shape, 1, now_us);
 	return true;
+}
+
+bool squasher_note(struct squashers *squashers, const struct squasher_sight *sight)
+{
+	lock_take(&squashers->table->lock);
+	const bool is_squash = note(squashers, sight);
+	lock_give(&squashers->table->lock);
+	return is_squash;
 }
 
 /* --- what is told -------------------------------------------------------------------------- */
@@ -305,13 +422,14 @@ static void pay(uint64_t *spent_until_us, uint64_t costs_us, uint64_t now_us)
 
 static bool may_write(struct squashers *squashers, struct squasher *squasher)
 {
+	uint64_t *spent_by_all_us = &squashers->table->spent_until_us;
 	const uint64_t now_us = squashers->clock->now_us;
 
 	if (!can_pay(squasher->spent_until_us, LINE_COSTS_US, LINES_IN_A_ROW, now_us) ||
-	    !can_pay(squashers->spent_until_us, ANY_LINE_COSTS_US, ANY_LINES_IN_A_ROW, now_us))
+	    !can_pay(*spent_by_all_us, ANY_LINE_COSTS_US, ANY_LINES_IN_A_ROW, now_us))
 		return false;
 	pay(&squasher->spent_until_us, LINE_COSTS_US, now_us);
-	pay(&squashers->spent_until_us, ANY_LINE_COSTS_US, now_us);
+	pay(spent_by_all_us, ANY_LINE_COSTS_US, now_us);
 	return true;
 }
 
@@ -333,8 +451,8 @@ static void tell(struct squasher *squasher, const char *so)
 		    "group %s: %s does not squash %s any more (%s, %" PRIu64 " times in %" PRIu64
 		    " s)%s",
 		    squasher->group, addr.text, alias.text, squash_text(squasher->shape),
-		    squasher->times, (squasher->last_us - squasher->since_us) / USEC_PER_SEC,
-		    untold);
+		    squasher->times,
+		    between_us(squasher->since_us, squasher->last_us) / USEC_PER_SEC, untold);
 	else
 		LOG(LEVEL_WARNING, "group %s: %s squashes %s (%s): asked for %s, %s; %s%s",
 		    squasher->group, addr.text, alias.text, squash_text(squasher->shape), type.text,
@@ -345,10 +463,11 @@ static void tell(struct squasher *squasher, const char *so)
 
 void squasher_tell(struct squashers *squashers, const char *family, const char *so)
 {
+	struct table *table = squashers->table;
 	struct list *link;
 
-	for (link = list_first(&squashers->all); link != NULL;
-	     link = list_next(&squashers->all, link)) {
+	lock_take(&table->lock);
+	for (link = list_first(&table->all); link != NULL; link = list_next(&table->all, link)) {
 		struct squasher *squasher = squasher_of(link);
 
 		if (is_squashing(squasher) != squasher->is_told &&
@@ -356,18 +475,35 @@ void squasher_tell(struct squashers *squashers, const char *family, const char *
 		    may_write(squashers, squasher))
 			tell(squasher, so);
 	}
+	lock_give(&table->lock);
+}
+
+/* Everybody is held, so that servers of all may be looked at, and let go of. */
+static void settle_all(struct squashers *squashers)
+{
+	struct table *table = squashers->table;
+	struct list *link, *next;
+
+	for (struct list *of = list_first(&table->workers); of != NULL;
+	     of = list_next(&table->workers, of)) {
+		struct list *mutes = &LIST_ITEM(of, struct squashers, link)->mutes;
+
+		for (link = list_first(mutes); link != NULL; link = next) {
+			next = list_next(mutes, link);
+			settle(mute_of(link), squashers->clock->now_us);
+		}
+	}
 }
 
 void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx)
 {
 	const uint64_t now_us = squashers->clock->now_us;
-	struct list *link;
+	struct list *all = &squashers->table->all, *link;
 
-	for (link = list_first(&squashers->all); link != NULL;
-	     link = list_next(&squashers->all, link)) {
-		struct squasher *squasher = squasher_of(link);
+	settle_all(squashers);
+	for (link = list_first(all); link != NULL; link = list_next(all, link)) {
+		const struct squasher *squasher = squasher_of(link);
 
-		settle(squasher, now_us);
 		if (squasher->last_us == 0) /* silent, perhaps */
 			continue;
 		const uint64_t from_us =
@@ -379,7 +515,7 @@ void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx)
 			.counts = squasher->counts,
 			.is_squashing = is_squashing(squasher),
 			.shape = squasher->shape,
-			.since_s = (uint32_t)((now_us - from_us) / USEC_PER_SEC),
+			.since_s = (uint32_t)(between_us(from_us, now_us) / USEC_PER_SEC),
 		};
 		fn(ctx, &view);
 	}

@@ -243,7 +243,8 @@ static void log_full_zone(const struct request *request)
 	struct name_text zone;
 
 	if (!log_is_on(LEVEL_WARNING) ||
-	    !log_minute_allows(&worker->zone_told, worker->clock->now_us, &more))
+	    !commons_may_tell(worker->commons, &worker->commons->zone_told, worker->clock->now_us,
+			      &more))
 		return;
 	log_write(LEVEL_WARNING,
 		  "%" PRIu32 " questions for names in %s wait for upstream, a quarter of "
@@ -347,7 +348,8 @@ static void log_held_back(const struct request *request, const struct addr *addr
 	struct addr_text text;
 
 	if (!log_is_on(LEVEL_WARNING) ||
-	    !log_minute_allows(&worker->rebinding_told, worker->clock->now_us, &more))
+	    !commons_may_tell(worker->commons, &worker->commons->rebinding_told,
+			      worker->clock->now_us, &more))
 		return;
 	log_write(LEVEL_WARNING,
 		  "group %s gives %s the private address %s: clients are told that there is no "

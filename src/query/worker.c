@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
+#include "net/bell.h"
 #include "query/answer.h"
 #include "query/family.h"
 #include "query/fastpath.h"
@@ -16,7 +16,44 @@
 #include "query/steps.h"
 #include "request_internal.h"
 
-int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
+/* --- beginning and end --------------------------------------------------------------------- */
+
+static void on_post(void *ctx)
+{
+	preresolve_take_post(ctx);
+}
+
+/* What the first makes and the others share. */
+static int join(struct worker *worker, const struct worker *first)
+{
+	const struct conf *conf = worker->plan->conf;
+	const uint32_t workers = conf->workers > 0 ? conf->workers : 1;
+
+	if (first != NULL) {
+		worker->commons = commons_ref(first->commons);
+		worker->rates = client_rate_share(first->rates, &worker->stats);
+		worker->timeline = timeline_share(first->timeline, worker->clock, &worker->stats);
+		worker->cache = cache_share(first->cache, worker->clock, &worker->stats);
+		worker->squashers =
+			squasher_table_share(first->squashers, worker->clock, &worker->stats);
+	} else {
+		worker->commons = commons_new(worker, workers);
+		worker->rates = client_rate_new(workers, &worker->stats);
+		worker->timeline =
+			timeline_new(conf->devices, workers, worker->clock, &worker->stats);
+		worker->cache = cache_new(conf->cache_size, workers, worker->clock, &worker->stats);
+		worker->squashers = squasher_table_new(worker->clock, &worker->stats);
+	}
+	if (worker->commons == NULL || worker->rates == NULL || worker->timeline == NULL ||
+	    worker->cache == NULL || worker->squashers == NULL)
+		return -ENOMEM;
+	if (first != NULL || workers == 1)
+		return 0;
+	return bell_new(worker->loop, on_post, worker, &worker->bell);
+}
+
+int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
+	       struct worker **ret_worker)
 {
 	struct worker *worker = mem_zalloc(sizeof(*worker));
 
@@ -27,38 +64,33 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker **ret_worker)
 	worker->clock = loop_clock(loop);
 	worker->timers = loop_timers(loop);
 	worker->plan = plan_ref(plan);
-	worker->max_waiting = plan->conf->inflight;
-	worker->limits = (struct limits){ .stats = &worker->stats, .clock = worker->clock };
+	const int err = join(worker, first);
+	if (err != 0) {
+		worker_free(worker);
+		return err;
+	}
+	worker->max_waiting = worker_part(worker, plan->conf->inflight);
+	worker->limits = (struct limits){ .stats = &worker->stats,
+					  .clock = worker->clock,
+					  .lines = &worker->commons->limit_lines };
 	worker->shares = client_share_new(worker->max_waiting);
-	worker->rates = client_rate_new(1, &worker->stats);
-	worker->timeline = timeline_new(plan->conf->devices, 1, worker->clock, &worker->stats);
-	worker->cache = cache_new(plan->conf->cache_size, 1, worker->clock, &worker->stats);
 	/* One more than may wait: the one that is being looked at, which a full house must not stop
 	 * from being answered out of the cache. */
 	worker->requests = slab_new(sizeof(struct request), worker->max_waiting + 1);
 	worker->flight = flight_new(worker->max_waiting);
 	worker->gate = gate_new(worker->max_waiting);
 	worker->families = family_table_new();
-	worker->squashers = squasher_table_new(worker->clock, &worker->stats);
-	worker->repairs = repair_tally_table_new();
 	worker->recall = recall_new();
-	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting);
-	if (worker->shares == NULL || worker->rates == NULL || worker->timeline == NULL ||
-	    worker->cache == NULL || worker->requests == NULL || worker->squashers == NULL ||
-	    worker->repairs == NULL || worker->flight == NULL || worker->gate == NULL ||
-	    worker->families == NULL || worker->recall == NULL || worker->upstream == NULL) {
+	worker->upstream = exchange_upstream_new(loop, &worker->stats, worker->max_waiting,
+						 first != NULL ? first->upstream : NULL);
+	if (worker->shares == NULL || worker->requests == NULL || worker->flight == NULL ||
+	    worker->gate == NULL || worker->families == NULL || worker->recall == NULL ||
+	    worker->upstream == NULL) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
 	preresolve_ask_init(worker);
 	preresolve_follow(worker);
-#ifdef COURIERDNS_TESTS
-	/* The functional tests pass through here once more with this set. */
-	if (getenv("COURIERDNS_LONG_WAY") != NULL) {
-		LOG(LEVEL_NOTICE, "repeats take the long way");
-		worker_take_long_way(worker);
-	}
-#endif
 	*ret_worker = worker;
 	return 0;
 }
@@ -73,7 +105,6 @@ void worker_free(struct worker *worker)
 		request_free(LIST_ITEM(link, struct request, waiting));
 	family_table_free(worker->families);
 	exchange_upstream_free(worker->upstream);
-	repair_tally_table_free(worker->repairs);
 	squasher_table_free(worker->squashers);
 	recall_free(worker->recall);
 	gate_free(worker->gate);
@@ -83,6 +114,8 @@ void worker_free(struct worker *worker)
 	client_rate_free(worker->rates);
 	client_share_free(worker->shares);
 	cache_free(worker->cache);
+	bell_free(worker->bell);
+	commons_unref(worker->commons);
 	plan_unref(worker->plan);
 	mem_free(worker);
 }
@@ -93,7 +126,8 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 	plan_unref(worker->plan);
 	worker->plan = plan;
 	preresolve_follow(worker);
-	if (timeline_set_limit(worker->timeline, plan->conf->devices) != 0)
+	if (worker_is_first(worker) &&
+	    timeline_set_limit(worker->timeline, plan->conf->devices) != 0)
 		LOG(LEVEL_WARNING,
 		    "limits.devices stays %" PRIu32 " instead of %" PRIu32 ": memory is short",
 		    timeline_limit(worker->timeline), plan->conf->devices);
@@ -106,7 +140,8 @@ const struct plan *worker_plan(const struct worker *worker)
 
 void worker_network_changed(struct worker *worker)
 {
-	cache_forget_failures(worker->cache);
+	if (worker_is_first(worker))
+		cache_forget_failures(worker->cache);
 	exchange_upstream_network_changed(worker->upstream);
 	preresolve_network_changed(worker);
 }
@@ -262,4 +297,11 @@ uint32_t worker_waiting(const struct worker *worker)
 uint32_t worker_max_waiting(const struct worker *worker)
 {
 	return worker->max_waiting;
+}
+
+uint32_t worker_part(const struct worker *worker, uint32_t limit)
+{
+	const uint32_t workers = worker->commons->workers;
+
+	return limit / workers + (limit % workers != 0);
 }

@@ -46,7 +46,7 @@ void exchange_upstream_network_changed(struct upstream *upstream)
 /* --- beginning and end --------------------------------------------------------------------- */
 
 struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
-				       uint32_t max_exchanges)
+				       uint32_t max_exchanges, struct upstream *first)
 {
 	struct upstream *upstream = mem_zalloc(sizeof(*upstream));
 
@@ -63,7 +63,8 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	upstream->max_more = max_exchanges * (ATTEMPTS_PER_EXCHANGE - 1);
 	upstream->streams = transport_stream_new(loop, stats);
 	if (upstream->streams != NULL)
-		upstream->health = health_new(loop, stats, upstream->streams);
+		upstream->health = health_new(loop, stats, upstream->streams,
+					      first != NULL ? first->health : NULL);
 	if (upstream->exchanges == NULL || upstream->attempts == NULL || upstream->health == NULL) {
 		exchange_upstream_free(upstream);
 		return NULL;

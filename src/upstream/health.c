@@ -243,8 +243,11 @@ static void look_after(struct health *health, struct server *server)
 	patient->server = server;
 	probe_init(&patient->probe, health->loop, health->streams, server, on_probe);
 	timer_init(&patient->timer, on_timer, patient);
+	if (health_log_enter(health->log, &patient->log, server) != 0) {
+		mem_free(patient);
+		return;
+	}
 	list_add(&health->patients, &patient->link);
-	health_log_enter(health->log, &patient->log, server);
 	server->watch = &patient->watch;
 	if (server_state(server) != SERVER_UP)
 		on_change(&patient->watch);
@@ -273,10 +276,12 @@ void health_network_changed(struct health *health)
 
 		stop_asking(patient);
 		server_forget(patient->server);
+		health_log_forget(health->log, &patient->log);
 	}
 }
 
-struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams)
+struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams,
+			  struct health *first)
 {
 	struct health *health = mem_zalloc(sizeof(*health));
 
@@ -286,7 +291,7 @@ struct health *health_new(struct loop *loop, struct stats *stats, struct transpo
 	health->stats = stats;
 	health->streams = streams;
 	list_init(&health->patients);
-	health->log = health_log_new(loop);
+	health->log = first != NULL ? health_log_share(first->log, loop) : health_log_new(loop);
 	if (health->log == NULL) {
 		health_free(health);
 		return NULL;

@@ -282,18 +282,53 @@ static const char *failure_name(enum server_failure failure)
 	return names[failure];
 }
 
-void server_sum(const struct server *server, struct server_sums *ret_sums)
+static struct server_counts add_counts(const struct server *const *servers, size_t count)
 {
-	const struct server_counts *counts = &server->counts;
+	struct server_counts sum = { 0 };
+
+	for (size_t at = 0; at < count; at++) {
+		const struct server_counts *counts = &servers[at]->counts;
+
+		sum.sent_udp += counts->sent_udp;
+		sum.sent_tcp += counts->sent_tcp;
+		sum.took_us += counts->took_us;
+		for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++)
+			sum.took[i] += counts->took[i];
+		for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
+			sum.failures[i] += counts->failures[i];
+	}
+	return sum;
+}
+
+static enum server_state worst_state(const struct server *const *servers, size_t count)
+{
+	enum server_state state = SERVER_UP;
+
+	for (size_t at = 0; at < count; at++)
+		state = servers[at]->state > state ? servers[at]->state : state;
+	return state;
+}
+
+void server_sum(const struct server *const *servers, size_t count, uint64_t now_us,
+		struct server_sums *ret_sums)
+{
+	const struct server_counts counts = add_counts(servers, count);
 
 	*ret_sums = (struct server_sums){
-		.sent = counts->sent_udp + counts->sent_tcp,
-		.heard_us = server->heard_us,
+		.sent = counts.sent_udp + counts.sent_tcp,
+		.latency_us = server_latency_us(servers[0], now_us),
+		.state = worst_state(servers, count),
 	};
+	for (size_t at = 0; at < count; at++) {
+		if (servers[at]->heard_us <= ret_sums->heard_us)
+			continue;
+		ret_sums->heard_us = servers[at]->heard_us;
+		ret_sums->latency_us = server_latency_us(servers[at], now_us);
+	}
 	for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++)
-		ret_sums->answered += counts->took[i];
+		ret_sums->answered += counts.took[i];
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
-		ret_sums->failed += counts->failures[i];
+		ret_sums->failed += counts.failures[i];
 }
 
 /* Where the lines of a report go. */
@@ -344,19 +379,20 @@ static void report_took(const struct report *report, const struct server_counts 
 	report_count(report, "duration_seconds_count", NULL, NULL, answers);
 }
 
-void server_report(const struct server *server, server_line_fn line, void *ctx)
+void server_report(const struct server *const *servers, size_t count, server_line_fn line,
+		   void *ctx)
 {
-	const struct server_counts *counts = &server->counts;
-	struct report report = { .line = line, .ctx = ctx, .group = server->group };
+	const struct server_counts counts = add_counts(servers, count);
+	struct report report = { .line = line, .ctx = ctx, .group = servers[0]->group };
 
-	addr_to_text(&server->how.addr, &report.addr);
-	report_count(&report, "up", NULL, NULL, server->state != SERVER_DOWN);
-	report_count(&report, "queries_total", "proto", "udp", counts->sent_udp);
-	report_count(&report, "queries_total", "proto", "tcp", counts->sent_tcp);
+	addr_to_text(&servers[0]->how.addr, &report.addr);
+	report_count(&report, "up", NULL, NULL, worst_state(servers, count) != SERVER_DOWN);
+	report_count(&report, "queries_total", "proto", "udp", counts.sent_udp);
+	report_count(&report, "queries_total", "proto", "tcp", counts.sent_tcp);
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++) {
-		if (counts->failures[i] > 0)
+		if (counts.failures[i] > 0)
 			report_count(&report, "failures_total", "reason", failure_name(i),
-				     counts->failures[i]);
+				     counts.failures[i]);
 	}
-	report_took(&report, counts);
+	report_took(&report, &counts);
 }

@@ -221,7 +221,7 @@ static void start_worker(size_t which, const struct addr *upstream)
 	if (conf_load_text(text, "bench", complaints, &conf) != 0)
 		give_up(complaint_kept(complaints) > 0 ? complaint_text(complaints, 0) : "conf");
 	must(plan_new(conf, &key, server_table_new(), complaints, &plan) == 0, "plan");
-	must(worker_new(loop, plan, &workers[which]) == 0, "worker");
+	must(worker_new(loop, plan, NULL, &workers[which]) == 0, "worker");
 	must(addr_parse("127.0.0.1", 0, &any) == 0, "address");
 	must(udp_server_new(loop, &any, on_datagram, &workers[which], &servers[which]) == 0, "udp");
 	complaint_free(complaints);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/bell.h"
 #include "net/stream.h"
 #include "net/udp.h"
 #include "report.h"
@@ -123,6 +124,27 @@ struct timers *loop_timers(struct loop *loop)
 }
 
 /* --- endpoints ----------------------------------------------------------------------------- */
+
+/* --- bells, which only several workers have ------------------------------------------------- */
+
+int bell_new(struct loop *loop, void (*fn)(void *ctx), void *ctx, struct bell **ret_bell)
+{
+	(void)loop;
+	(void)fn;
+	(void)ctx;
+	(void)ret_bell;
+	return -ENOSYS;
+}
+
+void bell_free(struct bell *bell)
+{
+	(void)bell;
+}
+
+void bell_ring(struct bell *bell)
+{
+	(void)bell;
+}
 
 static enum fake_manner manner_of(const struct loop *loop, const struct addr *server)
 {

@@ -249,7 +249,7 @@ static bool start_worker(struct play *play)
 {
 	play->servers = server_table_new();
 	play->plan = play->servers != NULL ? make_plan(play) : NULL;
-	if (play->plan == NULL || worker_new(play->loop, play->plan, &play->worker) != 0)
+	if (play->plan == NULL || worker_new(play->loop, play->plan, NULL, &play->worker) != 0)
 		return false;
 	if (play->mode.takes_long_way)
 		worker_take_long_way(play->worker);

@@ -37,6 +37,7 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	(void)state;
 	const struct conf *conf = load_default();
 
+	assert_int_equal(conf->workers, 1);
 	assert_int_equal(conf->inflight, 4096);
 	assert_int_equal(conf->inflight_per_client, 256);
 	assert_int_equal(conf->tcp_clients, 256);
@@ -359,6 +360,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"listen = (\n"
 		"\t{ address = \"::1\"; port = 53; protocols = [ \"udp\" ]; }\n"
 		");\n"
+		"workers = 1;\n"
 		"access = (\n"
 		"\t{ net = \"2001:db8::/32\"; action = \"refuse\"; }\n"
 		");\n"
@@ -502,7 +504,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_int_equal(count, 75);
+	assert_int_equal(count, 76);
 	assert_false(conf_load_row(count + 1, &row));
 }
 

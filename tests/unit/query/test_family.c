@@ -53,7 +53,7 @@ static struct rig *new_rig(const char *text)
 	rig->servers = server_table_new();
 	assert_non_null(rig->servers);
 	struct plan *plan = new_plan(rig, text);
-	const int err = worker_new(rig->loop, plan, &rig->worker);
+	const int err = worker_new(rig->loop, plan, NULL, &rig->worker);
 	plan_unref(plan);
 	assert_int_equal(err, 0);
 	return rig;

@@ -49,7 +49,8 @@ static void a_limit_is_counted_each_time_and_told_once_a_minute(void **state)
 {
 	struct stats stats = { 0 };
 	struct clock clock = { .now_us = USEC_PER_SEC };
-	struct limits limits = { .stats = &stats, .clock = &clock };
+	struct limit_lines together = { 0 };
+	struct limits limits = { .stats = &stats, .clock = &clock, .lines = &together };
 	struct addr a, b;
 	(void)state;
 
@@ -79,7 +80,8 @@ static void every_limit_has_a_counter_and_a_line(void **state)
 {
 	struct stats stats = { 0 };
 	const struct clock clock = { .now_us = 0 };
-	struct limits limits = { .stats = &stats, .clock = &clock };
+	struct limit_lines together = { 0 };
+	struct limits limits = { .stats = &stats, .clock = &clock, .lines = &together };
 	(void)state;
 
 	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {

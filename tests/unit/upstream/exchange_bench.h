@@ -111,7 +111,7 @@ static inline struct exchange_bench *exchange_bench_new_as(unsigned servers, enu
 		hows[i].addr = fake_addr(i + 1);
 	bench->pool = pool_new(NULL, &group);
 	assert_non_null(bench->pool);
-	bench->upstream = exchange_upstream_new(bench->loop, &bench->stats, 3);
+	bench->upstream = exchange_upstream_new(bench->loop, &bench->stats, 3, NULL);
 	assert_non_null(bench->upstream);
 	bench->deadline_us = loop_clock(bench->loop)->now_us + 1000 * USEC_PER_SEC;
 	exchange_bench_set_query(bench, exchange_bench_query, sizeof(exchange_bench_query) - 1);

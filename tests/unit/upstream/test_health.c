@@ -55,7 +55,7 @@ static struct ward *ward_new(unsigned count)
 	log_tap(keep_line, ward);
 	ward->streams = transport_stream_new(ward->loop, &ward->stats);
 	assert_non_null(ward->streams);
-	ward->health = health_new(ward->loop, &ward->stats, ward->streams);
+	ward->health = health_new(ward->loop, &ward->stats, ward->streams, NULL);
 	assert_non_null(ward->health);
 	for (unsigned i = 0; i < count; i++) {
 		const struct conf_server how = { .addr = fake_addr(i + 1) };
@@ -712,7 +712,7 @@ static void servers_outlive_who_looks_after_them(void **state)
 	ward->health = NULL;
 	assert_int_equal(fake_open_count(ward->loop), 0);
 	assert_int_equal(timer_next_due(ward->loop->timers), UINT64_MAX);
-	struct health *next = health_new(ward->loop, &ward->stats, ward->streams);
+	struct health *next = health_new(ward->loop, &ward->stats, ward->streams, NULL);
 	assert_non_null(next);
 	ward->health = next;
 	health_note_asked(next, ward->servers[0], NULL);

@@ -221,7 +221,8 @@ static void report_has_the_names_of_the_metrics(void **state)
 	server_note_reply(server, SEC, 500, 500, 1);
 	server_note_reply(server, SEC, 1500 * MSEC, 1500 * MSEC, 1);
 	server_note_reply(server, SEC, 9 * SEC, 9 * SEC, 1);
-	server_table_report(table, add_line, all);
+	const struct server_table *const tables[] = { table };
+	server_table_report(tables, 1, add_line, all);
 	assert_string_equal(
 		all,
 		WHAT("up") "} 1\n" WHAT("queries_total") ",proto=\"udp\"} 2\n" WHAT("queries_total") ",proto=\"tcp\"} 1\n" WHAT("failures_total") ",reason=\"timeout\"} 1\n" WHAT("failures_total") ",reason=\"unreachable\"} 1\n" WHAT("failures_total") ",reason=\"servfail\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.001\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.004\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.016\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.064\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.256\"} 1\n" WHAT(

@@ -1,0 +1,36 @@
+/* query/commons.h: what the workers of one program have in common beside that of which each has a
+ * handle of its own (cache, timeline, client rates, squashers).
+ *
+ * Made with the first worker. Holders come and go only while one thread runs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "query/limit.h"
+#include "query/repair_tally.h"
+
+struct family_post;
+struct worker;
+
+struct commons {
+	unsigned holders;
+	uint32_t workers; /* as many as there are to be */
+	struct worker *first;
+	struct repair_tallies *repairs;
+	struct family_post *post; /* NULL: there is one worker */
+	struct limit_lines limit_lines;
+	struct lock lock; /* of what follows */
+	struct log_minute failures_told, zone_told, rebinding_told;
+};
+
+/** NULL when memory is short. */
+struct commons *commons_new(struct worker *first, uint32_t workers);
+struct commons *commons_ref(struct commons *commons);
+void commons_unref(struct commons *commons); /* NULL is fine */
+
+/** log_minute_allows(), of a line that all workers say together. */
+bool commons_may_tell(struct commons *commons, struct log_minute *minute, uint64_t now_us,
+		      uint64_t *ret_held_back);

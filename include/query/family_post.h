@@ -1,0 +1,26 @@
+/* query/family_post.h: what the other workers tell the first one of families of couriers, which
+ * alone keeps them warm: that clients use them, and how many couriers there are.
+ *
+ * A box of a few letters. Where it is full a letter is lost: another question will come. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/courier.h"
+
+struct family_letter {
+	uint32_t plan_id;
+	struct courier_match match; /* what was asked for */
+	uint16_t type;
+	uint32_t count, ttl; /* that its TXT record said; 0: the letter says that it is used */
+};
+
+struct family_post;
+struct family_post *family_post_new(void);	 /* NULL when memory is short */
+void family_post_free(struct family_post *post); /* NULL is fine */
+
+/** From any thread. True where the box was empty: who takes letters out is to be woken. */
+bool family_post_put(struct family_post *post, const struct family_letter *letter);
+/** False for none. */
+bool family_post_take(struct family_post *post, struct family_letter *ret_letter);

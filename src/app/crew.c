@@ -1,0 +1,398 @@
+#include "app/crew.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/bell.h"
+
+/* Deep enough for all that a query leads to, many times over; taken only as it is used. */
+#define STACK_SIZE (1024u * 1024u)
+
+struct member {
+	struct crew_mate mate;
+	struct plan *next_plan; /* while a plan is being set */
+	struct crew *crew;
+	pthread_t thread;
+	struct bell *bell; /* rung to hold it */
+	bool has_thread;
+	int err;
+};
+
+struct crew {
+	struct member *members; /* the first is the main thread's */
+	size_t count;
+	struct bell *failure;
+	void (*on_failure)(void *ctx, int err);
+	void *ctx;
+	unsigned holds; /* the main thread's */
+
+	pthread_mutex_t mutex; /* of all that follows, and err of members */
+	pthread_cond_t parked, released;
+	bool is_held;
+	unsigned running; /* threads whose loop turns */
+	unsigned waiting; /* of these, between two turns until released */
+};
+
+uint32_t crew_count(const struct conf *conf)
+{
+	cpu_set_t cpus;
+
+	if (conf->workers > 0)
+		return conf->workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return 1; /* there are more than the set has room for */
+	const unsigned count = (unsigned)CPU_COUNT(&cpus);
+	return count > CONF_WORKERS_MAX ? CONF_WORKERS_MAX : count;
+}
+
+/* --- holding ------------------------------------------------------------------------------- */
+
+static void on_hold(void *ctx)
+{
+	struct crew *crew = ctx;
+
+	pthread_mutex_lock(&crew->mutex);
+	crew->waiting++;
+	pthread_cond_signal(&crew->parked);
+	while (crew->is_held)
+		pthread_cond_wait(&crew->released, &crew->mutex);
+	crew->waiting--;
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+void crew_hold(struct crew *crew)
+{
+	if (crew->holds++ > 0 || crew->count == 1)
+		return;
+	pthread_mutex_lock(&crew->mutex);
+	crew->is_held = true;
+	pthread_mutex_unlock(&crew->mutex);
+	for (size_t i = 1; i < crew->count; i++) {
+		if (crew->members[i].has_thread)
+			bell_ring(crew->members[i].bell);
+	}
+	pthread_mutex_lock(&crew->mutex);
+	while (crew->waiting < crew->running)
+		pthread_cond_wait(&crew->parked, &crew->mutex);
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+void crew_release(struct crew *crew)
+{
+	if (--crew->holds > 0 || crew->count == 1)
+		return;
+	pthread_mutex_lock(&crew->mutex);
+	crew->is_held = false;
+	pthread_cond_broadcast(&crew->released);
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+/* --- threads ------------------------------------------------------------------------------- */
+
+static void *run(void *ctx)
+{
+	struct member *member = ctx;
+	struct crew *crew = member->crew;
+	const int err = loop_run(member->mate.loop);
+
+	pthread_mutex_lock(&crew->mutex);
+	member->err = err;
+	crew->running--;
+	pthread_cond_signal(&crew->parked);
+	pthread_mutex_unlock(&crew->mutex);
+	if (err != 0)
+		bell_ring(crew->failure);
+	return NULL;
+}
+
+static void on_failure(void *ctx)
+{
+	struct crew *crew = ctx;
+	int err = 0;
+
+	pthread_mutex_lock(&crew->mutex);
+	for (size_t i = 1; i < crew->count && err == 0; i++)
+		err = crew->members[i].err;
+	pthread_mutex_unlock(&crew->mutex);
+	crew->on_failure(crew->ctx, err);
+}
+
+static int make_thread(struct member *member)
+{
+	pthread_attr_t attr;
+	int err = pthread_attr_init(&attr);
+
+	if (err != 0)
+		return -err;
+	err = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (err == 0)
+		err = pthread_create(&member->thread, &attr, run, member);
+	(void)pthread_attr_destroy(&attr);
+	return -err;
+}
+
+/* Signals are the main thread's. */
+static int start(struct crew *crew, size_t at)
+{
+	struct member *member = &crew->members[at];
+	sigset_t all, before;
+	char name[16];
+
+	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
+	if (err != 0)
+		return err;
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	crew->running++; /* before it may end */
+	err = make_thread(member);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	member->has_thread = err == 0;
+	if (err != 0) {
+		crew->running--;
+		return err;
+	}
+	(void)snprintf(name, sizeof(name), "worker %u", (unsigned)at + 1);
+	(void)pthread_setname_np(member->thread, name);
+	return 0;
+}
+
+int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
+{
+	int err = 0;
+
+	crew->on_failure = fn;
+	crew->ctx = ctx;
+	if (crew->count > 1)
+		err = bell_new(crew->members[0].mate.loop, on_failure, crew, &crew->failure);
+	for (size_t i = 1; i < crew->count && err == 0; i++)
+		err = start(crew, i);
+	if (err != 0)
+		log_write(LEVEL_ERROR,
+			  "workers = %zu: there cannot be so many threads: %s; fewer workers, or "
+			  "more threads (ulimit -u) or memory for them",
+			  crew->count, err_text(err));
+	return err;
+}
+
+static void end_threads(struct crew *crew)
+{
+	crew_hold(crew);
+	for (size_t i = 1; i < crew->count; i++) {
+		if (crew->members[i].has_thread)
+			loop_stop(crew->members[i].mate.loop);
+	}
+	crew_release(crew);
+	for (size_t i = 1; i < crew->count; i++) {
+		if (crew->members[i].has_thread)
+			(void)pthread_join(crew->members[i].thread, NULL);
+		crew->members[i].has_thread = false;
+	}
+}
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+struct crew *crew_new(void)
+{
+	struct crew *crew = mem_zalloc(sizeof(*crew));
+
+	if (crew == NULL)
+		return NULL;
+	(void)pthread_mutex_init(&crew->mutex, NULL);
+	(void)pthread_cond_init(&crew->parked, NULL);
+	(void)pthread_cond_init(&crew->released, NULL);
+	crew->count = 1;
+	crew->members = mem_zalloc(sizeof(*crew->members));
+	if (crew->members != NULL)
+		crew->members[0].mate.servers = server_table_new();
+	if (crew->members == NULL || crew->members[0].mate.servers == NULL) {
+		crew_free(crew);
+		return NULL;
+	}
+	return crew;
+}
+
+/* Requests point to connections and sockets: they end first. */
+static void member_done(struct member *member)
+{
+	struct crew_mate *mate = &member->mate;
+
+	if (mate->listeners != NULL)
+		listeners_stop_accepting(mate->listeners);
+	worker_free(mate->worker);
+	listeners_free(mate->listeners);
+	bell_free(member->bell);
+}
+
+/* The loops go last: what one worker has may be rung by another. */
+void crew_free(struct crew *crew)
+{
+	if (crew == NULL)
+		return;
+	end_threads(crew);
+	for (size_t i = crew->count; i > 0 && crew->members != NULL; i--)
+		member_done(&crew->members[i - 1]);
+	bell_free(crew->failure);
+	for (size_t i = 0; i < crew->count && crew->members != NULL; i++) {
+		loop_free(crew->members[i].mate.loop);
+		server_table_free(crew->members[i].mate.servers);
+	}
+	mem_free(crew->members);
+	(void)pthread_cond_destroy(&crew->released);
+	(void)pthread_cond_destroy(&crew->parked);
+	(void)pthread_mutex_destroy(&crew->mutex);
+	mem_free(crew);
+}
+
+static int gather_first(struct crew *crew, struct plan *plan)
+{
+	struct crew_mate *mate = &crew->members[0].mate;
+	const int err = loop_new(&mate->loop);
+
+	if (err != 0)
+		return err;
+	if (plan->conf->workers > 1)
+		loop_share_ports(mate->loop, LOOP_PORTS_FIRST);
+	return worker_new(mate->loop, plan, NULL, &mate->worker);
+}
+
+static int gather_next(struct crew *crew, const struct plan *plan, struct crew_mate *mate)
+{
+	struct plan *own = NULL;
+	int err = loop_new(&mate->loop);
+
+	if (err != 0)
+		return err;
+	loop_share_ports(mate->loop, LOOP_PORTS_NEXT);
+	mate->servers = server_table_new();
+	if (mate->servers == NULL)
+		return -ENOMEM;
+	err = plan_share(plan, mate->servers, &own);
+	if (err == 0)
+		err = worker_new(mate->loop, own, crew->members[0].mate.worker, &mate->worker);
+	plan_unref(own);
+	return err;
+}
+
+int crew_gather(struct crew *crew, struct plan *plan)
+{
+	const size_t count = plan->conf->workers;
+	struct member *members = mem_realloc(crew->members, count * sizeof(*members));
+
+	if (members == NULL)
+		return -ENOMEM;
+	crew->members = members;
+	crew->members[0].crew = crew;
+	int err = gather_first(crew, plan);
+	while (crew->count < count && err == 0) {
+		struct member *member = &crew->members[crew->count++];
+
+		*member = (struct member){ .crew = crew };
+		err = gather_next(crew, plan, &member->mate);
+	}
+	if (err != 0)
+		log_write(LEVEL_ERROR, "worker %zu of %zu: %s", crew->count, count, err_text(err));
+	return err;
+}
+
+int crew_listen(struct crew *crew, bool is_default)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < crew->count && err == 0; i++) {
+		struct crew_mate *mate = &crew->members[i].mate;
+
+		err = listeners_open(mate->loop, mate->worker, is_default,
+				     i > 0 ? crew->members[0].mate.listeners : NULL,
+				     &mate->listeners);
+	}
+	return err;
+}
+
+/* --- what is done to all ------------------------------------------------------------------- */
+
+size_t crew_size(const struct crew *crew)
+{
+	return crew->count;
+}
+
+const struct crew_mate *crew_mate(const struct crew *crew, size_t at)
+{
+	return &crew->members[at].mate;
+}
+
+/* What may fail comes first. */
+static int share_plan(struct crew *crew, struct plan *plan)
+{
+	int err = 0;
+
+	crew->members[0].next_plan = plan_ref(plan);
+	for (size_t i = 1; i < crew->count && err == 0; i++)
+		err = plan_share(plan, crew->members[i].mate.servers, &crew->members[i].next_plan);
+	return err;
+}
+
+int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed)
+{
+	crew_hold(crew);
+	const int err = share_plan(crew, plan);
+	for (size_t i = 0; i < crew->count; i++) {
+		struct member *member = &crew->members[i];
+
+		if (err == 0 && is_renewed)
+			plan_succeed(member->next_plan, worker_plan(member->mate.worker));
+		if (err == 0)
+			worker_set_plan(member->mate.worker, member->next_plan);
+		plan_unref(member->next_plan);
+		member->next_plan = NULL;
+	}
+	crew_release(crew);
+	return err;
+}
+
+void crew_network_changed(struct crew *crew)
+{
+	crew_hold(crew);
+	for (size_t i = 0; i < crew->count; i++)
+		worker_network_changed(crew->members[i].mate.worker);
+	crew_release(crew);
+}
+
+void crew_close(struct crew *crew)
+{
+	crew_hold(crew);
+	for (size_t i = 0; i < crew->count; i++) {
+		listeners_stop_accepting(crew->members[i].mate.listeners);
+		worker_close(crew->members[i].mate.worker);
+	}
+	crew_release(crew);
+}
+
+uint32_t crew_waiting(struct crew *crew, uint32_t *ret_max)
+{
+	uint32_t waiting = 0, max = 0;
+
+	crew_hold(crew);
+	for (size_t i = 0; i < crew->count; i++) {
+		waiting += worker_waiting(crew->members[i].mate.worker);
+		max += worker_max_waiting(crew->members[i].mate.worker);
+	}
+	crew_release(crew);
+	*ret_max = max;
+	return waiting;
+}
+
+uint32_t crew_connections(struct crew *crew)
+{
+	uint32_t connections = 0;
+
+	crew_hold(crew);
+	for (size_t i = 0; i < crew->count; i++)
+		connections += listeners_connections(crew->members[i].mate.listeners);
+	crew_release(crew);
+	return connections;
+}

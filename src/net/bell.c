@@ -1,0 +1,68 @@
+#include "net/bell.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "loop_internal.h"
+
+struct bell {
+	struct loop *loop;
+	struct event rung;
+	struct loop_task task;
+	int fd;
+};
+
+static void on_rung(evutil_socket_t fd, short what, void *ctx)
+{
+	struct bell *bell = ctx;
+	eventfd_t rings;
+
+	(void)what;
+	loop_tick(bell->loop);
+	(void)eventfd_read(fd, &rings);
+	loop_task_set(bell->loop, &bell->task);
+}
+
+int bell_new(struct loop *loop, void (*fn)(void *ctx), void *ctx, struct bell **ret_bell)
+{
+	int err = -ENOMEM;
+	struct bell *bell = mem_zalloc(sizeof(*bell));
+	if (bell == NULL)
+		goto out;
+	*bell = (struct bell){ .loop = loop, .task = { .run = fn, .ctx = ctx } };
+	bell->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = -errno;
+	if (bell->fd < 0)
+		goto out;
+	err = -ENOMEM;
+	if (event_assign(&bell->rung, loop_base(loop), bell->fd, EV_READ | EV_PERSIST, on_rung,
+			 bell) != 0 ||
+	    event_add(&bell->rung, NULL) != 0)
+		goto out;
+	*ret_bell = bell;
+	bell = NULL;
+	err = 0;
+out:
+	bell_free(bell);
+	return err;
+}
+
+void bell_free(struct bell *bell)
+{
+	if (bell == NULL)
+		return;
+	loop_task_cancel(&bell->task);
+	if (event_initialized(&bell->rung))
+		event_del(&bell->rung);
+	if (bell->fd >= 0)
+		close(bell->fd);
+	mem_free(bell);
+}
+
+/* Of so many that the counter is full, the loop has not heard the first yet. */
+void bell_ring(struct bell *bell)
+{
+	(void)eventfd_write(bell->fd, 1);
+}
