@@ -71,13 +71,12 @@ struct message_facts {
 	size_t options_at, options_len; /* its RDATA; length 0 where options overrun it */
 
 	/* Where the CNAMEs lead that begin at the asked name, in the order their records stand.
-	 * is_followed: that tells all there is to tell. Else they stand in another order, in a
+	 * is_followed: that tells what there is to tell. Else they stand in another order, in a
 	 * circle with more behind it, or are too many, or the message is odd or has no question;
 	 * and the next two say nothing. */
 	bool is_followed;
-	bool has_data; /* a record of the asked type (any, for ANY) at a name of the chain; what
-			* comes behind it was not looked at */
-	uint8_t hops;  /* CNAMEs, at most MESSAGE_HOPS_MAX */
+	bool has_data; /* a record of the asked type (any, for ANY) at a name of the chain */
+	uint8_t hops;  /* CNAMEs, at most MESSAGE_HOPS_MAX; with data perhaps not all of them */
 
 	uint16_t ttl_count; /* records but OPT */
 	/* Where the TTLs of the first of these stand, ascending. */

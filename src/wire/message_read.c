@@ -62,7 +62,7 @@ static void follow(struct reader *reader, const struct message_record *record)
 	struct message_facts *facts = reader->facts;
 	const bool is_data = record->type == reader->asked_type || reader->asked_type == TYPE_ANY;
 
-	if (!is_data && record->type != TYPE_CNAME)
+	if (is_data ? facts->has_data : record->type != TYPE_CNAME)
 		return;
 	if (record->class != reader->asked_class && reader->asked_class != CLASS_ANY)
 		return;
@@ -158,8 +158,7 @@ static bool take_record(struct reader *reader, const struct message_record *reco
 	take_ttl(reader->facts, record);
 	if (record->type == TYPE_SOA && record->section == SECTION_AUTHORITY)
 		take_soa(reader, record, quality != RDATA_OK);
-	if (record->section == SECTION_ANSWER && facts->questions == 1 && !facts->has_data &&
-	    !reader->is_odd)
+	if (record->section == SECTION_ANSWER && facts->questions == 1 && !reader->is_odd)
 		follow(reader, record);
 	return true;
 }

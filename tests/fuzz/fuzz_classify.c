@@ -110,6 +110,15 @@ static void check_shape(const uint8_t *wire, const struct message_facts *facts)
 
 /* --- verdicts ------------------------------------------------------------------------------ */
 
+/* Whether the walk of message_read() has decided or ldns: it is the same. */
+static void check_way(const uint8_t *wire, const struct message_facts *facts, enum verdict verdict)
+{
+	struct message_facts unfollowed = *facts;
+
+	unfollowed.is_followed = false;
+	CHECK(classify_reply(wire, &unfollowed) == verdict);
+}
+
 static void check_verdict(const struct message_facts *facts, enum verdict verdict)
 {
 	const unsigned rcode = message_rcode(facts);
@@ -201,6 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const enum verdict verdict = classify_reply(data, &facts);
 	check_verdict(&facts, verdict);
+	check_way(data, &facts, verdict);
 	if (quality == MESSAGE_OK && facts.questions == 1 &&
 	    facts.records[SECTION_ANSWER] <= RECORDS_MAX)
 		check_shape(data, &facts);

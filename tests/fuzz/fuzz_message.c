@@ -94,7 +94,8 @@ static size_t record_count(const struct message_facts *facts)
 
 /* --- the checks ---------------------------------------------------------------------------- */
 
-static void check_facts(const uint8_t *wire, size_t size, const struct message_facts *facts)
+static void check_facts(const uint8_t *wire, size_t size, const struct message_facts *facts,
+			enum message_quality quality)
 {
 	CHECK(facts->wire_len + facts->trailing == size);
 	CHECK(facts->wire_len >= MESSAGE_HEADER_LEN + facts->question_len);
@@ -111,6 +112,11 @@ static void check_facts(const uint8_t *wire, size_t size, const struct message_f
 	/* every piece of it is bad, and it needs nothing behind it */
 	struct message_facts other;
 	CHECK(message_read(wire, facts->wire_len - 1, &other) == MESSAGE_BAD);
+	if (facts->questions == 0)
+		return;
+	CHECK(message_read_behind(wire, size, facts->question_len, &other) == quality);
+	CHECK(other.wire_len == facts->wire_len && other.hops == facts->hops);
+	CHECK(other.is_followed == facts->is_followed && other.has_data == facts->has_data);
 }
 
 static void check_ttls(const uint8_t *wire, const struct message_facts *facts)
@@ -122,9 +128,11 @@ static void check_ttls(const uint8_t *wire, const struct message_facts *facts)
 	uint32_t smallest = UINT32_MAX;
 
 	CHECK(count == record_count(facts) - facts->has_opt && count <= 8192);
+	CHECK(count == facts->ttl_count);
 	for (size_t i = 0; i < count; i++) {
 		CHECK(offsets[i] + 4u <= facts->wire_len);
 		CHECK(i == 0 || offsets[i] > offsets[i - 1]);
+		CHECK(i >= MESSAGE_TTLS_MAX || offsets[i] == facts->ttl_at[i]);
 		uint32_t ttl = get_u32(wire + offsets[i]);
 		if ((ttl & 0x80000000u) != 0)
 			ttl = 0;
@@ -175,6 +183,12 @@ static void check_cut(const uint8_t *wire, enum message_quality quality,
 	CHECK(again.trailing == 0 && !again.has_opt);
 	CHECK(record_count(&again) == record_count(facts));
 	CHECK(again.min_ttl == before->min_ttl && again.soa_minimum == before->soa_minimum);
+	CHECK(again.ttl_count == facts->ttl_count);
+	for (size_t i = 0; i < again.ttl_count && i < MESSAGE_TTLS_MAX; i++)
+		CHECK(again.ttl_at[i] == facts->ttl_at[i]);
+	CHECK(again.is_followed >= before->is_followed);
+	CHECK(!before->is_followed ||
+	      (again.has_data == before->has_data && again.hops == before->hops));
 
 	size_t at = MESSAGE_HEADER_LEN + before->question_len, cut_at = at;
 	for (size_t left = record_count(facts); left > 0; left--) {
@@ -345,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (quality == MESSAGE_BAD)
 		return 0;
 	const unsigned control = message_id(data);
-	check_facts(data, size, &facts);
+	check_facts(data, size, &facts, quality);
 	check_ttls(data, &facts);
 	check_clamp(data, &facts, control % 7 * 100, 600 + control % 3 * 100000);
 

@@ -48,6 +48,18 @@ static void check_text(const uint8_t *data, size_t size)
 	free(text);
 }
 
+/* Is another name what this one is? */
+static void check_others(const uint8_t *data, size_t size, size_t at, const uint8_t *name)
+{
+	uint8_t other[NAME_MAX_LEN];
+	size_t len, next;
+
+	for (size_t other_at = at > 4 ? at - 4 : 0; other_at <= size && other_at < at + 4;
+	     other_at++)
+		if (name_read(data, size, other_at, other, &len, &next) == 0)
+			CHECK(name_is_same(data, at, data, other_at) == name_equal(name, other));
+}
+
 static void check_wire(const uint8_t *data, size_t size, size_t at)
 {
 	uint8_t name[NAME_MAX_LEN];
@@ -56,14 +68,17 @@ static void check_wire(const uint8_t *data, size_t size, size_t at)
 	const int err = name_read(data, size, at, name, &len, &next);
 	CHECK(err == 0 || err == ERR_MALFORMED);
 	CHECK(name_read(data, size, at, NULL, &same_len, &same_next) == err);
+	CHECK(name_check(data, size, at) == next);
 	if (err != 0)
 		return;
+	CHECK(name_is_same(data, at, name, 0) && name_is_same(name, 0, data, at));
 	CHECK(same_len == len && same_next == next);
 	CHECK(next > at && next <= size && next - at <= NAME_MAX_LEN + 1u);
 	check_name(name, len);
 	/* it does not need what stands behind it */
 	CHECK(name_read(data, next, at, NULL, &same_len, &same_next) == 0 && same_len == len);
 	CHECK(name_read(data, next - 1, at, NULL, &same_len, &same_next) == ERR_MALFORMED);
+	check_others(data, size, at, name);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

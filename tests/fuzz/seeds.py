@@ -340,10 +340,45 @@ TIMELINES = {
 }
 
 
+def made(asked, *pairs, rcode=0, soa_too=1, any_class=0, with_opt=0):
+    """As made_chain.h has it: (owner, target, type) of each record; types: 0 CNAME, 1 the asked one."""
+    return (u8(asked | rcode << 3 | soa_too << 5 | any_class << 6 | with_opt << 7)
+            + b"".join(u8(owner, target | type_ << 6) for owner, target, type_ in pairs))
+
+
+UPPER, SAME, OTHER_CASE, BY_ZONE, CHAOS = 8, 1 << 4, 2 << 4, 3 << 4, 3 << 6
+CHAINS = {
+    "data": made(0, (SAME, 0, 1), (SAME, 0, 1), with_opt=1),
+    "empty": made(0),
+    "nxdomain": made(0, rcode=1),
+    "dangling": made(1, (SAME, 1, 0)),
+    "dangling-nxdomain": made(1, (SAME, 1, 0), rcode=1),
+    "chain": made(0, (SAME, 1, 0), (SAME | 1, BY_ZONE | 2, 0), (SAME | 2, 0, 1)),
+    "other-case": made(0, (SAME, UPPER | 1, 0), (OTHER_CASE | 1, 2, 0), (UPPER | 2, 0, 1)),
+    "reversed": made(0, (2, 0, 1), (1, SAME | 2, 0), (SAME, SAME | 1, 0)),
+    "data-before-its-cname": made(0, (1, 0, 1), (SAME, SAME | 1, 0)),
+    "data-behind-its-cname": made(0, (SAME, 1, 0), (SAME, 0, 1)),
+    "two-cnames": made(0, (SAME, 1, 0), (SAME, 2, 0), (SAME | 2, 0, 1)),
+    "later-cname-first": made(0, (1, 2, 0), (SAME, SAME | 1, 0), (SAME | 1, 3, 0), (SAME | 3, 0, 1)),
+    "circle": made(0, (SAME, 1, 0), (SAME | 1, SAME, 0)),
+    "circle-then-data": made(0, (SAME, 1, 0), (SAME | 1, SAME, 0), (SAME, 0, 1)),
+    "circle-then-cname": made(0, (SAME, 1, 0), (SAME | 1, UPPER, 0), (SAME, 2, 0), (SAME | 2, 0, 1)),
+    "itself": made(0, (SAME, SAME, 0), soa_too=0),
+    "seven-hops": made(0, *((SAME | at, at + 1, 0) for at in range(7)), (SAME | 7, 0, 1)),
+    "cname-asked": made(3, (SAME, 1, 0), (SAME | 1, 2, 0)),
+    "any-asked": made(4, (1, 2, 0), (SAME, 1, 0)),
+    "any-class": made(0, (CHAOS | SAME, 1, 0), (SAME | 1, 0, 1), any_class=1),
+    "chaos": made(0, (CHAOS | SAME, 1, 0), (SAME, 0, 1)),
+    "data-and-cname-of-what-is-not": made(0, (SAME, 0, 1), (SAME, 1, 0), rcode=1),
+    "strangers": made(0, (1, 0, 1), (2, 0, 3), (SAME, 0, 1)),
+    "odd": made(0, (SAME, 1, 0), (SAME | 1, 0x3f, 2), (SAME | 7, 0, 1)),
+}
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "corpus")
     corpora = {"query_view": QUERIES, "message": MESSAGES, "name": NAMES, "frame": STREAMS,
-               "classify": REPLIES, "record": RECORDS, "timeline": TIMELINES}
+               "classify": REPLIES, "chain": CHAINS, "record": RECORDS, "timeline": TIMELINES}
     for target, inputs in corpora.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         for title, content in inputs.items():
