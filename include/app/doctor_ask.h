@@ -10,7 +10,7 @@
 
 #include "net/loop.h"
 #include "net/stream.h"
-#include "upstream/transport_udp.h"
+#include "net/udp.h"
 #include "wire/query_view.h"
 
 #define DOCTOR_ASK_PATIENCE_US (3u * USEC_PER_SEC)
@@ -49,7 +49,7 @@ struct doctor_ask {
 	struct loop *loop;
 	const struct conf_server *to;
 	bool is_tcp;
-	struct transport_udp udp;
+	struct udp_client *udp;
 	struct stream *stream;
 	unsigned sends, refusals;
 	uint64_t started_us;

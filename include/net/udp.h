@@ -32,8 +32,9 @@ MUST_CHECK int udp_server_new(struct loop *loop, const struct addr *bind_to, udp
 void udp_server_free(struct udp_server *server); /* NULL is fine */
 /** The bound address, its port as the system chose it where 0 was asked. */
 struct addr udp_server_local(const struct udp_server *server);
-/** Sends from peer->local. From inside the callback it is batched with its fellows, else sent at
- * once. A datagram that the system will not take is lost, as datagrams are. */
+/** Sends from peer->local, together with others: what is sent from inside the callback leaves with
+ * its batch, the rest at the end of the loop's turn. A datagram that the system will not take is
+ * lost, as datagrams are. */
 void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
 		     size_t wire_len);
 
@@ -51,5 +52,9 @@ MUST_CHECK int udp_client_new(struct loop *loop, const struct conf_server *to, u
 /** The address of ours, without a port, that it would be asked from now. -errno where there is no
  * way to it. Sends nothing. */
 MUST_CHECK int udp_client_source(const struct conf_server *to, struct addr *ret_source);
-void udp_client_free(struct udp_client *client); /* NULL is fine */
+void udp_client_free(struct udp_client *client); /* NULL is fine; what has not left is forgotten */
+/** Leaves at the end of the loop's turn, in one call with what else this client is given until
+ * then. What the system says of that is told by the callback; what it has no room for is lost.
+ * -EMSGSIZE beyond UDP_CLIENT_MAX. */
+#define UDP_CLIENT_MAX 16384
 MUST_CHECK int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_len);

@@ -45,6 +45,7 @@ struct attempt_reply {
 struct attempt_question {
 	struct loop *loop;
 	struct stats *stats;
+	struct transport_udp *datagrams;
 	struct transport_stream *streams;
 	const struct query_view *view;
 	bool via_stream;
@@ -64,7 +65,7 @@ struct attempt {
 	struct attempt *next; /* for the owner */
 	const struct attempt_question *question;
 	struct server *server;
-	struct transport_udp udp;
+	struct transport_datagram udp;
 	/* A second one on another connection, where the first seems to lead nowhere. */
 	struct transport_question streams[2];
 	uint8_t udp_sends, stream_sends, stream_failures;

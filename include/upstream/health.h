@@ -12,13 +12,14 @@
 #include "net/loop.h"
 #include "upstream/server.h"
 #include "upstream/transport_stream.h"
+#include "upstream/transport_udp.h"
 #include "wire/query_view.h"
 
 struct health; /* what one loop has to do with that */
 /** All borrowed. `first` is that of the first worker, with which the log is written, and which must
  * outlive it; NULL for the first. NULL when memory is short. */
-struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams,
-			  struct health *first);
+struct health *health_new(struct loop *loop, struct stats *stats, struct transport_udp *datagrams,
+			  struct transport_stream *streams, struct health *first);
 void health_free(struct health *health); /* NULL is fine; ends its probes */
 
 /** A client asks something that this server might be asked. To be called for each server of the

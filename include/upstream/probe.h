@@ -20,21 +20,26 @@ struct probe;
  * probe may be closed from inside, not sent. */
 typedef void (*probe_fn)(struct probe *probe, int err, bool by_stream);
 
+struct probe_ways {
+	struct loop *loop;
+	struct transport_udp *datagrams;
+	struct transport_stream *streams;
+};
+
 /* Filled in by probe_init(), and the module's own. */
 struct probe {
-	struct loop *loop;
-	struct transport_stream *streams;
+	struct probe_ways ways;
 	struct server *server;
 	probe_fn fn;
-	struct transport_udp udp;
+	struct transport_datagram udp;
 	struct transport_question stream;
 	uint8_t question[PROBE_QUESTION_MAX];
 	size_t question_len;
 };
 
-/** All borrowed. */
-void probe_init(struct probe *probe, struct loop *loop, struct transport_stream *streams,
-		struct server *server, probe_fn fn);
+/** All borrowed, `ways` but for what it points to copied. */
+void probe_init(struct probe *probe, const struct probe_ways *ways, struct server *server,
+		probe_fn fn);
 /** Asks that from here on, the root's with NULL. What is out is closed. */
 void probe_set_question(struct probe *probe, const struct query_view *view);
 /** Asks, again from the same port with the same ID while it has not been closed; `by_stream` asks

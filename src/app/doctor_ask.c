@@ -22,8 +22,8 @@ static void close_sockets(struct doctor_ask *ask)
 {
 	timer_stop(loop_timers(ask->loop), &ask->again);
 	timer_stop(loop_timers(ask->loop), &ask->end);
-	if (transport_udp_is_open(&ask->udp))
-		transport_udp_close(&ask->udp);
+	udp_client_free(ask->udp);
+	ask->udp = NULL;
 	stream_free(ask->stream);
 	ask->stream = NULL;
 }
@@ -123,15 +123,15 @@ static void send_again(void *ctx)
 
 	if (ask->sends++ == 0)
 		timer_start(loop_timers(ask->loop), &ask->again, AGAIN_US);
-	/* what cannot be sent is as good as lost, unless it is the first */
-	const int err = transport_udp_send(&ask->udp, ask->query, ask->query_len);
-	if (err != 0 && err != -ECONNREFUSED && ask->sends == 1)
+	const int err = udp_client_send(ask->udp, ask->query, ask->query_len);
+	if (err != 0)
 		fail_soon(ask, err);
 }
 
 static void switch_to_tcp(struct doctor_ask *ask)
 {
-	transport_udp_close(&ask->udp);
+	udp_client_free(ask->udp);
+	ask->udp = NULL;
 	timer_stop(loop_timers(ask->loop), &ask->again);
 	ask->was_truncated = true;
 	const int err = open_stream(ask);
@@ -150,6 +150,9 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 			timer_start(loop_timers(ask->loop), &ask->again, REFUSED_AGAIN_US);
 		return;
 	}
+	/* what cannot be sent is as good as lost, unless it is the first */
+	if (err != 0 && ask->sends == 1)
+		fail_soon(ask, err);
 	if (err != 0 || !is_reply(ask, wire, wire_len))
 		return;
 	if ((ask->facts.flags & FLAG_TC) != 0)
@@ -160,11 +163,13 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 
 static int open_udp(struct doctor_ask *ask)
 {
-	const int err = transport_udp_open(&ask->udp, ask->loop, ask->to, on_datagram, ask);
+	const int err = udp_client_new(ask->loop, ask->to, on_datagram, ask, &ask->udp);
 
-	if (err == 0)
-		send_again(ask);
-	return err;
+	if (err != 0)
+		return err;
+	message_set_id(ask->query, random_u16());
+	send_again(ask);
+	return 0;
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */

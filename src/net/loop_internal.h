@@ -43,6 +43,7 @@ void loop_orphan_ends(struct loop_orphan *orphan);
 enum loop_scratch {
 	LOOP_SCRATCH_READ,  /* LOOP_READ_MAX bytes that were just received */
 	LOOP_SCRATCH_BATCH, /* of udp_server */
+	LOOP_SCRATCH_POST,  /* of udp_client */
 	LOOP_SCRATCH_COUNT,
 };
 #define LOOP_READ_MAX 65536u

@@ -8,13 +8,12 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
-#include "outgoing.h"
+#include "udp_internal.h"
 
 /* One recvmmsg() takes this many. */
 #define BATCH 32u
 /* Then others have their turn; what is left is told again in the next. */
 #define BATCHES_PER_TURN 4u
-#define DATAGRAMS_PER_TURN 16u
 /* For the bursts that arrive while we do something else. The system grants what it likes. */
 #define RECEIVE_BUFFER (1 << 20)
 #define REPLY_BYTES 32768u
@@ -34,9 +33,11 @@ struct parts {
 	union control control;
 };
 
-/* Shared by all servers of a loop, each of which uses it within its callback. Large, but its pages
+/* Shared by all servers of a loop, each of which receives within its callback. Large, but its pages
  * are touched only as far as batches fill: lone datagrams use the first slots over and over. */
 struct batch {
+	struct udp_server *sender; /* whose replies are in `out` */
+	struct loop_task turn_end; /* when they leave at the latest */
 	struct mmsghdr in[BATCH], out[BATCH];
 	struct parts in_parts[BATCH], out_parts[BATCH];
 	bool is_set_up;
@@ -73,8 +74,7 @@ static int ignore_path_mtu(int fd, uint8_t family)
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit, sizeof(omit));
 }
 
-/* A descriptor or -errno. */
-static int open_socket(uint8_t family)
+int udp_open_socket(uint8_t family)
 {
 	const int fd = socket(family == ADDR_IPV4 ? AF_INET : AF_INET6,
 			      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -87,7 +87,7 @@ static int open_socket(uint8_t family)
 	return err;
 }
 
-static int watch(struct loop *loop, struct event *event, int fd, event_callback_fn fn, void *ctx)
+int udp_watch(struct loop *loop, struct event *event, int fd, event_callback_fn fn, void *ctx)
 {
 	if (event_assign(event, loop_base(loop), fd, EV_READ | EV_PERSIST, fn, ctx) != 0 ||
 	    event_add(event, NULL) != 0)
@@ -153,13 +153,13 @@ static void put_reply(struct msghdr *message, struct parts *parts, const struct 
 		put_source(message, &parts->control, peer);
 }
 
-static void send_replies(struct udp_server *server)
+static void send_replies(struct batch *batch)
 {
-	struct batch *batch = server->batch;
 	unsigned done = 0;
 
 	while (done < batch->replies) {
-		const int sent = sendmmsg(server->fd, batch->out + done, batch->replies - done, 0);
+		const int sent = sendmmsg(batch->sender->fd, batch->out + done,
+					  batch->replies - done, 0);
 		if (sent > 0)
 			done += (unsigned)sent;
 		else if (errno == EAGAIN)
@@ -171,13 +171,20 @@ static void send_replies(struct udp_server *server)
 	batch->reply_len = 0;
 }
 
+static void on_turn_end(void *ctx)
+{
+	send_replies(ctx);
+}
+
 static void add_reply(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
 		      size_t wire_len)
 {
 	struct batch *batch = server->batch;
 
-	if (batch->replies == BATCH || REPLY_BYTES - batch->reply_len < wire_len)
-		send_replies(server);
+	if (batch->sender != server || batch->replies == BATCH ||
+	    REPLY_BYTES - batch->reply_len < wire_len)
+		send_replies(batch);
+	batch->sender = server;
 	struct parts *parts = &batch->out_parts[batch->replies];
 	parts->bytes = (struct iovec){ .iov_base = batch->reply_bytes + batch->reply_len,
 				       .iov_len = wire_len };
@@ -186,19 +193,27 @@ static void add_reply(struct udp_server *server, const struct udp_peer *peer, co
 	put_reply(&batch->out[batch->replies++].msg_hdr, parts, server, peer);
 }
 
-void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
-		     size_t wire_len)
+static void send_alone(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+		       size_t wire_len)
 {
-	if (server->is_batching && wire_len <= REPLY_BYTES) {
-		add_reply(server, peer, wire, wire_len);
-		return;
-	}
 	struct msghdr message;
 	struct parts parts = { .bytes = { .iov_base = (uint8_t *)(uintptr_t)wire, /* only read */
 					  .iov_len = wire_len } };
 	put_reply(&message, &parts, server, peer);
 	while (sendmsg(server->fd, &message, 0) < 0 && errno == EINTR)
 		;
+}
+
+void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+		     size_t wire_len)
+{
+	if (wire_len > REPLY_BYTES) {
+		send_alone(server, peer, wire, wire_len);
+		return;
+	}
+	add_reply(server, peer, wire, wire_len);
+	if (!server->is_batching)
+		loop_task_set(server->loop, &server->batch->turn_end);
 }
 
 /* --- the server: queries ------------------------------------------------------------------- */
@@ -273,7 +288,7 @@ static bool serve_batch(struct udp_server *server, const bool *is_freed)
 		if (*is_freed)
 			return false;
 	}
-	send_replies(server);
+	send_replies(batch);
 	return (unsigned)received == BATCH;
 }
 
@@ -338,11 +353,14 @@ int udp_server_new(struct loop *loop, const struct addr *bind_to, udp_server_fn 
 	server->batch = loop_scratch(loop, LOOP_SCRATCH_BATCH, sizeof(*server->batch));
 	if (server->batch == NULL)
 		goto out;
-	if ((err = server->fd = open_socket(bind_to->family)) < 0)
+	if (server->batch->turn_end.run == NULL)
+		server->batch->turn_end =
+			(struct loop_task){ .run = on_turn_end, .ctx = server->batch };
+	if ((err = server->fd = udp_open_socket(bind_to->family)) < 0)
 		goto out;
 	if ((err = server_bind(server, bind_to)) != 0)
 		goto out;
-	err = watch(loop, &server->readable, server->fd, on_server_readable, server);
+	err = udp_watch(loop, &server->readable, server->fd, on_server_readable, server);
 	if (err != 0)
 		goto out;
 	*ret_server = server;
@@ -356,9 +374,11 @@ void udp_server_free(struct udp_server *server)
 {
 	if (server == NULL)
 		return;
-	if (server->is_batching) {
-		send_replies(server);
+	if (server->is_batching)
 		*server->is_freed = true;
+	if (server->batch != NULL && server->batch->sender == server) {
+		send_replies(server->batch);
+		server->batch->sender = NULL;
 	}
 	if (event_initialized(&server->readable))
 		event_del(&server->readable);
@@ -370,104 +390,4 @@ void udp_server_free(struct udp_server *server)
 struct addr udp_server_local(const struct udp_server *server)
 {
 	return server->local;
-}
-
-/* --- the client ---------------------------------------------------------------------------- */
-
-struct udp_client {
-	struct loop *loop;
-	uint8_t *buffer; /* shared by all of the loop */
-	struct event readable;
-	int fd;
-	bool *is_freed; /* as in udp_server */
-	udp_client_fn fn;
-	void *ctx;
-};
-
-static void on_client_readable(evutil_socket_t fd, short what, void *ctx)
-{
-	struct udp_client *client = ctx;
-	bool is_freed = false;
-
-	(void)what;
-	loop_tick(client->loop);
-	client->is_freed = &is_freed;
-	for (unsigned i = 0; i < DATAGRAMS_PER_TURN; i++) {
-		const ssize_t len = recv(fd, client->buffer, LOOP_READ_MAX, 0);
-		if (len < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		if (len < 0)
-			client->fn(client->ctx, -errno, NULL, 0);
-		else
-			client->fn(client->ctx, 0, client->buffer, (size_t)len);
-		if (is_freed)
-			return;
-	}
-	client->is_freed = NULL;
-}
-
-int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_fn fn, void *ctx,
-		   struct udp_client **ret_client)
-{
-	int err = -ENOMEM;
-	struct udp_client *client = mem_zalloc(sizeof(*client));
-	if (client == NULL)
-		goto out;
-	*client = (struct udp_client){ .loop = loop, .fn = fn, .ctx = ctx, .fd = -1 };
-	client->buffer = loop_scratch(loop, LOOP_SCRATCH_READ, LOOP_READ_MAX);
-	if (client->buffer == NULL)
-		goto out;
-	if ((err = client->fd = outgoing_keep(loop, open_socket(to->addr.family))) < 0)
-		goto out;
-	if ((err = outgoing_connect(client->fd, to)) != 0)
-		goto out;
-	err = watch(loop, &client->readable, client->fd, on_client_readable, client);
-	if (err != 0)
-		goto out;
-	*ret_client = client;
-	client = NULL;
-out:
-	udp_client_free(client);
-	return err;
-}
-
-int udp_client_source(const struct conf_server *to, struct addr *ret_source)
-{
-	struct sockaddr_storage from;
-	socklen_t len = sizeof(from);
-	const int fd = open_socket(to->addr.family);
-
-	if (fd < 0)
-		return fd;
-	int err = outgoing_connect(fd, to);
-	if (err == 0 && getsockname(fd, (struct sockaddr *)&from, &len) != 0)
-		err = -errno;
-	if (err == 0)
-		err = addr_from_sockaddr((struct sockaddr *)&from, ret_source);
-	if (err == 0)
-		ret_source->port = 0;
-	close(fd);
-	return err;
-}
-
-void udp_client_free(struct udp_client *client)
-{
-	if (client == NULL)
-		return;
-	if (client->is_freed != NULL)
-		*client->is_freed = true;
-	if (event_initialized(&client->readable))
-		event_del(&client->readable);
-	if (client->fd >= 0)
-		close(client->fd);
-	mem_free(client);
-}
-
-int udp_client_send(struct udp_client *client, const uint8_t *wire, size_t wire_len)
-{
-	ssize_t sent;
-
-	while ((sent = send(client->fd, wire, wire_len, 0)) < 0 && errno == EINTR)
-		;
-	return sent < 0 ? -errno : 0;
 }

@@ -189,7 +189,6 @@ static void take_truncated(struct attempt *attempt)
  * well, where forging is harder (D13). */
 static void take_other_datagram(struct attempt *attempt)
 {
-	count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
 	const bool has_stream = is_out_by_stream(attempt);
 	if (++attempt->mismatches % (has_stream ? MISMATCHES_MAX : MISMATCHES_MAX_ALONE) == 0) {
 		transport_udp_close(&attempt->udp);
@@ -266,24 +265,31 @@ static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, siz
 		take_other_message(attempt);
 	else if (match == PACKET_REPLY)
 		take_truncated(attempt);
-	else
+	else {
+		count_failure(attempt, STAT_UPSTREAM_MISMATCHED, SERVER_FAILED_MISMATCH);
 		take_other_datagram(attempt);
+	}
 }
 
 /* --- what the transports tell -------------------------------------------------------------- */
 
-static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
+static void on_datagram(struct transport_datagram *question, int err, uint8_t *wire,
+			size_t wire_len)
 {
-	struct attempt *attempt = ctx;
+	struct attempt *attempt = question->ctx;
 
+	if (err == 0 && wire == NULL) {
+		attempt->has_spoken = true;
+		take_other_datagram(attempt);
+		return;
+	}
 	if (err == 0) {
-		take_packet(attempt, attempt->udp.id, wire, wire_len, false);
+		take_packet(attempt, question->id, wire, wire_len, false);
 		return;
 	}
 	count(attempt, STAT_UPSTREAM_FAILURES);
 	server_note_error(attempt->server, now_us(attempt), err);
 	attempt->is_udp_dead = true;
-	transport_udp_close(&attempt->udp);
 	tell(attempt, ATTEMPT_STUCK);
 }
 
@@ -363,8 +369,8 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 
 	attempt->udp_sends++;
 	if (!transport_udp_is_open(&attempt->udp))
-		err = transport_udp_open(&attempt->udp, attempt->question->loop,
-					 server_how(attempt->server), on_datagram, attempt);
+		err = transport_udp_open(attempt->question->datagrams, attempt->server,
+					 &attempt->udp);
 	if (err == 0)
 		err = transport_udp_send(&attempt->udp, query, len);
 	if (err == 0)
@@ -482,7 +488,9 @@ bool attempt_ask_again_by_stream(struct attempt *attempt)
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,
 		  struct server *server)
 {
-	*attempt = (struct attempt){ .question = question, .server = server };
+	*attempt = (struct attempt){ .question = question,
+				     .server = server,
+				     .udp = { .fn = on_datagram, .ctx = attempt } };
 	attempt->needs_stream = question->via_stream;
 	/* an opaque question goes as the client wrote it, and there is no OPT of ours to leave
 	 * out */

@@ -440,6 +440,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 		.pool = pool_ref(pool_latest(ask->pool)),
 		.question = { .loop = upstream->loop,
 			      .stats = upstream->stats,
+			      .datagrams = upstream->datagrams,
 			      .streams = upstream->streams,
 			      .view = ask->view,
 			      .via_stream = ask->via_stream,

@@ -11,6 +11,7 @@ struct upstream {
 	struct stats *stats;
 	struct slab *exchanges, *attempts;
 	uint32_t more_attempts, max_more; /* beyond the first of their exchange */
+	struct transport_udp *datagrams;
 	struct transport_stream *streams;
 	struct health *health;
 	struct list running;  /* exchanges */

@@ -61,10 +61,12 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	upstream->attempts =
 		slab_new(sizeof(struct attempt), max_exchanges * ATTEMPTS_PER_EXCHANGE);
 	upstream->max_more = max_exchanges * (ATTEMPTS_PER_EXCHANGE - 1);
+	upstream->datagrams = transport_udp_new(loop, stats);
 	upstream->streams = transport_stream_new(loop, stats);
-	if (upstream->streams != NULL)
-		upstream->health = health_new(loop, stats, upstream->streams,
-					      first != NULL ? first->health : NULL);
+	if (upstream->datagrams != NULL && upstream->streams != NULL)
+		upstream->health =
+			health_new(loop, stats, upstream->datagrams, upstream->streams,
+				   first != NULL ? first->health : NULL);
 	if (upstream->exchanges == NULL || upstream->attempts == NULL || upstream->health == NULL) {
 		exchange_upstream_free(upstream);
 		return NULL;
@@ -81,6 +83,7 @@ void exchange_upstream_free(struct upstream *upstream)
 	timer_stop(loop_timers(upstream->loop), &upstream->change);
 	health_free(upstream->health);
 	transport_stream_free(upstream->streams);
+	transport_udp_free(upstream->datagrams);
 	slab_free(upstream->attempts);
 	slab_free(upstream->exchanges);
 	mem_free(upstream);

@@ -24,6 +24,7 @@
 struct health {
 	struct loop *loop;
 	struct stats *stats;
+	struct transport_udp *datagrams;
 	struct transport_stream *streams;
 	struct health_log *log;
 	struct list patients;
@@ -241,7 +242,10 @@ static void look_after(struct health *health, struct server *server)
 	patient->watch = (struct server_watch){ .on_change = on_change, .on_gone = on_gone };
 	patient->health = health;
 	patient->server = server;
-	probe_init(&patient->probe, health->loop, health->streams, server, on_probe);
+	const struct probe_ways ways = { .loop = health->loop,
+					 .datagrams = health->datagrams,
+					 .streams = health->streams };
+	probe_init(&patient->probe, &ways, server, on_probe);
 	timer_init(&patient->timer, on_timer, patient);
 	if (health_log_enter(health->log, &patient->log, server) != 0) {
 		mem_free(patient);
@@ -280,8 +284,8 @@ void health_network_changed(struct health *health)
 	}
 }
 
-struct health *health_new(struct loop *loop, struct stats *stats, struct transport_stream *streams,
-			  struct health *first)
+struct health *health_new(struct loop *loop, struct stats *stats, struct transport_udp *datagrams,
+			  struct transport_stream *streams, struct health *first)
 {
 	struct health *health = mem_zalloc(sizeof(*health));
 
@@ -289,6 +293,7 @@ struct health *health_new(struct loop *loop, struct stats *stats, struct transpo
 		return NULL;
 	health->loop = loop;
 	health->stats = stats;
+	health->datagrams = datagrams;
 	health->streams = streams;
 	list_init(&health->patients);
 	health->log = first != NULL ? health_log_share(first->log, loop) : health_log_new(loop);

@@ -38,13 +38,12 @@ static bool is_reply(const struct probe *probe, uint16_t id, const uint8_t *wire
 	return packet_match(&view, id, wire, wire_len, &facts, &quality) != PACKET_OTHER;
 }
 
-static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
+static void on_datagram(struct transport_datagram *question, int err, uint8_t *wire,
+			size_t wire_len)
 {
-	struct probe *probe = ctx;
+	struct probe *probe = question->ctx;
 
-	if (err != 0)
-		transport_udp_close(&probe->udp);
-	if (err != 0 || is_reply(probe, probe->udp.id, wire, wire_len))
+	if (err != 0 || is_reply(probe, question->id, wire, wire_len))
 		probe->fn(probe, err, false);
 }
 
@@ -53,15 +52,17 @@ static void on_stream(struct transport_question *stream, int err, uint8_t *wire,
 	struct probe *probe = stream->ctx;
 
 	if (err == 0)
-		transport_stream_hang_up(probe->streams);
+		transport_stream_hang_up(probe->ways.streams);
 	if (err == 0 && is_reply(probe, stream->id, wire, wire_len))
 		probe->fn(probe, 0, true);
 }
 
-void probe_init(struct probe *probe, struct loop *loop, struct transport_stream *streams,
-		struct server *server, probe_fn fn)
+void probe_init(struct probe *probe, const struct probe_ways *ways, struct server *server,
+		probe_fn fn)
 {
-	*probe = (struct probe){ .loop = loop, .streams = streams, .server = server, .fn = fn };
+	*probe = (struct probe){ .ways = *ways, .server = server, .fn = fn };
+	probe->udp =
+		(struct transport_datagram){ .fn = on_datagram, .ctx = probe, .is_alone = true };
 	probe->stream =
 		(struct transport_question){ .fn = on_stream, .ctx = probe, .is_alone = true };
 	put_question(probe, root, sizeof(root));
@@ -81,7 +82,7 @@ int probe_send(struct probe *probe, bool by_stream)
 	const struct conf_server *how = server_how(probe->server);
 	const struct query_view view = view_of_question(probe);
 	const struct query_out out = { .with_edns = !server_lacks_edns(
-					       probe->server, loop_clock(probe->loop)->now_us),
+					       probe->server, loop_clock(probe->ways.loop)->now_us),
 				       .edns_size = EDNS_SIZE };
 	uint8_t query[QUERY_MAX];
 	const size_t len = query_view_write(query, sizeof(query), &view, &out);
@@ -89,10 +90,11 @@ int probe_send(struct probe *probe, bool by_stream)
 
 	if (by_stream) {
 		transport_stream_forget(&probe->stream);
-		return transport_stream_ask(probe->streams, how, false, &probe->stream, query, len);
+		return transport_stream_ask(probe->ways.streams, how, false, &probe->stream, query,
+					    len);
 	}
 	if (!transport_udp_is_open(&probe->udp))
-		err = transport_udp_open(&probe->udp, probe->loop, how, on_datagram, probe);
+		err = transport_udp_open(probe->ways.datagrams, probe->server, &probe->udp);
 	if (err == 0)
 		err = transport_udp_send(&probe->udp, query, len);
 	if (err != 0)

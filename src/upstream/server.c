@@ -34,6 +34,7 @@ struct server *server_new(const char *group, const struct conf_server *how)
 	if (server == NULL)
 		return NULL;
 	server->holders = 1;
+	list_init(&server->sockets.list);
 	server->how = *how;
 	server->group = mem_strdup(group);
 	if (server->group == NULL) {

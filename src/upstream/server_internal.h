@@ -23,12 +23,21 @@ struct server_watch {
 	void (*on_gone)(struct server_watch *watch);
 };
 
+/* Sockets to it that take questions: transport_udp.c's. */
+struct server_sockets {
+	struct list list;
+	unsigned count;
+	struct transport_socket *latest; /* of the turn of that time; NULL for none */
+	uint64_t latest_us;
+};
+
 struct server {
 	unsigned holders;
 	struct list link; /* in its table's; removes itself when the last lets go */
 	char *group;
 	struct conf_server how;
 	uint64_t lacks_edns_until_us;
+	struct server_sockets sockets;
 	struct latency latency;
 	uint64_t worse_us;   /* when it last failed where another one did not */
 	uint32_t penalty_us; /* as it was then */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "call_count.h"
 #include "loop_bench.h"
 #include "unit.h"
 
@@ -16,10 +17,8 @@ struct datagram {
 struct seen {
 	struct loop_bench bench;
 	struct udp_server *server;
-	struct udp_client *client;
 	unsigned count, stop_at;
 	struct datagram datagrams[4]; /* the first ones */
-	int err;
 	bool is_echoing, is_freeing;
 	struct timer later;
 };
@@ -57,7 +56,6 @@ static void on_query(void *ctx, const struct udp_peer *peer, const uint8_t *wire
 static void free_server(struct seen *seen)
 {
 	udp_server_free(seen->server);
-	udp_client_free(seen->client);
 }
 
 static struct seen *new_seen(void)
@@ -196,6 +194,83 @@ static void CF_20_so_does_one_that_is_sent_later(void **state)
 	assert_heard(fd, "late", 4);
 }
 
+#define LATER 50u
+
+static void on_later_many(void *ctx)
+{
+	struct seen *seen = ctx;
+
+	call_count_reset();
+	for (unsigned i = 0; i < LATER; i++)
+		udp_server_send(seen->server, &seen->datagrams[i % 2].peer,
+				(const uint8_t *)(i % 2 == 0 ? "one" : "two"), 3);
+	loop_stop(seen->bench.loop);
+}
+
+static void what_is_sent_later_leaves_together(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int one = client_of("127.0.0.1", &server), two = client_of("127.0.0.2", &server);
+	(void)state;
+
+	seen->stop_at = 2;
+	say(one, "x", 1);
+	say(two, "y", 1);
+	loop_bench_run(&seen->bench);
+	timer_init(&seen->later, on_later_many, seen);
+	timer_start(loop_timers(seen->bench.loop), &seen->later, 1000);
+	loop_bench_run(&seen->bench);
+	assert_true(call_count(CALL_SENDMMSG) <= 2);
+	for (unsigned i = 0; i < LATER; i++)
+		assert_heard(i % 2 == 0 ? one : two, i % 2 == 0 ? "one" : "two", 3);
+}
+
+static void what_has_not_left_leaves_before_the_server_goes(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	(void)state;
+
+	say(fd, "x", 1);
+	loop_bench_run(&seen->bench);
+	udp_server_send(seen->server, &seen->datagrams[0].peer, (const uint8_t *)"last", 4);
+	udp_server_free(seen->server);
+	seen->server = NULL;
+	assert_heard(fd, "last", 4);
+	loop_bench_pass(&seen->bench, 0);
+}
+
+static void replies_of_two_servers_go_each_from_its_own(void **state)
+{
+	struct seen *seen = new_seen();
+	struct seen *other = unit_zalloc(sizeof(*other));
+	const struct addr first = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &first);
+	(void)state;
+
+	other->bench = seen->bench;
+	unit_own(other, free_server);
+	other->stop_at = 1;
+	const struct addr second = serve(other, "127.0.0.2");
+	const int other_fd = client_of("127.0.0.1", &second);
+	say(fd, "x", 1);
+	loop_bench_run(&seen->bench);
+	say(other_fd, "x", 1);
+	loop_bench_run(&seen->bench);
+	for (unsigned i = 0; i < 4; i++) {
+		udp_server_send(seen->server, &seen->datagrams[0].peer, (const uint8_t *)"one", 3);
+		udp_server_send(other->server, &other->datagrams[0].peer, (const uint8_t *)"other",
+				5);
+	}
+	loop_bench_pass(&seen->bench, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_heard(fd, "one", 3);
+		assert_heard(other_fd, "other", 5);
+	}
+}
+
 static void both_wildcards_share_a_port(void **state)
 {
 	struct seen *seen = new_seen();
@@ -311,280 +386,20 @@ static void a_server_may_be_freed_from_its_callback(void **state)
 	assert_heard(fd, "first", 5);
 }
 
-/* --- the client --- */
-
-static void on_reply(void *ctx, int err, uint8_t *wire, size_t wire_len)
-{
-	struct seen *seen = ctx;
-
-	seen->err = err;
-	note(seen, err == 0 ? wire : (const uint8_t *)"", err == 0 ? wire_len : 0);
-	if (seen->is_freeing) {
-		udp_client_free(seen->client);
-		seen->client = NULL;
-	}
-}
-
-static void ask_so(struct seen *seen, const struct conf_server *server, const char *text)
-{
-	assert_int_equal(udp_client_new(seen->bench.loop, server, on_reply, seen, &seen->client),
-			 0);
-	assert_int_equal(udp_client_send(seen->client, (const uint8_t *)text, strlen(text)), 0);
-}
-
-static void ask(struct seen *seen, const struct addr *server, const char *text)
-{
-	const struct conf_server how = { .addr = *server };
-
-	ask_so(seen, &how, text);
-}
-
-/* Waits for the question and connects the server's socket to who asked. */
-static struct addr asker_of(int fd)
-{
-	struct sockaddr_storage sockaddr;
-	socklen_t len = sizeof(sockaddr);
-	uint8_t bytes[64];
-	struct addr addr;
-
-	assert_true(recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&sockaddr, &len) > 0);
-	assert_int_equal(addr_from_sockaddr((struct sockaddr *)&sockaddr, &addr), 0);
-	return addr;
-}
-
-static void a_server_is_asked_and_heard(void **state)
-{
-	static const char *const addresses[] = { "127.0.0.5", "::1" };
-	(void)state;
-
-	for (size_t i = 0; i < 2; i++) {
-		struct seen *seen = new_seen();
-		const int fd = loop_bench_socket(SOCK_DGRAM, addresses[i]);
-		const struct addr server = loop_bench_local(fd);
-		ask(seen, &server, "question");
-		const struct addr asker = asker_of(fd);
-		loop_bench_connect(fd, &asker);
-		say(fd, "answer", 6);
-		say(fd, "", 0);
-		seen->stop_at = 2;
-		loop_bench_run(&seen->bench);
-		assert_int_equal(seen->err, 0);
-		assert_int_equal(seen->datagrams[0].len, 6);
-		assert_memory_equal(seen->datagrams[0].bytes, "answer", 6);
-		assert_int_equal(seen->datagrams[1].len, 0);
-	}
-}
-
-static void UF_29_what_others_send_is_not_heard(void **state)
-{
-	struct seen *seen = new_seen();
-	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const int other_port = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const int other_host = loop_bench_socket(SOCK_DGRAM, "127.0.0.6");
-	const struct addr server = loop_bench_local(fd);
-	(void)state;
-
-	ask(seen, &server, "question");
-	const struct addr asker = asker_of(fd);
-	loop_bench_connect(other_port, &asker);
-	loop_bench_connect(other_host, &asker);
-	loop_bench_connect(fd, &asker);
-	say(other_port, "forged", 6);
-	say(other_host, "forged", 6);
-	say(fd, "right", 5);
-	loop_bench_run(&seen->bench);
-	assert_int_equal(seen->datagrams[0].len, 5);
-	loop_bench_pass(&seen->bench, 5000);
-	assert_int_equal(seen->count, 1);
-}
-
-static void UF_31_a_closed_port_is_told(void **state)
-{
-	struct seen *seen = new_seen();
-	const struct addr nobody = loop_bench_addr("127.0.0.1", 1);
-	(void)state;
-
-	seen->is_freeing = true;
-	ask(seen, &nobody, "question");
-	assert_int_equal(seen->count, 0);
-	loop_bench_run(&seen->bench);
-	assert_int_equal(seen->err, -ECONNREFUSED);
-}
-
-static void a_client_may_be_freed_from_its_callback(void **state)
-{
-	struct seen *seen = new_seen();
-	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const struct addr server = loop_bench_local(fd);
-	(void)state;
-
-	seen->is_freeing = true;
-	ask(seen, &server, "question");
-	const struct addr asker = asker_of(fd);
-	loop_bench_connect(fd, &asker);
-	say(fd, "one", 3);
-	say(fd, "two", 3);
-	loop_bench_run(&seen->bench);
-	loop_bench_pass(&seen->bench, 5000);
-	assert_int_equal(seen->count, 1);
-}
-
-static void the_longest_datagram_arrives_whole(void **state)
-{
-	struct seen *seen = new_seen();
-	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const struct addr server = loop_bench_local(fd);
-	static uint8_t longest[65507];
-	(void)state;
-
-	ask(seen, &server, "question");
-	const struct addr asker = asker_of(fd);
-	loop_bench_connect(fd, &asker);
-	say(fd, longest, sizeof(longest));
-	loop_bench_run(&seen->bench);
-	assert_int_equal(seen->datagrams[0].len, sizeof(longest));
-}
-
-#define CLIENTS 200u
-
-static void assert_ports_are_random(struct seen *seen, int fd, const struct conf_server *server)
-{
-	uint16_t ports[CLIENTS];
-	unsigned same = 0, neighbours = 0;
-
-	for (size_t i = 0; i < CLIENTS; i++) {
-		ask_so(seen, server, "question");
-		ports[i] = asker_of(fd).port;
-		udp_client_free(seen->client);
-		seen->client = NULL;
-		for (size_t j = 0; j < i; j++)
-			same += ports[j] == ports[i];
-		neighbours += i > 0 && ports[i] - ports[i - 1] < 8 && ports[i - 1] - ports[i] < 8;
-	}
-	/* by chance: 0.7 and 0.1 expected */
-	assert_true(same < 12);
-	assert_true(neighbours < 8);
-}
-
-static void SP_01_source_ports_cannot_be_foreseen(void **state)
-{
-	struct seen *seen = new_seen();
-	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
-	const struct conf_server server = { .addr = loop_bench_local(fd) };
-	const struct conf_server from = { .addr = server.addr,
-					  .source = loop_bench_addr("127.0.0.9", 0) };
-	(void)state;
-
-	assert_ports_are_random(seen, fd, &server);
-	assert_ports_are_random(seen, fd, &from);
-}
-
-/* --- the client's way --- */
-
-static void a_server_is_asked_from_the_source_address_and_by_the_interface(void **state)
-{
-	static const struct {
-		const char *server, *source;
-	} ways[] = { { "127.0.0.5", "127.0.0.9" }, { "::1", "::1" } };
-	(void)state;
-
-	for (size_t i = 0; i < 2; i++) {
-		struct seen *seen = new_seen();
-		const int fd = loop_bench_socket(SOCK_DGRAM, ways[i].server);
-		const struct conf_server server = { .addr = loop_bench_local(fd),
-						    .source = loop_bench_addr(ways[i].source, 0),
-						    .interface = "lo" };
-		ask_so(seen, &server, "question");
-		const struct addr asker = asker_of(fd);
-		assert_true(addr_same_host(&asker, &server.source));
-		loop_bench_connect(fd, &asker);
-		say(fd, "answer", 6);
-		loop_bench_run(&seen->bench);
-		assert_int_equal(seen->err, 0);
-		assert_int_equal(seen->datagrams[0].len, 6);
-	}
-}
-
-static void FO_15_a_way_that_is_not_here_is_refused(void **state)
-{
-	struct seen *seen = new_seen();
-	struct udp_client **client = &seen->client;
-	struct conf_server server = { .addr = loop_bench_addr("127.0.0.5", 53),
-				      .source = loop_bench_addr("192.0.2.77", 0) };
-	(void)state;
-
-	assert_int_equal(udp_client_new(seen->bench.loop, &server, on_reply, seen, client),
-			 -EADDRNOTAVAIL);
-	server.source = (struct addr){ .family = ADDR_NONE };
-	memcpy(server.interface, "none0", sizeof("none0"));
-	assert_int_equal(udp_client_new(seen->bench.loop, &server, on_reply, seen, client),
-			 -ENODEV);
-}
-
-static void count_none(void *ctx)
-{
-	unsigned *count = ctx;
-
-	++*count;
-}
-
-static void RX_16_no_descriptor_is_told(void **state)
-{
-	struct seen *seen = new_seen();
-	const struct conf_server nobody = { .addr = loop_bench_addr("127.0.0.1", 1) };
-	unsigned *none = unit_zalloc(sizeof(*none));
-	struct loop_sockets sockets = { .max_outgoing = 1, .on_none = count_none, .ctx = none };
-	(void)state;
-
-	loop_limit_sockets(seen->bench.loop, &sockets);
-	const int err = udp_client_new(seen->bench.loop, &nobody, on_reply, seen, &seen->client);
-	assert_true(err == -EMFILE || unit_is_starved());
-	assert_null(seen->client);
-	assert_int_equal(*none, 1);
-	sockets.max_outgoing = 100000;
-	loop_limit_sockets(seen->bench.loop, &sockets);
-	assert_int_equal(udp_client_new(seen->bench.loop, &nobody, on_reply, seen, &seen->client),
-			 0);
-	assert_int_equal(*none, 1);
-}
-
-static void it_is_known_from_where_a_server_would_be_asked(void **state)
-{
-	struct conf_server server = { .addr = loop_bench_addr("127.0.0.1", 53) };
-	struct addr source;
-	(void)state;
-
-	assert_int_equal(udp_client_source(&server, &source), 0);
-	assert_true(addr_same_host(&source, &server.addr));
-	assert_int_equal(source.port, 0);
-	server.source = loop_bench_addr("127.0.0.9", 0);
-	assert_int_equal(udp_client_source(&server, &source), 0);
-	assert_true(addr_same_host(&source, &server.source));
-	server.source = loop_bench_addr("192.0.2.9", 0);
-	assert_int_equal(udp_client_source(&server, &source), -EADDRNOTAVAIL);
-}
-
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(it_is_known_from_where_a_server_would_be_asked),
 	cmocka_unit_test(a_taken_port_is_refused),
 	cmocka_unit_test(an_address_of_nobody_here_is_refused),
 	cmocka_unit_test(a_query_is_told_with_both_ends),
 	cmocka_unit_test(CF_20_a_reply_comes_from_the_address_that_was_asked),
 	cmocka_unit_test(CF_20_so_does_one_that_is_sent_later),
+	cmocka_unit_test(what_is_sent_later_leaves_together),
+	cmocka_unit_test(what_has_not_left_leaves_before_the_server_goes),
+	cmocka_unit_test(replies_of_two_servers_go_each_from_its_own),
 	cmocka_unit_test(both_wildcards_share_a_port),
 	cmocka_unit_test(every_query_of_a_burst_is_answered),
 	cmocka_unit_test(replies_too_many_for_one_batch_are_sent_all_the_same),
 	cmocka_unit_test(what_is_too_long_is_cut_and_says_so),
 	cmocka_unit_test(CF_19_a_client_that_has_gone_disturbs_nobody),
 	cmocka_unit_test(a_server_may_be_freed_from_its_callback),
-	cmocka_unit_test(a_server_is_asked_and_heard),
-	cmocka_unit_test(UF_29_what_others_send_is_not_heard),
-	cmocka_unit_test(UF_31_a_closed_port_is_told),
-	cmocka_unit_test(a_client_may_be_freed_from_its_callback),
-	cmocka_unit_test(the_longest_datagram_arrives_whole),
-	cmocka_unit_test(SP_01_source_ports_cannot_be_foreseen),
-	cmocka_unit_test(a_server_is_asked_from_the_source_address_and_by_the_interface),
-	cmocka_unit_test(FO_15_a_way_that_is_not_here_is_refused),
-	cmocka_unit_test(RX_16_no_descriptor_is_told),
 };
 UNIT_MAIN(tests)

@@ -16,6 +16,7 @@
 struct ward {
 	struct loop *loop;
 	struct stats stats;
+	struct transport_udp *datagrams;
 	struct transport_stream *streams;
 	struct health *health;
 	struct server *servers[SERVERS_MAX];
@@ -39,6 +40,7 @@ static void ward_free(struct ward *ward)
 	log_tap(NULL, NULL);
 	health_free(ward->health);
 	transport_stream_free(ward->streams);
+	transport_udp_free(ward->datagrams);
 	for (unsigned i = 0; i < ward->count; i++)
 		server_unref(ward->servers[i]);
 }
@@ -55,7 +57,9 @@ static struct ward *ward_new(unsigned count)
 	log_tap(keep_line, ward);
 	ward->streams = transport_stream_new(ward->loop, &ward->stats);
 	assert_non_null(ward->streams);
-	ward->health = health_new(ward->loop, &ward->stats, ward->streams, NULL);
+	ward->datagrams = transport_udp_new(ward->loop, &ward->stats);
+	assert_non_null(ward->datagrams);
+	ward->health = health_new(ward->loop, &ward->stats, ward->datagrams, ward->streams, NULL);
 	assert_non_null(ward->health);
 	for (unsigned i = 0; i < count; i++) {
 		const struct conf_server how = { .addr = fake_addr(i + 1) };
@@ -712,7 +716,7 @@ static void servers_outlive_who_looks_after_them(void **state)
 	ward->health = NULL;
 	assert_int_equal(fake_open_count(ward->loop), 0);
 	assert_int_equal(timer_next_due(ward->loop->timers), UINT64_MAX);
-	struct health *next = health_new(ward->loop, &ward->stats, ward->streams, NULL);
+	struct health *next = health_new(ward->loop, &ward->stats, ward->datagrams, ward->streams, NULL);
 	assert_non_null(next);
 	ward->health = next;
 	health_note_asked(next, ward->servers[0], NULL);
