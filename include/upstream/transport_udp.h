@@ -1,11 +1,11 @@
 /* upstream/transport_udp.h: questions to servers in datagrams.
  *
  * What is asked of one server in one turn of the loop goes by one socket, so that it leaves in one
- * call and comes back in few; the next turn has a socket of its own. Each is connected and on a port
- * of the system's random choice, so that only the asked server's packets are delivered at all
+ * call and comes back in few; the next turn has a socket of its own. Each is connected and on a
+ * port of the system's random choice, so that only the asked server's packets are delivered at all
  * (RFC 5452 section 9.2), serves 64 questions at the most, and is closed when the last of them is
- * settled: where little is asked, each question has a port to itself. Only where very many are open,
- * or no more can be, a turn takes one of those that there are, whichever.
+ * settled: where little is asked, each question has a port to itself. Only where very many are
+ * open, or no more can be, a turn takes one of those that there are, whichever.
  *
  * A question's ID is drawn at random; its lowest bits say where the question stands in the socket's
  * table, each place of which is used once. It may be sent again: from the same port and with the
@@ -28,8 +28,8 @@ void transport_udp_free(struct transport_udp *transport); /* NULL is fine; nothi
 
 struct transport_datagram;
 /** `err` 0 and a packet from the server with the question's ID, whatever else is in it; or, with
- * `wire` NULL, one that came by its socket with an ID that was none of ours, which has been counted:
- * somebody guesses. The question stays out until it is closed. Else a negative code
+ * `wire` NULL, one that came by its socket with an ID that was none of ours, which has been
+ * counted: somebody guesses. The question stays out until it is closed. Else a negative code
  * (-ECONNREFUSED: ICMP port unreachable), and it is out no more. Never from inside a call of this
  * module. */
 typedef void (*transport_udp_fn)(struct transport_datagram *question, int err, uint8_t *wire,

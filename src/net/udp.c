@@ -158,8 +158,8 @@ static void send_replies(struct batch *batch)
 	unsigned done = 0;
 
 	while (done < batch->replies) {
-		const int sent = sendmmsg(batch->sender->fd, batch->out + done,
-					  batch->replies - done, 0);
+		const int sent =
+			sendmmsg(batch->sender->fd, batch->out + done, batch->replies - done, 0);
 		if (sent > 0)
 			done += (unsigned)sent;
 		else if (errno == EAGAIN)

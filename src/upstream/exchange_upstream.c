@@ -64,9 +64,8 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	upstream->datagrams = transport_udp_new(loop, stats);
 	upstream->streams = transport_stream_new(loop, stats);
 	if (upstream->datagrams != NULL && upstream->streams != NULL)
-		upstream->health =
-			health_new(loop, stats, upstream->datagrams, upstream->streams,
-				   first != NULL ? first->health : NULL);
+		upstream->health = health_new(loop, stats, upstream->datagrams, upstream->streams,
+					      first != NULL ? first->health : NULL);
 	if (upstream->exchanges == NULL || upstream->attempts == NULL || upstream->health == NULL) {
 		exchange_upstream_free(upstream);
 		return NULL;

@@ -18,8 +18,8 @@
 #define SPARE_MAX 64u
 
 /* Always true: it is in its server's list if and only if it takes questions, and then some place is
- * left; `out` is within `used`; once nothing is out any more it takes none, does not know its server,
- * which may have gone, and is freed as soon as nobody holds it. */
+ * left; `out` is within `used`; once nothing is out any more it takes none, does not know its
+ * server, which may have gone, and is freed as soon as nobody holds it. */
 struct transport_socket {
 	struct list link; /* in its server's; among the spare ones */
 	struct transport_udp *transport;

@@ -716,7 +716,8 @@ static void servers_outlive_who_looks_after_them(void **state)
 	ward->health = NULL;
 	assert_int_equal(fake_open_count(ward->loop), 0);
 	assert_int_equal(timer_next_due(ward->loop->timers), UINT64_MAX);
-	struct health *next = health_new(ward->loop, &ward->stats, ward->datagrams, ward->streams, NULL);
+	struct health *next =
+		health_new(ward->loop, &ward->stats, ward->datagrams, ward->streams, NULL);
 	assert_non_null(next);
 	ward->health = next;
 	health_note_asked(next, ward->servers[0], NULL);

@@ -27,8 +27,7 @@ struct bench {
 
 static int open_at(struct asker *asker, struct server *server)
 {
-	const int err =
-		transport_udp_open(asker->bench->transport, server, &asker->question);
+	const int err = transport_udp_open(asker->bench->transport, server, &asker->question);
 
 	asker->id = asker->question.id;
 	return err;
@@ -97,8 +96,7 @@ static void ask(struct bench *bench, unsigned at)
 	uint8_t query[13] = { 0, 0, 1 };
 
 	assert_int_equal(open_at(&bench->askers[at], bench->server), 0);
-	assert_int_equal(
-		transport_udp_send(&bench->askers[at].question, query, sizeof(query)), 0);
+	assert_int_equal(transport_udp_send(&bench->askers[at].question, query, sizeof(query)), 0);
 	assert_int_equal(message_id(query), bench->askers[at].id);
 }
 
@@ -328,15 +326,16 @@ static void SP_09_an_id_of_nobody_is_told_to_all_and_counted_once(void **state)
 
 	ask_first(bench, PLACES);
 	transport_udp_close(&bench->askers[5].question);
-	say(bench, 0, no_id(bench, 0), 1);	     /* where a question is out */
-	say(bench, 0, no_id(bench, 5), 1);	     /* where it is settled */
+	say(bench, 0, no_id(bench, 0), 1); /* where a question is out */
+	say(bench, 0, no_id(bench, 5), 1); /* where it is settled */
 	fake_deliver(bench->loop, 0, (const uint8_t *)"short", 5);
 	for (unsigned i = 0; i < PLACES; i++) {
 		assert_int_equal(bench->askers[i].strangers, i == 5 ? 0 : 3);
 		assert_int_equal(bench->askers[i].calls, 0);
 	}
 	assert_int_equal(bench->stats.count[STAT_UPSTREAM_MISMATCHED], 3);
-	server_sum(bench->server, &sums);
+	const struct server *const servers[] = { bench->server };
+	server_sum(servers, 1, loop_clock(bench->loop)->now_us, &sums);
 	assert_int_equal(sums.failed, 3);
 }
 
