@@ -1,4 +1,4 @@
-/* base/err.h: negative error codes, and the three compiler extensions we allow ourselves.
+/* base/err.h: negative error codes, and the four compiler extensions we allow ourselves.
  *
  * A function that can fail returns 0 or a negative code: -errno as the system gave it, or one
  * of the codes below. Outcomes ("what we found") are enums of their own, never these. */
@@ -9,6 +9,8 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 #define UNREACHABLE() abort()
+/** Has the processor fetch what lies there, wherever that is. */
+#define PREFETCH(at) __builtin_prefetch(at)
 
 enum err {
 	ERR_MALFORMED = -1000, /* bytes or text that are not what they should be */

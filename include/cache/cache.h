@@ -40,11 +40,9 @@ struct cache_item {
 	size_t wire_len;
 	const uint8_t *options; /* EDNS options to hand on (EDE) */
 	size_t options_len;	/* at most 255 */
-	const uint16_t *ttl_at; /* all that message_ttl_offsets() would give; NULL: not known */
-	size_t ttl_count;
-	uint32_t lifetime_s; /* 0 is not kept */
-	uint32_t stale_s;    /* how long after that it may still be shown */
-	bool is_silence;     /* of a failure: it is not counted by cache_failures() */
+	uint32_t lifetime_s;	/* 0 is not kept */
+	uint32_t stale_s;	/* how long after that it may still be shown */
+	bool is_silence;	/* of a failure: it is not counted by cache_failures() */
 	struct cache_note note;
 };
 
@@ -94,6 +92,12 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
  * otherwise, and it is as if it had not been looked for. is_failing and is_squashed stay false. */
 bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
 		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit);
+
+/** For who looks several questions up in a row: has the processor fetch what will be needed first,
+ * and once that has come, the entry itself. cache_key.hash is wanted. Nothing is said or changed.
+ */
+void cache_prefetch(const struct cache *cache, uint64_t hash);
+void cache_prefetch_entry(const struct cache *cache, uint64_t hash);
 
 /** Copies the item, in place of what was there. A failure stands beside an answer of the same route
  * that is fresh or may still be shown stale; an answer puts an end to the failures. What cannot be

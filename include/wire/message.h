@@ -120,6 +120,10 @@ size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_o
  * (top bit). For a message that message_read() accepted. */
 void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max);
 
+/** Takes `age_s` from every TTL in place, which ends at 0; one with its top bit set means 0 (RFC
+ * 2181 section 8) and stays as it is. For a message without OPT that message_read() accepted. */
+void message_age_ttls(uint8_t *wire, size_t wire_len, uint32_t age_s);
+
 /** Gives every record but OPT this TTL in place. For a message that message_read() accepted. */
 void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl);
 

@@ -125,11 +125,23 @@ static bool keeps_nothing(const struct cache *cache)
 	return cache->shared->shards[0].store.map == NULL;
 }
 
-/* The shard of this key, locked: nobody else is in it until give_shard(). */
-static struct shard *take_shard(const struct cache *cache, const struct probe *probe)
+static struct shard *shard_of(const struct cache *cache, uint64_t hash)
 {
 	struct shared *shared = cache->shared;
-	struct shard *shard = &shared->shards[probe->shard & (shared->count - 1)];
+
+	return &shared->shards[hash & (shared->count - 1)];
+}
+
+/* The half of a hash that the shard does not take. */
+static uint32_t hash_in_shard(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32);
+}
+
+/* The shard of this key, locked: nobody else is in it until give_shard(). */
+static struct shard *take_shard(const struct cache *cache, const struct cache_key *key)
+{
+	struct shard *shard = shard_of(cache, key->hash);
 
 	lock_take(&shard->lock);
 	return shard;
@@ -145,15 +157,15 @@ static void give_shard(struct shard *shard)
 /* A key may have two entries: the last answer, and beside it a failure that came after. */
 enum sort { SORT_ANSWER, SORT_FAILURE };
 
-static struct store_place find_sort(const struct shard *shard, const struct probe *probe,
+static struct index_place find_sort(const struct shard *shard, const struct cache_key *key,
 				    enum sort sort)
 {
-	return store_find(&shard->store, probe, sort == SORT_FAILURE);
+	return store_find(&shard->store, key, hash_in_shard(key->hash), sort == SORT_FAILURE);
 }
 
-static void drop_sort(struct shard *shard, const struct probe *probe, enum sort sort)
+static void drop_sort(struct shard *shard, const struct cache_key *key, enum sort sort)
 {
-	const struct store_place place = find_sort(shard, probe, sort);
+	const struct index_place place = find_sort(shard, key, sort);
 
 	if (place.bucket != NULL)
 		store_drop(&shard->store, place);
@@ -165,7 +177,7 @@ static bool is_forgotten(const struct shard *shard, const struct entry *failure)
 	return failure->stored_us <= shard->failures_from_us && shard->failures_from_us > 0;
 }
 
-static bool is_fresh_failure(const struct shard *shard, struct store_place place, uint64_t now_us)
+static bool is_fresh_failure(const struct shard *shard, struct index_place place, uint64_t now_us)
 {
 	if (place.bucket == NULL)
 		return false;
@@ -174,10 +186,10 @@ static bool is_fresh_failure(const struct shard *shard, struct store_place place
 }
 
 /* Of an answer, that there is a failure beside it, and of what kind. */
-static void note_failure(const struct shard *shard, const struct probe *probe, uint64_t now_us,
+static void note_failure(const struct shard *shard, const struct cache_key *key, uint64_t now_us,
 			 struct cache_hit *hit)
 {
-	const struct store_place place = find_sort(shard, probe, SORT_FAILURE);
+	const struct index_place place = find_sort(shard, key, SORT_FAILURE);
 
 	hit->is_failing = is_fresh_failure(shard, place, now_us);
 	hit->is_squashed =
@@ -191,7 +203,7 @@ struct into {
 	struct cache_hit *hit;
 };
 
-static bool read_place(struct shard *shard, struct store_place place, uint64_t now_us,
+static bool read_place(struct shard *shard, struct index_place place, uint64_t now_us,
 		       const struct into *into)
 {
 	struct entry *entry = store_entry(&shard->store, place);
@@ -199,14 +211,14 @@ static bool read_place(struct shard *shard, struct store_place place, uint64_t n
 	entry_count_hit(entry);
 	if (!entry_read(entry, now_us, into->buf, into->buf_max, into->hit))
 		return false;
-	store_mark(place);
+	index_mark(place);
 	return true;
 }
 
-static bool find_in(struct shard *shard, const struct probe *probe, bool stale_ok, uint64_t now_us,
-		    const struct into *into)
+static bool find_in(struct shard *shard, const struct cache_key *key, bool stale_ok,
+		    uint64_t now_us, const struct into *into)
 {
-	struct store_place place = find_sort(shard, probe, SORT_ANSWER);
+	struct index_place place = find_sort(shard, key, SORT_ANSWER);
 
 	if (place.bucket != NULL) {
 		const struct entry *answer = store_entry(&shard->store, place);
@@ -215,11 +227,11 @@ static bool find_in(struct shard *shard, const struct probe *probe, bool stale_o
 			if (!read_place(shard, place, now_us, into))
 				return false;
 			if (entry_has_failure(answer))
-				note_failure(shard, probe, now_us, into->hit);
+				note_failure(shard, key, now_us, into->hit);
 			return true;
 		}
 	}
-	place = find_sort(shard, probe, SORT_FAILURE);
+	place = find_sort(shard, key, SORT_FAILURE);
 	return is_fresh_failure(shard, place, now_us) && read_place(shard, place, now_us, into);
 }
 
@@ -227,13 +239,11 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 		size_t buf_max, struct cache_hit *ret_hit)
 {
 	const struct into into = { buf, buf_max, ret_hit };
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
-	const bool is_found = find_in(shard, &probe, stale_ok, cache->clock->now_us, &into);
+	struct shard *shard = take_shard(cache, key);
+	const bool is_found = find_in(shard, key, stale_ok, cache->clock->now_us, &into);
 	give_shard(shard);
 	return is_found;
 }
@@ -243,13 +253,11 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 {
 	const struct into into = { buf, buf_max, ret_hit };
 	const uint64_t now_us = cache->clock->now_us;
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
-	const struct store_place place = find_sort(shard, &probe, SORT_ANSWER);
+	struct shard *shard = take_shard(cache, key);
+	const struct index_place place = find_sort(shard, key, SORT_ANSWER);
 	const bool is_found =
 		place.bucket != NULL &&
 		entry_may_repeat(store_entry(&shard->store, place), plan_id, wants_ad, now_us) &&
@@ -258,11 +266,11 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 	return is_found;
 }
 
-static bool look_in(const struct shard *shard, const struct probe *probe, bool failure,
+static bool look_in(const struct shard *shard, const struct cache_key *key, bool failure,
 		    uint64_t now_us, const struct into *into)
 {
-	const struct store_place place =
-		find_sort(shard, probe, failure ? SORT_FAILURE : SORT_ANSWER);
+	const struct index_place place =
+		find_sort(shard, key, failure ? SORT_FAILURE : SORT_ANSWER);
 	struct cache_hit *hit = into->hit;
 
 	if (place.bucket == NULL || (failure && !is_fresh_failure(shard, place, now_us)))
@@ -274,7 +282,7 @@ static bool look_in(const struct shard *shard, const struct probe *probe, bool f
 	const uint64_t shown_s = (uint64_t)entry->lifetime_s + (failure ? 0 : entry->stale_s);
 	hit->stale_left_s = (uint32_t)(shown_s - hit->age_s - hit->remaining_s);
 	if (!failure)
-		note_failure(shard, probe, now_us, hit);
+		note_failure(shard, key, now_us, hit);
 	return true;
 }
 
@@ -282,21 +290,19 @@ bool cache_look(const struct cache *cache, const struct cache_key *key, bool fai
 		size_t buf_max, struct cache_hit *ret_hit)
 {
 	const struct into into = { buf, buf_max, ret_hit };
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return false;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
-	const bool is_found = look_in(shard, &probe, failure, cache->clock->now_us, &into);
+	struct shard *shard = take_shard(cache, key);
+	const bool is_found = look_in(shard, key, failure, cache->clock->now_us, &into);
 	give_shard(shard);
 	return is_found;
 }
 
-static uint32_t count_failures(const struct shard *shard, const struct probe *probe,
+static uint32_t count_failures(const struct shard *shard, const struct cache_key *key,
 			       uint64_t now_us)
 {
-	const struct store_place place = find_sort(shard, probe, SORT_FAILURE);
+	const struct index_place place = find_sort(shard, key, SORT_FAILURE);
 
 	if (place.bucket == NULL)
 		return 0;
@@ -311,15 +317,30 @@ static uint32_t count_failures(const struct shard *shard, const struct probe *pr
 
 uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 {
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return 0;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
-	const uint32_t failures = count_failures(shard, &probe, cache->clock->now_us);
+	struct shard *shard = take_shard(cache, key);
+	const uint32_t failures = count_failures(shard, key, cache->clock->now_us);
 	give_shard(shard);
 	return failures;
+}
+
+void cache_prefetch(const struct cache *cache, uint64_t hash)
+{
+	if (!keeps_nothing(cache))
+		store_prefetch(&shard_of(cache, hash)->store, hash_in_shard(hash));
+}
+
+void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
+{
+	struct shard *shard = shard_of(cache, hash);
+
+	if (keeps_nothing(cache))
+		return;
+	lock_take(&shard->lock);
+	store_prefetch_entry(&shard->store, hash_in_shard(hash));
+	lock_give(&shard->lock);
 }
 
 /* --- keeping ---------------------------------------------------------------------------------- */
@@ -330,7 +351,8 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 		      enum sort sort, uint32_t failures)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const struct store_place old = find_sort(shard, draft->probe, sort);
+	const uint32_t hash = hash_in_shard(draft->key->hash);
+	const struct index_place old = find_sort(shard, draft->key, sort);
 	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
 				       ? STORE_GOOD
 				       : STORE_NEWCOMER;
@@ -341,16 +363,16 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 		entry = store_entry(&shard->store, old);
 		if (draft->units <= entry->units &&
 		    entry->units - draft->units <= entry->units / 8) {
-			store_mark(old); /* asked for again, or it would not have come */
+			index_mark(old); /* asked for again, or it would not have come */
 		} else {
 			store_drop(&shard->store, old);
 			entry = NULL;
 		}
 	}
 	if (entry == NULL)
-		entry = store_put(&shard->store, draft->probe->hash, draft->units, rank, now_us,
+		entry = store_put(&shard->store, hash, draft->units, rank, now_us,
 				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
-	entry_write(entry, draft, now_us, failures);
+	entry_write(entry, draft, hash, now_us, failures);
 }
 
 /* CA-20: a failure takes the place of an answer only where that is of no use any more: past its
@@ -358,7 +380,7 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 static void store_failure(struct cache *cache, struct shard *shard, const struct entry_draft *draft)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const struct store_place place = find_sort(shard, draft->probe, SORT_ANSWER);
+	const struct index_place place = find_sort(shard, draft->key, SORT_ANSWER);
 
 	if (place.bucket != NULL) {
 		struct entry *answer = store_entry(&shard->store, place);
@@ -371,43 +393,39 @@ static void store_failure(struct cache *cache, struct shard *shard, const struct
 	if (now_us > shard->newest_failure_us)
 		shard->newest_failure_us = now_us;
 	put_draft(cache, shard, draft, SORT_FAILURE,
-		  count_failures(shard, draft->probe, now_us) + !draft->item->is_silence);
+		  count_failures(shard, draft->key, now_us) + !draft->item->is_silence);
 }
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)
 {
 	const bool is_failure = item->note.kind >= CACHE_FAILURE;
-	struct probe probe;
 	struct entry_draft draft;
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key);
-	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, &probe, item);
-	struct shard *shard = take_shard(cache, &probe);
+	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, key, item);
+	struct shard *shard = take_shard(cache, key);
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
 	if (!is_failure)
-		drop_sort(shard, &probe, SORT_FAILURE);
+		drop_sort(shard, key, SORT_FAILURE);
 	if (can_keep && is_failure)
 		store_failure(cache, shard, &draft);
 	else if (can_keep)
 		put_draft(cache, shard, &draft, SORT_ANSWER, 0);
 	else if (!is_failure)
-		drop_sort(shard, &probe, SORT_ANSWER);
+		drop_sort(shard, key, SORT_ANSWER);
 	give_shard(shard);
 }
 
 void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note)
 {
 	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
+	struct shard *shard = take_shard(cache, key);
 	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct store_place place = find_sort(shard, &probe, sorts[i]);
+		const struct index_place place = find_sort(shard, key, sorts[i]);
 
 		if (place.bucket == NULL)
 			continue;
@@ -420,14 +438,12 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, const struc
 
 void cache_drop(struct cache *cache, const struct cache_key *key)
 {
-	struct probe probe;
 
 	if (keeps_nothing(cache))
 		return;
-	entry_probe(&probe, key);
-	struct shard *shard = take_shard(cache, &probe);
-	drop_sort(shard, &probe, SORT_ANSWER);
-	drop_sort(shard, &probe, SORT_FAILURE);
+	struct shard *shard = take_shard(cache, key);
+	drop_sort(shard, key, SORT_ANSWER);
+	drop_sort(shard, key, SORT_FAILURE);
 	give_shard(shard);
 }
 

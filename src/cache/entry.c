@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "wire/cursor.h"
+#include "wire/message.h"
 
 enum {
 	ENTRY_KEY_FLAGS = CACHE_KEY_RD | CACHE_KEY_CD | CACHE_KEY_DO,
@@ -26,30 +27,13 @@ struct extras {
 	const uint8_t *options, *key;
 };
 
-static const uint8_t *ttl_at_of(const struct entry *entry)
-{
-	return (const uint8_t *)(entry + 1);
-}
-
-static const uint8_t *wire_of(const struct entry *entry)
-{
-	return ttl_at_of(entry) + (size_t)2 * entry->ttl_count;
-}
-
-static size_t ttl_at(const struct entry *entry, size_t i)
-{
-	uint16_t at;
-	memcpy(&at, ttl_at_of(entry) + 2 * i, sizeof(at));
-	return at;
-}
-
 static struct extras extras_of(const struct entry *entry)
 {
 	struct extras extras = { 0 };
 
 	if ((entry->flags & ENTRY_HAS_EXTRAS) == 0)
 		return extras;
-	const uint8_t *at = wire_of(entry) + entry->wire_len;
+	const uint8_t *at = entry->wire + entry->wire_len;
 	memcpy(&extras.view, at, 8);
 	extras.opt_rcode = at[8];
 	extras.options_len = at[9];
@@ -61,136 +45,130 @@ static struct extras extras_of(const struct entry *entry)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-void entry_probe(struct probe *ret_probe, const struct cache_key *key)
+static size_t question_len(const struct cache_key *key)
 {
-	struct cursor_out out = cursor_into(ret_probe->bytes, sizeof(ret_probe->bytes));
+	return key->name_len + 4u;
+}
+
+/* Name, type and class as they stand in a message. Equal bytes of that length are an equal
+ * question, as a name ends itself. */
+static bool is_question(const uint8_t *at, const struct cache_key *key)
+{
+	const uint8_t *type = at + key->name_len;
+
+	return memcmp(at, key->name, key->name_len) == 0 && type[0] == key->type >> 8 &&
+	       type[1] == (key->type & 0xff) && type[2] == key->class >> 8 &&
+	       type[3] == (key->class & 0xff);
+}
+
+static void put_question(uint8_t *at, const struct cache_key *key)
+{
+	struct cursor_out out = cursor_into(at, question_len(key));
 
 	cursor_put(&out, key->name, key->name_len);
 	cursor_put_u16(&out, key->type);
 	cursor_put_u16(&out, key->class);
-	ret_probe->question_len = cursor_written(&out);
-	ret_probe->flags = key->flags & ENTRY_KEY_FLAGS;
-	ret_probe->view = key->view;
-	ret_probe->hash = (uint32_t)(key->hash >> 32);
-	ret_probe->shard = (uint32_t)key->hash;
 }
 
 /* The message has this one question; the letters of its name may be in any case. */
-static bool asks(const uint8_t *wire, size_t wire_len, const struct probe *probe)
+static bool asks(const uint8_t *wire, size_t wire_len, const struct cache_key *key)
 {
-	const uint8_t *question = wire + MESSAGE_HEADER_LEN;
-	const size_t name_len = probe->question_len - 4;
+	const uint8_t *question = wire + MESSAGE_HEADER_LEN, *type = question + key->name_len;
 
-	if (wire_len < MESSAGE_HEADER_LEN + probe->question_len || wire[4] != 0 || wire[5] != 1)
+	if (wire_len < MESSAGE_HEADER_LEN + question_len(key) || wire[4] != 0 || wire[5] != 1)
 		return false;
-	if (memcmp(question, probe->bytes, probe->question_len) == 0)
-		return true;
-	return memcmp(question + name_len, probe->bytes + name_len, 4) == 0 &&
-	       name_equal(question, probe->bytes);
+	return is_question(question, key) ||
+	       (type[0] == key->type >> 8 && type[1] == (key->type & 0xff) &&
+		type[2] == key->class >> 8 && type[3] == (key->class & 0xff) &&
+		name_equal(question, key->name));
 }
 
-bool entry_matches(const struct entry *entry, const struct probe *probe)
+bool entry_matches(const struct entry *entry, const struct cache_key *key)
 {
-	if ((entry->flags & ENTRY_KEY_FLAGS) != probe->flags)
+	if ((entry->flags & ENTRY_KEY_FLAGS) != (key->flags & ENTRY_KEY_FLAGS))
 		return false;
 	if (entry->flags & ENTRY_HAS_EXTRAS) {
 		const struct extras extras = extras_of(entry);
 
-		if (extras.view != probe->view)
+		if (extras.view != key->view)
 			return false;
 		if (extras.key_len > 0)
-			return extras.key_len == probe->question_len &&
-			       memcmp(extras.key, probe->bytes, extras.key_len) == 0;
-	} else if (probe->view != 0) {
+			return extras.key_len == question_len(key) && is_question(extras.key, key);
+	} else if (key->view != 0) {
 		return false;
 	}
-	/* A name ends itself, so equal bytes of that length are an equal question. */
-	return entry->wire_len >= MESSAGE_HEADER_LEN + probe->question_len &&
-	       memcmp(wire_of(entry) + MESSAGE_HEADER_LEN, probe->bytes, probe->question_len) == 0;
+	return entry->wire_len >= MESSAGE_HEADER_LEN + question_len(key) &&
+	       is_question(entry->wire + MESSAGE_HEADER_LEN, key);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-static bool find_ttls(struct entry_draft *draft)
-{
-	const struct cache_item *item = draft->item;
-	const size_t max = sizeof(draft->found) / sizeof(draft->found[0]);
-
-	draft->ttl_at = item->ttl_at != NULL ? item->ttl_at : draft->found;
-	draft->ttl_count = item->ttl_at != NULL ? item->ttl_count : 0;
-	if (item->ttl_at == NULL && item->wire_len >= MESSAGE_HEADER_LEN)
-		draft->ttl_count =
-			message_ttl_offsets(item->wire, item->wire_len, draft->found, max);
-	return draft->ttl_count <= max;
-}
-
-bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
+bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,
 		 const struct cache_item *item)
 {
 	if (item->wire_len > MESSAGE_MAX_LEN || item->options_len > UINT8_MAX)
 		return false;
-	ret_draft->probe = probe;
-	ret_draft->item = item;
-	if (!find_ttls(ret_draft))
-		return false;
-	ret_draft->has_own_key = !asks(item->wire, item->wire_len, probe);
-	ret_draft->has_extras = ret_draft->has_own_key || probe->view != 0 ||
-				item->options_len > 0 || item->note.opt_rcode != 0;
+	const bool has_own_key = !asks(item->wire, item->wire_len, key);
+	const bool has_extras =
+		has_own_key || key->view != 0 || item->options_len > 0 || item->note.opt_rcode != 0;
+	size_t len = ENTRY_HEAD + item->wire_len;
 
-	size_t len = sizeof(struct entry) + 2 * ret_draft->ttl_count + item->wire_len;
-	if (ret_draft->has_extras)
+	if (has_extras)
 		len += EXTRAS_LEN + item->options_len;
-	if (ret_draft->has_own_key)
-		len += probe->question_len;
-	ret_draft->units = (uint32_t)((len + ENTRY_UNIT - 1) / ENTRY_UNIT);
+	if (has_own_key)
+		len += question_len(key);
+	*ret_draft = (struct entry_draft){
+		.key = key,
+		.item = item,
+		.has_extras = has_extras,
+		.has_own_key = has_own_key,
+		.units = (uint32_t)((len + ENTRY_UNIT - 1) / ENTRY_UNIT),
+	};
 	return true;
 }
 
 static void put_extras(uint8_t *at, const struct entry_draft *draft)
 {
 	const struct cache_item *item = draft->item;
-	const uint16_t key_len = draft->has_own_key ? (uint16_t)draft->probe->question_len : 0;
+	const uint16_t key_len = draft->has_own_key ? (uint16_t)question_len(draft->key) : 0;
 
-	memcpy(at, &draft->probe->view, 8);
+	memcpy(at, &draft->key->view, 8);
 	at[8] = item->note.opt_rcode;
 	at[9] = (uint8_t)item->options_len;
 	memcpy(at + 10, &key_len, 2);
 	at += EXTRAS_LEN;
 	if (item->options_len > 0)
 		memcpy(at, item->options, item->options_len);
-	memcpy(at + item->options_len, draft->probe->bytes, key_len);
+	if (key_len > 0)
+		put_question(at + item->options_len, draft->key);
 }
 
-void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t now_us,
-		 uint32_t failures)
+void entry_write(struct entry *entry, const struct entry_draft *draft, uint32_t hash,
+		 uint64_t now_us, uint32_t failures)
 {
 	const struct cache_item *item = draft->item;
-	uint8_t *at = (uint8_t *)(entry + 1);
+	const struct cache_key *key = draft->key;
 
 	assert(entry->units >= draft->units);
 	entry->stored_us = now_us;
 	entry->route = item->note.route;
 	entry->plan_id = item->note.plan_id;
-	entry->hash = draft->probe->hash;
+	entry->hash = hash;
 	entry->lifetime_s = item->lifetime_s;
 	entry->stale_s = item->note.kind >= CACHE_FAILURE ? failures : item->stale_s;
 	entry->wire_len = (uint16_t)item->wire_len;
-	entry->ttl_count = (uint16_t)draft->ttl_count;
-	entry->flags = (uint8_t)(draft->probe->flags | item->note.kind << ENTRY_KIND_SHIFT |
-				 (item->note.knows_ad ? ENTRY_KNOWS_AD : 0) |
-				 (draft->has_extras ? ENTRY_HAS_EXTRAS : 0));
+	entry->flags =
+		(uint8_t)((key->flags & ENTRY_KEY_FLAGS) | item->note.kind << ENTRY_KIND_SHIFT |
+			  (item->note.knows_ad ? ENTRY_KNOWS_AD : 0) |
+			  (draft->has_extras ? ENTRY_HAS_EXTRAS : 0));
 	entry->verdict_hits = (uint8_t)((item->note.verdict & ENTRY_VERDICT) |
 					(item->note.is_watched ? ENTRY_WATCHED : 0));
-
-	memcpy(at, draft->ttl_at, 2 * draft->ttl_count);
-	at += 2 * draft->ttl_count;
 	if (item->wire_len > 0)
-		memcpy(at, item->wire, item->wire_len);
+		memcpy(entry->wire, item->wire, item->wire_len);
 	if (!draft->has_own_key) /* so that looking up compares bytes */
-		memcpy(at + MESSAGE_HEADER_LEN, draft->probe->bytes, draft->probe->question_len);
-	at += item->wire_len;
+		memcpy(entry->wire + MESSAGE_HEADER_LEN, key->name, key->name_len);
 	if (draft->has_extras)
-		put_extras(at, draft);
+		put_extras(entry->wire + item->wire_len, draft);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -229,20 +207,6 @@ bool entry_is_showable(const struct entry *entry, uint64_t now_us)
 {
 	const uint64_t stale_s = entry_is_failure(entry) ? 0 : entry->stale_s;
 	return entry_age_us(entry, now_us) < (entry->lifetime_s + stale_s) * USEC_PER_SEC;
-}
-
-/* RFC 2181 section 8: a TTL with the top bit set means 0, and from 0 there is no way down. */
-static void age_ttls(const struct entry *entry, uint8_t *wire, uint32_t age_s)
-{
-	for (size_t i = 0; i < entry->ttl_count; i++) {
-		uint8_t *at = wire + ttl_at(entry, i);
-		struct cursor in = cursor_over(at, 4);
-		struct cursor_out out = cursor_into(at, 4);
-		const uint32_t ttl = cursor_u32(&in);
-
-		if (ttl <= INT32_MAX)
-			cursor_put_u32(&out, ttl > age_s ? ttl - age_s : 0);
-	}
 }
 
 void entry_confirm(struct entry *entry, const struct cache_note *note)
@@ -289,9 +253,9 @@ bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t
 
 	if ((size_t)entry->wire_len + extras.options_len > buf_max)
 		return false;
-	memcpy(buf, wire_of(entry), entry->wire_len);
-	if (is_fresh && age_s > 0)
-		age_ttls(entry, buf, (uint32_t)age_s);
+	memcpy(buf, entry->wire, entry->wire_len);
+	if (is_fresh && age_s > 0 && entry->wire_len > MESSAGE_HEADER_LEN)
+		message_age_ttls(buf, entry->wire_len, (uint32_t)age_s);
 	if (extras.options_len > 0)
 		memcpy(buf + entry->wire_len, extras.options, extras.options_len);
 
@@ -328,7 +292,7 @@ static void must(bool holds)
 static const uint8_t *question_of(const struct entry *entry)
 {
 	const struct extras extras = extras_of(entry);
-	return extras.key_len > 0 ? extras.key : wire_of(entry) + MESSAGE_HEADER_LEN;
+	return extras.key_len > 0 ? extras.key : entry->wire + MESSAGE_HEADER_LEN;
 }
 
 bool entry_is_rival(const struct entry *a, const struct entry *b)
@@ -344,19 +308,15 @@ bool entry_is_rival(const struct entry *a, const struct entry *b)
 void entry_verify(const struct entry *entry)
 {
 	const size_t size = (size_t)entry->units * ENTRY_UNIT;
-	size_t len = sizeof(*entry) + (size_t)2 * entry->ttl_count + entry->wire_len;
+	const size_t len = ENTRY_HEAD + entry->wire_len;
 
 	must(len <= size);
-	for (size_t i = 0; i < entry->ttl_count; i++) {
-		must(ttl_at(entry, i) + 4 <= entry->wire_len);
-		must(i == 0 || ttl_at(entry, i) > ttl_at(entry, i - 1));
-	}
 	if (entry->flags & ENTRY_HAS_EXTRAS) {
 		must(len + EXTRAS_LEN <= size);
 		const struct extras extras = extras_of(entry);
 		must(len + EXTRAS_LEN + extras.options_len + extras.key_len <= size);
 	} else {
-		const uint8_t *wire = wire_of(entry);
-		must(entry->wire_len > MESSAGE_HEADER_LEN && wire[4] == 0 && wire[5] == 1);
+		must(entry->wire_len > MESSAGE_HEADER_LEN && entry->wire[4] == 0 &&
+		     entry->wire[5] == 1);
 	}
 }

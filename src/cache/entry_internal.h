@@ -1,23 +1,23 @@
-/* cache/entry_internal.h: one kept reply as it lies in the ring.
+/* cache/entry_internal.h: one kept reply as it lies in a ring.
  *
- *   0        8       16      20     24       28      32    34     36     38      39      40
- *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
- *   | stored | route | plan  | hash | life-  | stale | size| wire | TTLs | flags | ver-  |
- *   | at, us |       | id    |      | time s | s     | /8  | len  |      |       | dict* |
- *   +--------+-------+-------+------+--------+-------+-----+------+------+-------+-------+
- *   | TTL offsets    | message: header, question in lower     | extras,      | slack     |
- *   | (2), ascending | case, records                          | where flagged| to 8      |
- *   +----------------+----------------------------------------+--------------+-----------+
- *   40               + 2 x TTLs                               + wire len
+ *   0        8       16      20     24       28      32    34     36      37      38
+ *   +--------+-------+-------+------+--------+-------+-----+------+-------+-------+---------
+ *   | stored | route | plan  | hash | life-  | stale | size| wire | flags | ver-  | message
+ *   | at, us |       | id    |      | time s | s     | /8  | len  |       | dict* |
+ *   +--------+-------+-------+------+--------+-------+-----+------+-------+-------+---------
+ *
+ *   | message: header, question in lower case, records | extras, where flagged | slack to 8 |
+ *   38                                                 + wire len
  *
  * * and, above its four bits, how often it was found (two), and whether its name is watched.
  *
  * A key needs no bytes of its own where the message has that very question, which all but messages
  * of our own making do. What few entries have is in the extras: view (8), upper rcode bits (1),
- * length of the options (1), length of the key (2), the options, the key (name, type, class).
+ * length of the options (1), length of the key (2), the options, the key (name, type, class). Where
+ * the TTLs stand is not kept: a walk over a good message is as short as a list of offsets is.
  *
  * Always true of an entry in use (entry_verify() checks it):
- *   the parts fit into its size; TTL offset i + 4 is within the message
+ *   the parts fit into its size
  *   without extras the message has one question, and its bytes are the key's
  */
 #pragma once
@@ -36,39 +36,26 @@ struct entry {
 	uint32_t stale_s; /* of a failure, which is never shown stale: how many in a row */
 	uint16_t units;
 	uint16_t wire_len;
-	uint16_t ttl_count;
 	uint8_t flags;
 	uint8_t verdict_hits;
+	uint8_t wire[];
 };
-_Static_assert(sizeof(struct entry) == 40, "every byte here is paid for each name kept");
-
-/* A key made ready for looking up: the bytes of its question, and the hash. */
-struct probe {
-	uint8_t bytes[NAME_MAX_LEN + 4]; /* name, type, class */
-	size_t question_len;
-	uint32_t hash;
-	uint32_t shard; /* another part of the same hash */
-	uint8_t flags;
-	uint64_t view;
-};
-void entry_probe(struct probe *ret_probe, const struct cache_key *key);
+#define ENTRY_HEAD offsetof(struct entry, wire)
+_Static_assert(ENTRY_HEAD == 38, "every byte here is paid for each name kept");
 
 /* An item made ready for keeping. */
 struct entry_draft {
-	const struct probe *probe;
+	const struct cache_key *key;
 	const struct cache_item *item;
 	bool has_extras, has_own_key;
-	size_t ttl_count;
 	uint32_t units;
-	const uint16_t *ttl_at;		      /* the item's own, or found[] */
-	uint16_t found[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
 };
 /** False where the item is too long to be an entry at all. Borrows both. */
-bool entry_draft(struct entry_draft *ret_draft, const struct probe *probe,
+bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,
 		 const struct cache_item *item);
 /** Writes all of the entry but its size, which must be no less than the draft's. */
-void entry_write(struct entry *entry, const struct entry_draft *draft, uint64_t now_us,
-		 uint32_t failures);
+void entry_write(struct entry *entry, const struct entry_draft *draft, uint32_t hash,
+		 uint64_t now_us, uint32_t failures);
 
 enum cache_kind entry_kind(const struct entry *entry);
 bool entry_is_failure(const struct entry *entry); /* CACHE_SQUASH too */
@@ -77,7 +64,7 @@ bool entry_is_failure(const struct entry *entry); /* CACHE_SQUASH too */
 bool entry_has_failure(const struct entry *entry);
 void entry_set_has_failure(struct entry *entry);
 /** It was kept under this key; the hashes are the same already. */
-bool entry_matches(const struct entry *entry, const struct probe *probe);
+bool entry_matches(const struct entry *entry, const struct cache_key *key);
 void entry_confirm(struct entry *entry, const struct cache_note *note);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);

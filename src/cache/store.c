@@ -4,9 +4,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* One byte in so many is the index's: a slot to some 70 bytes of ring, so that a cache full of the
- * smallest replies (100 bytes) fills its buckets to two thirds. */
-#define INDEX_SHARE 12u
+#define BUCKET_UNITS (uint32_t)(sizeof(struct index_bucket) / ENTRY_UNIT)
+/* The index grows when so many of a bucket's eight slots are in use; where it cannot, and is more
+ * crowded than that, the ring makes room. It is never more than an eighth of all, as much as the
+ * smallest replies there are can need. */
+#define INDEX_FULL 64u /* tenths */
+#define INDEX_CROWDED 68u
+#define INDEX_SHARE 8u
+#define INDEX_LEAST 6u /* a part of that is left to it when the rings are full first */
+/* An eighth of it holds the smallest replies there are. */
+#define STORE_MIN_BYTES 768u
 /* What one put may move to the head: so much, and four times its own size. Then entries are put out
  * though they were found, so that no put takes long. */
 #define SECOND_CHANCE_UNITS 512u
@@ -18,81 +25,113 @@ static struct entry *entry_at(const struct store *store, uint32_t unit)
 	return (struct entry *)(store->map + unit);
 }
 
-/* --- the index -------------------------------------------------------------------------------- */
+/* --- by the index ----------------------------------------------------------------------------- */
 
-struct home {
-	struct store_bucket *bucket[2];
-	uint16_t tag;
-};
-
-/* The upper bits choose the bucket (no power of two needed), the lower are the tag. */
-static struct home home_of(const struct store *store, uint32_t hash)
+/* Where the index has come to, in units. */
+static uint32_t floor_of(const struct store *store)
 {
-	const uint32_t other = (hash ^ hash >> 15) * 0x9e3779b1u;
-	const uint64_t count = store->bucket_count;
+	const struct index_bucket *last =
+		index_bucket(&store->index, index_count(&store->index) - 1);
 
-	return (struct home){
-		.bucket = { &store->buckets[(hash * count) >> 32],
-			    &store->buckets[(other * count) >> 32] },
-		.tag = (uint16_t)hash,
-	};
+	return (uint32_t)((const uint64_t *)(const void *)last - store->map);
 }
 
-struct store_place store_find(const struct store *store, const struct probe *probe, bool is_failure)
+struct entry *store_entry(const struct store *store, struct index_place place)
 {
-	const struct home home = home_of(store, probe->hash);
+	return entry_at(store, index_unit(place));
+}
+
+struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
+			      bool is_failure)
+{
+	const struct index_home home = index_home(&store->index, hash);
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct store_bucket *bucket = home.bucket[i];
+		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
+			const struct index_place place = { home.bucket[i], slot };
 
-		for (unsigned slot = 0; slot < STORE_SLOTS; slot++) {
-			if (bucket->tag[slot] != home.tag || bucket->unit[slot] == 0)
+			if (place.bucket->hash[slot] != hash || place.bucket->unit[slot] == 0)
 				continue;
-			const struct entry *entry = entry_at(store, bucket->unit[slot]);
-			if (entry->hash == probe->hash && entry_is_failure(entry) == is_failure &&
-			    entry_matches(entry, probe))
-				return (struct store_place){ bucket, slot };
+			const struct entry *entry = store_entry(store, place);
+			if (entry_is_failure(entry) == is_failure && entry_matches(entry, key))
+				return place;
 		}
 	}
-	return (struct store_place){ NULL, 0 };
+	return (struct index_place){ NULL, 0 };
 }
 
-/* The slot that holds `unit`, or with `unit` 0 an empty one. */
-static struct store_place find_unit(const struct home *home, uint32_t unit)
+void store_prefetch(const struct store *store, uint32_t hash)
 {
-	for (unsigned i = 0; i < 2; i++)
-		for (unsigned slot = 0; slot < STORE_SLOTS; slot++)
-			if (home->bucket[i]->unit[slot] == unit)
-				return (struct store_place){ home->bucket[i], slot };
-	return (struct store_place){ NULL, 0 };
+	const struct index_home home = index_home(&store->index, hash);
+
+	PREFETCH(home.bucket[0]);
+	PREFETCH(home.bucket[1]);
 }
 
-struct entry *store_entry(const struct store *store, struct store_place place)
+void store_prefetch_entry(const struct store *store, uint32_t hash)
 {
-	return entry_at(store, place.bucket->unit[place.slot]);
+	const struct index_home home = index_home(&store->index, hash);
+
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
+			if (home.bucket[i]->hash[slot] != hash)
+				continue;
+			const struct entry *entry =
+				store_entry(store, (struct index_place){ home.bucket[i], slot });
+			PREFETCH(entry);
+			PREFETCH((const uint8_t *)entry + 64); /* most end there */
+			return;
+		}
+	}
 }
 
-static bool is_marked(struct store_place place)
-{
-	return (place.bucket->found >> place.slot & 1) != 0;
-}
-
-void store_mark(struct store_place place)
-{
-	if (!is_marked(place)) /* a line only read stays shared */
-		place.bucket->found |= (uint16_t)(1u << place.slot);
-}
-
-static void clear_mark(struct store_place place)
-{
-	place.bucket->found &= (uint16_t) ~(1u << place.slot);
-}
-
-void store_drop(struct store *store, struct store_place place)
+void store_drop(struct store *store, struct index_place place)
 {
 	place.bucket->unit[place.slot] = 0;
-	clear_mark(place);
 	store->entries--;
+}
+
+/* A bucket has so many tenths of entries, taken all together. */
+static bool is_loaded(const struct store *store, uint32_t tenths)
+{
+	return (uint64_t)store->entries * 10 >= (uint64_t)index_count(&store->index) * tenths;
+}
+
+/* So much more of index there is to be room for: when the newcomers' ring is full too, of which the
+ * first round of the other knows nothing yet; and for messages that are smaller than the first. */
+static uint32_t reserve_of(const struct store *store)
+{
+	const struct store_ring *newcomers = &store->newcomers;
+	const uint32_t count = index_count(&store->index);
+	const uint32_t least = store->index.max_count / INDEX_LEAST;
+	const uint32_t idle = newcomers->end - newcomers->start - newcomers->used;
+	const uint32_t rest = store->kept.end - newcomers->start - idle;
+	uint32_t more = (uint32_t)((uint64_t)count * idle / rest);
+
+	if (count + more < least)
+		more = least - count;
+	return more * BUCKET_UNITS;
+}
+
+/* Where the index is crowded and there is room for a bucket more. */
+static void grow_index(struct store *store)
+{
+	struct store_ring *kept = &store->kept;
+	const uint32_t floor = floor_of(store), last = kept->is_wrapped ? kept->limit : kept->head;
+
+	if (!is_loaded(store, INDEX_FULL) || index_count(&store->index) >= store->index.max_count ||
+	    floor - last < BUCKET_UNITS)
+		return;
+	index_grow(&store->index);
+	uint32_t end = floor - BUCKET_UNITS;
+	if (!kept->is_wrapped)
+		end = end - last > reserve_of(store) ? end - reserve_of(store) : last;
+	if (end < kept->end)
+		kept->end = end;
+	if (kept->ceiling > kept->end)
+		kept->ceiling = kept->end;
+	if (!kept->is_wrapped)
+		kept->limit = kept->end;
 }
 
 static bool is_newcomer(const struct store *store, uint32_t unit)
@@ -105,26 +144,26 @@ static uint64_t age_rank(const struct store *store, uint32_t unit)
 {
 	const bool is_new = is_newcomer(store, unit);
 	const struct store_ring *ring = is_new ? &store->newcomers : &store->kept;
-	const uint64_t age = unit >= ring->tail ? unit : (uint64_t)unit + ring->end;
+	const uint64_t age = unit >= ring->tail ? unit : (uint64_t)unit + UINT32_MAX;
 
 	return is_new ? age : age + (UINT64_C(1) << 33);
 }
 
 /* Of two full buckets: an entry past its use, else the oldest not found lately, else the oldest. */
-static struct store_place least_of(const struct store *store, const struct home *home,
+static struct index_place least_of(const struct store *store, const struct index_home *home,
 				   uint64_t now_us)
 {
-	struct store_place least = { NULL, 0 };
+	struct index_place least = { NULL, 0 };
 	uint64_t least_rank = UINT64_MAX;
 
 	for (unsigned i = 0; i < 2; i++) {
-		for (unsigned slot = 0; slot < STORE_SLOTS; slot++) {
-			const struct store_place place = { home->bucket[i], slot };
-			uint64_t rank = age_rank(store, place.bucket->unit[slot]);
+		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
+			const struct index_place place = { home->bucket[i], slot };
+			uint64_t rank = age_rank(store, index_unit(place));
 
 			if (!entry_is_showable(store_entry(store, place), now_us))
 				return place;
-			if (is_marked(place))
+			if (index_is_marked(place))
 				rank += UINT64_C(1) << 34; /* behind all that are not */
 			if (rank < least_rank) {
 				least_rank = rank;
@@ -155,13 +194,25 @@ static bool has_room(struct store_ring *ring, uint32_t units)
 	return ring->tail - ring->head >= units;
 }
 
+/* Of the room at the head. */
+static uint32_t take_head(struct store_ring *ring, uint32_t units)
+{
+	const uint32_t at = ring->head;
+
+	ring->head += units;
+	ring->used += units;
+	if (ring->head > ring->ceiling) /* the tail came too late for it */
+		ring->ceiling = ring->end;
+	return at;
+}
+
 static void leave_tail(struct store_ring *ring, uint32_t units)
 {
 	ring->tail += units;
 	ring->used -= units;
 	if (ring->tail == ring->limit) {
 		ring->tail = ring->start;
-		ring->limit = ring->end;
+		ring->end = ring->limit = ring->ceiling;
 		ring->is_wrapped = false;
 	}
 }
@@ -175,14 +226,14 @@ struct putting {
 };
 
 /* The slot of the entry at the tail, none of a gap. There is something there. */
-static struct store_place tail_place(const struct store *store, const struct store_ring *ring)
+static struct index_place tail_place(const struct store *store, const struct store_ring *ring)
 {
-	const struct home home = home_of(store, entry_at(store, ring->tail)->hash);
+	const struct index_home home = index_home(&store->index, entry_at(store, ring->tail)->hash);
 
-	return find_unit(&home, ring->tail);
+	return index_find_unit(&home, ring->tail);
 }
 
-static void put_out(struct putting *putting, struct store_place place)
+static void put_out(struct putting *putting, struct index_place place)
 {
 	const struct entry *entry = store_entry(putting->store, place);
 
@@ -191,24 +242,21 @@ static void put_out(struct putting *putting, struct store_place place)
 }
 
 /* To the head of the ring of those kept, where there is room. */
-static void move_to_head(struct store *store, struct store_place place)
+static void move_to_head(struct store *store, struct index_place place)
 {
 	struct store_ring *kept = &store->kept;
 	const struct entry *entry = store_entry(store, place);
 	const uint32_t units = entry->units;
 
 	memmove(entry_at(store, kept->head), entry, (size_t)units * ENTRY_UNIT);
-	place.bucket->unit[place.slot] = kept->head;
-	clear_mark(place);
-	kept->head += units;
-	kept->used += units;
+	place.bucket->unit[place.slot] = take_head(kept, units); /* not found there so far */
 }
 
-static bool deserves_a_chance(const struct putting *putting, struct store_place place)
+static bool deserves_a_chance(const struct putting *putting, struct index_place place)
 {
 	const struct entry *entry = store_entry(putting->store, place);
 
-	return is_marked(place) && putting->chances >= entry->units &&
+	return index_is_marked(place) && putting->chances >= entry->units &&
 	       entry_is_showable(entry, putting->now_us);
 }
 
@@ -218,7 +266,7 @@ static void pass_kept(struct putting *putting)
 	struct store *store = putting->store;
 	struct store_ring *kept = &store->kept;
 	const uint32_t units = entry_at(store, kept->tail)->units;
-	const struct store_place place = tail_place(store, kept);
+	const struct index_place place = tail_place(store, kept);
 
 	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
 		putting->chances -= units;
@@ -227,7 +275,48 @@ static void pass_kept(struct putting *putting)
 	} else if (place.bucket != NULL) {
 		put_out(putting, place);
 	}
+	store->passed++;
 	leave_tail(kept, units);
+}
+
+/* Where the index is too crowded by now, the ring is to end earlier after this round, if there is
+ * time enough for keep_ahead(). */
+static void plan_ceiling(struct store *store)
+{
+	struct store_ring *kept = &store->kept;
+	const uint32_t count = index_count(&store->index), left = store->index.max_count - count;
+	const uint32_t most = (kept->end - kept->start) / 8;
+	uint32_t above = (count < left ? count : left) * BUCKET_UNITS;
+
+	if (above > most)
+		above = most;
+	if (kept->is_wrapped && kept->ceiling == kept->end && is_loaded(store, INDEX_CROWDED) &&
+	    kept->tail + 2 * above < kept->end)
+		kept->ceiling = kept->end - above;
+}
+
+/* Before the head comes to the ceiling, the tail is to be through with what lies above it: so it
+ * goes ahead, by twice what is put in. */
+static void keep_ahead(struct putting *putting, uint32_t units)
+{
+	struct store_ring *kept = &putting->store->kept;
+	const uint32_t above = kept->end - kept->ceiling;
+
+	for (uint32_t gone = 0; above > 0 && kept->is_wrapped && gone < 2 * units;) {
+		if (kept->tail + above < kept->ceiling)
+			return;
+		gone += entry_at(putting->store, kept->tail)->units;
+		pass_kept(putting);
+	}
+}
+
+/* For `units`, by putting out what is in the way. */
+static void make_room_kept(struct putting *putting, uint32_t units)
+{
+	plan_ceiling(putting->store);
+	keep_ahead(putting, units);
+	while (!has_room(&putting->store->kept, units))
+		pass_kept(putting);
 }
 
 /* The same of newcomers: that goes, or to those that are kept. */
@@ -235,16 +324,16 @@ static void pass_newcomer(struct putting *putting)
 {
 	struct store *store = putting->store;
 	const uint32_t tail = store->newcomers.tail, units = entry_at(store, tail)->units;
-	struct store_place place = tail_place(store, &store->newcomers);
+	struct index_place place = tail_place(store, &store->newcomers);
 
 	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
 		putting->chances -= units;
-		while (!has_room(&store->kept, units))
-			pass_kept(putting);
+		make_room_kept(putting, units);
 		move_to_head(store, place);
 	} else if (place.bucket != NULL) {
 		put_out(putting, place);
 	}
+	store->passed++;
 	leave_tail(&store->newcomers, units);
 }
 
@@ -256,12 +345,13 @@ static bool has_idle_room(struct store *store, uint32_t units, uint64_t now_us)
 	while (!has_room(kept, units)) {
 		const struct entry *entry = entry_at(store, kept->tail);
 		const uint32_t freed = entry->units;
-		const struct store_place place = tail_place(store, kept);
+		const struct index_place place = tail_place(store, kept);
 
 		if (place.bucket != NULL && entry_is_showable(entry, now_us))
 			return false;
 		if (place.bucket != NULL)
 			store_drop(store, place);
+		store->passed++;
 		leave_tail(kept, freed);
 	}
 	return true;
@@ -279,34 +369,41 @@ static struct store_ring *make_room(struct putting *putting, uint32_t units, enu
 			pass_newcomer(putting);
 		return newcomers;
 	}
-	while (!has_room(&store->kept, units))
-		pass_kept(putting);
+	make_room_kept(putting, units);
 	return &store->kept;
+}
+
+static struct index_place find_slot(struct putting *putting, uint32_t hash)
+{
+	struct store *store = putting->store;
+	const struct index_home home = index_home(&store->index, hash);
+	struct index_place place = index_make_slot(&store->index, &home);
+
+	if (place.bucket == NULL) {
+		place = least_of(store, &home, putting->now_us);
+		put_out(putting, place);
+	}
+	return place;
 }
 
 struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
 			uint64_t now_us, uint64_t *evictions)
 {
-	const struct home home = home_of(store, hash);
 	struct putting putting = { .store = store,
 				   .now_us = now_us,
 				   .chances = SECOND_CHANCE_UNITS + 4 * units,
 				   .evictions = evictions };
 
 	assert(units > 0 && units <= store->max_units);
+	grow_index(store);
 	struct store_ring *ring = make_room(&putting, units, rank);
-	struct store_place place = find_unit(&home, 0);
-	if (place.bucket == NULL) {
-		place = least_of(store, &home, now_us);
-		put_out(&putting, place);
-	}
-	struct entry *entry = entry_at(store, ring->head);
+	const struct index_place place = find_slot(&putting, hash);
+	const uint32_t unit = take_head(ring, units);
+	struct entry *entry = entry_at(store, unit);
 	entry->units = (uint16_t)units;
-	place.bucket->unit[place.slot] = ring->head;
-	place.bucket->tag[place.slot] = home.tag;
+	place.bucket->hash[place.slot] = hash;
+	place.bucket->unit[place.slot] = unit;
 	store->entries++;
-	ring->head += units;
-	ring->used += units;
 	return entry;
 }
 
@@ -315,27 +412,30 @@ uint64_t store_bytes(const struct store *store)
 	const uint64_t used = (uint64_t)store->newcomers.used + store->kept.used;
 
 	return used == 0 ? 0
-			 : used * ENTRY_UNIT + store->bucket_count * sizeof(struct store_bucket);
+			 : used * ENTRY_UNIT +
+				   index_count(&store->index) * sizeof(struct index_bucket);
 }
 
 /* --- the mapping ------------------------------------------------------------------------------ */
 
 static struct store_ring empty_ring(uint32_t start, uint32_t end)
 {
-	return (struct store_ring){
-		.start = start, .end = end, .head = start, .tail = start, .limit = end
-	};
+	return (struct store_ring){ .start = start,
+				    .end = end,
+				    .head = start,
+				    .tail = start,
+				    .limit = end,
+				    .ceiling = end };
 }
 
 bool store_open(struct store *store, uint64_t max_bytes)
 {
-	const uint64_t addressable = (uint64_t)UINT32_MAX * ENTRY_UNIT;
-	const uint64_t bytes = (max_bytes < addressable ? max_bytes : addressable) & ~7ull;
-	const uint64_t index_bytes =
-		bytes / INDEX_SHARE & ~(uint64_t)(sizeof(struct store_bucket) - 1);
+	const uint64_t addressable = (uint64_t)INDEX_FOUND * ENTRY_UNIT;
+	const uint64_t bytes = (max_bytes < addressable ? max_bytes : addressable) &
+			       ~(uint64_t)(sizeof(struct index_bucket) - 1);
 
 	*store = (struct store){ .max_bytes = max_bytes };
-	if (index_bytes == 0)
+	if (bytes < STORE_MIN_BYTES)
 		return true;
 	if (bytes > SIZE_MAX)
 		return false;
@@ -348,10 +448,10 @@ bool store_open(struct store *store, uint64_t max_bytes)
 	(void)madvise(map, (size_t)bytes, MADV_NOHUGEPAGE);
 
 	store->map = map;
-	store->buckets = map;
-	store->bucket_count = (uint32_t)(index_bytes / sizeof(struct store_bucket));
-	const uint32_t start = (uint32_t)(index_bytes / ENTRY_UNIT);
-	const uint32_t end = (uint32_t)(bytes / ENTRY_UNIT);
+	const uint64_t buckets = bytes / sizeof(struct index_bucket);
+	index_init(&store->index, (struct index_bucket *)map + buckets,
+		   (uint32_t)(buckets / INDEX_SHARE));
+	const uint32_t start = 1, end = floor_of(store);
 	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
 	store->newcomers = empty_ring(start, middle);
 	store->kept = empty_ring(middle, end);
@@ -364,7 +464,7 @@ bool store_open(struct store *store, uint64_t max_bytes)
 void store_close(struct store *store)
 {
 	if (store->map != NULL)
-		munmap(store->map, (size_t)store->kept.end * ENTRY_UNIT);
+		munmap(store->map, (size_t)((uint8_t *)store->index.top - (uint8_t *)store->map));
 	store->map = NULL;
 }
 
@@ -380,16 +480,16 @@ static void must(bool holds)
 static unsigned slots_of(const struct store *store, uint32_t unit)
 {
 	const struct entry *entry = entry_at(store, unit);
-	const struct home home = home_of(store, entry->hash);
+	const struct index_home home = index_home(&store->index, entry->hash);
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (i == 1 && home.bucket[1] == home.bucket[0])
 			break;
-		for (unsigned slot = 0; slot < STORE_SLOTS; slot++) {
-			if (home.bucket[i]->unit[slot] != unit)
+		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
+			if ((home.bucket[i]->unit[slot] & ~INDEX_FOUND) != unit)
 				continue;
-			must(home.bucket[i]->tag[slot] == home.tag);
+			must(home.bucket[i]->hash[slot] == entry->hash);
 			count++;
 		}
 	}
@@ -399,10 +499,11 @@ static unsigned slots_of(const struct store *store, uint32_t unit)
 /* No other entry that can be found has its key. */
 static bool is_sole(const struct store *store, const struct entry *entry)
 {
-	const struct home home = home_of(store, entry->hash);
+	const struct index_home home = index_home(&store->index, entry->hash);
 
-	for (unsigned i = 0; i < 2 * STORE_SLOTS; i++) {
-		const uint32_t unit = home.bucket[i / STORE_SLOTS]->unit[i % STORE_SLOTS];
+	for (unsigned i = 0; i < 2 * INDEX_SLOTS; i++) {
+		const struct index_place place = { home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS };
+		const uint32_t unit = index_unit(place);
 
 		if (unit != 0 && entry_at(store, unit) != entry &&
 		    entry_is_rival(entry_at(store, unit), entry))
@@ -420,8 +521,7 @@ static uint32_t verify_run(const struct store *store, uint32_t from, uint32_t to
 		const struct entry *entry = entry_at(store, from);
 		const unsigned slots = slots_of(store, from);
 
-		must((size_t)entry->units * ENTRY_UNIT >= sizeof(*entry) &&
-		     entry->units <= to - from);
+		must((size_t)entry->units * ENTRY_UNIT >= ENTRY_HEAD && entry->units <= to - from);
 		must(slots <= 1);
 		if (slots == 1) {
 			entry_verify(entry);
@@ -443,9 +543,10 @@ static uint32_t verify_ring(const struct store *store, const struct store_ring *
 
 	must(ring->start <= ring->head && ring->start <= ring->tail);
 	must(ring->head <= ring->limit && ring->tail <= ring->limit);
-	must(ring->limit <= ring->end);
+	must(ring->limit <= ring->end && ring->ceiling <= ring->end);
+	must(ring->is_wrapped || ring->ceiling == ring->end);
 	if (ring->is_wrapped) {
-		must(ring->head <= ring->tail);
+		must(ring->head <= ring->tail && ring->head <= ring->ceiling);
 		in_use = verify_run(store, ring->tail, ring->limit, &units);
 		in_use += verify_run(store, ring->start, ring->head, &units);
 	} else {
@@ -462,17 +563,15 @@ void store_verify(const struct store *store)
 
 	if (store->map == NULL)
 		return;
-	must(store->newcomers.end == store->kept.start);
-	must((uint64_t)store->kept.end * ENTRY_UNIT <= store->max_bytes);
+	must(store->newcomers.end == store->kept.start && store->kept.end <= floor_of(store));
+	must((uint64_t)((uint8_t *)store->index.top - (uint8_t *)store->map) <= store->max_bytes);
 	const uint32_t in_use =
 		verify_ring(store, &store->newcomers) + verify_ring(store, &store->kept);
 	must(in_use == store->entries);
-	for (uint32_t i = 0; i < store->bucket_count; i++) {
-		const struct store_bucket *bucket = &store->buckets[i];
-
-		for (unsigned slot = 0; slot < STORE_SLOTS; slot++) {
-			must(bucket->unit[slot] != 0 || (bucket->found >> slot & 1) == 0);
-			slots += bucket->unit[slot] != 0;
+	for (uint32_t i = 0; i < index_count(&store->index); i++) {
+		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
+			must(index_bucket(&store->index, i)->unit[slot] != INDEX_FOUND);
+			slots += index_bucket(&store->index, i)->unit[slot] != 0;
 		}
 	}
 	must(slots == in_use);

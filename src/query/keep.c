@@ -211,14 +211,11 @@ void keep_reply(struct request *request, struct reply_source *ret_source)
 	make_ready(request, ret_source);
 	if (!request->is_cached || !may_keep(request) || request->result->quality != MESSAGE_OK)
 		return;
-	const struct message_facts *facts = &request->result->facts;
 	const struct cache_item item = {
 		.wire = ret_source->wire,
 		.wire_len = ret_source->wire_len,
 		.options = ret_source->options,
 		.options_len = ret_source->options_len,
-		.ttl_at = facts->ttl_count <= MESSAGE_TTLS_MAX ? facts->ttl_at : NULL,
-		.ttl_count = facts->ttl_count,
 		.lifetime_s = lifetime_within(request),
 		.stale_s = stale_window(request),
 		.note = note_for(request, negative ? CACHE_NEGATIVE : CACHE_POSITIVE,

@@ -21,6 +21,12 @@ static inline uint32_t message_get_u32(const uint8_t *at)
 	return (uint32_t)message_get_u16(at) << 16 | message_get_u16(at + 2);
 }
 
+static inline void message_set_u32(uint8_t *at, uint32_t value)
+{
+	message_set_u16(at, (uint16_t)(value >> 16));
+	message_set_u16(at + 2, (uint16_t)value);
+}
+
 /* RFC 2181 section 8: one with its top bit set means 0. */
 static inline uint32_t message_ttl_meant(uint32_t ttl)
 {

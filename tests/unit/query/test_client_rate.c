@@ -1,5 +1,8 @@
 #include "query/client_rate.h"
 
+#include <pthread.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "unit.h"
 
@@ -145,6 +148,56 @@ static void a_crowd_does_not_wash_a_debt_away(void **state)
 	assert_int_equal(stats.count[STAT_LIMIT_RATE_CLIENTS], 0);
 }
 
+/* --- several workers -------------------------------------------------------------------------- */
+
+#define WORKERS 4u
+
+struct asker {
+	struct client_rates *rates;
+	struct stats stats;
+	unsigned within;
+};
+
+static void *ask_at_once(void *ctx)
+{
+	const struct client_rate_limit limit = { 1000, 5000 };
+	struct asker *asker = ctx;
+	struct addr addr = { .family = ADDR_IPV4, .bytes = { 10 } };
+
+	for (unsigned i = 0; i < 5000; i++) {
+		addr.bytes[3] = (uint8_t)(i % 2);
+		asker->within += client_rate_take(asker->rates, &addr, false, &limit, 1) ==
+				 CLIENT_RATE_WITHIN;
+	}
+	return NULL;
+}
+
+static void rate_is_that_of_all_workers_together(void **state)
+{
+	static struct asker askers[WORKERS];
+	pthread_t threads[WORKERS];
+	unsigned started = 0, within = 0;
+	(void)state;
+
+	memset(askers, 0, sizeof(askers));
+	for (unsigned i = 0; i < WORKERS; i++) {
+		askers[i].rates =
+			unit_own(i == 0 ? client_rate_new(WORKERS, &askers[0].stats)
+					: client_rate_share(askers[0].rates, &askers[i].stats),
+				 client_rate_free);
+		assert_non_null(askers[i].rates);
+	}
+	while (started < WORKERS &&
+	       pthread_create(&threads[started], NULL, ask_at_once, &askers[started]) == 0)
+		started++;
+	for (unsigned i = 0; i < started; i++) {
+		pthread_join(threads[i], NULL);
+		within += askers[i].within;
+	}
+	assert_int_equal(started, WORKERS);
+	assert_int_equal(within, 2 * 5000); /* of 10,000 each */
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(burst_at_once_then_the_rate),
 	cmocka_unit_test(burst_not_written_is_a_second_worth),
@@ -152,6 +205,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(clients_and_transports_have_accounts_of_their_own),
 	cmocka_unit_test(AM_09_every_second_one_above_slips),
 	cmocka_unit_test(new_limits_are_not_bound_by_old_debts),
+	cmocka_unit_test(rate_is_that_of_all_workers_together),
 	cmocka_unit_test(a_crowd_does_not_wash_a_debt_away),
 };
 
