@@ -35,10 +35,27 @@ BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclud
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-# Floors that are off the path of a query are made small, not fast. A debugger unwinds by -g.
-SMALL := app conf side rr
+# What each query passes through is made as fast as can be, what is hardly ever run small, and the rest
+# fast where that costs little. A debugger unwinds by -g.
+FAST := base/hash cache/% front/listener_udp net/udp policy/prefix_table query/fastpath query/worker \
+	wire/message wire/name wire/query_view wire/reply
+SMALL := app/% conf/% side/% rr/% devices/% \
+	$(addprefix base/,addr err json log random stats) \
+	$(addprefix wire/,frame option rdata type) \
+	$(addprefix net/,local netlink% outgoing settle stream_listener tls_look watch) \
+	$(addprefix policy/,courier% rebinding special squash) \
+	$(addprefix upstream/,exchange_% health% letter_case probe server_table transport_stream) \
+	$(addprefix query/,family limit plan preresolve% repair% squasher warmth)
 RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables
+# Known by trying, once, when first wanted; WHOLE= and the like do without.
+tried = $(eval $(1) := $$(shell sh contrib/smaller.sh $(2) $(CC)))$($(1))
+AS_SMALL = $(call tried,AS_SMALL,small)
+BETWEEN = $(call tried,BETWEEN,between)
+WHOLE = $(call tried,WHOLE,whole)
+PACK = $(call tried,PACK,link)
+# for $(1), a module
+release_flags = $(WHOLE) $(if $(filter $(SMALL),$(1)),$(AS_SMALL),$(if $(filter $(FAST),$(1)),,$(BETWEEN)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
 LIBS := -lldns -lconfig -levent_core $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
@@ -61,14 +78,16 @@ help:	## this list
 all: $(RELEASE)/courierdns	## the program, optimised and hardened: build/release/courierdns
 
 # --- objects, one archive per floor, per variant -------------------------------------------
-# $(1) directory, $(2) compiler, $(3) flags. An archive looks at its folder too, for files that
-# have gone; whatever is made looks at the Makefile, for flags that have changed.
+# $(1) directory, $(2) compiler, $(3) flags, $(4) more of them for what is in src/, $(5) for the link of
+# the program. An archive looks at its folder too, for files that have gone; whatever is made looks at the
+# Makefile, for flags that have changed. The program is linked of objects, for what is optimised as a
+# whole wants an `ar` of its own; that floors need none above them is for the unit tests to see.
 define variant
 $(1)/obj/%.o: src/%.c Makefile
 	$$(call say,CC,$$<)
 	@mkdir -p $$(dir $$@)
 	$$(Q)$(2) $$(BASEFLAGS) $$(if $$(filter $$(STRICT),$$(firstword $$(subst /, ,$$*))),-Wconversion) \
-		$(3) $$(if $$(filter $$(SMALL),$$(firstword $$(subst /, ,$$*))),$$(filter -Os,$$(subst -O2,-Os,$(3)))) \
+		$(3) $(4) \
 		$$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
 $(1)/tests/%.o: tests/%.c Makefile
@@ -81,11 +100,11 @@ $(1)/lib$(floor).a: $(patsubst src/%.c,$(1)/obj/%.o,$(filter-out src/app/main.c,
 	@mkdir -p $$(dir $$@)
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^))
 
-$(1)/courierdns: $(1)/obj/app/main.o $(FLOORS:%=$(1)/lib%.a)
+$(1)/courierdns: $(SOURCES:src/%.c=$(1)/obj/%.o)
 	$$(call say,LINK,$$@)
-	$$(Q)$(2) $(3) $$(LINKFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(Q)$(2) $(3) $$(LINKFLAGS) $(5) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
-$(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS)))
+$(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS),$$(call release_flags,$$*),$$(WHOLE) $$(PACK)))
 $(eval $(call variant,$(BUILD),$(CC),$(TESTFLAGS)))
 link_test = $(CC) $(TESTFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
@@ -221,8 +240,9 @@ format-check:	## whether that would change anything
 size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its cache full
 	$(Q)sh tests/bench/size.sh $<
 
-$(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o $(FLOORS:%=$(RELEASE)/lib%.a)
-	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o \
+		$(patsubst src/%.c,$(RELEASE)/obj/%.o,$(filter-out src/app/main.c,$(SOURCES)))
+	$(Q)$(CC) $(RELEASEFLAGS) $(WHOLE) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench-parts: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done
