@@ -30,7 +30,7 @@ void conf_load_print(const struct conf *conf, FILE *out);
 struct conf_load_row {
 	const char *section; /* "" where it stands alone; "upstreams.NAME" in each group */
 	const char *name;
-	const char *help;
+	const char *help; /* NULL but in tests */
 };
 /** Row number `at`, in the order in which they are printed; false past the last. */
 bool conf_load_row(size_t at, struct conf_load_row *ret_row);

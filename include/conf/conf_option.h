@@ -37,16 +37,26 @@ enum conf_option_kind {
 struct conf_option {
 	const char *name;
 	enum conf_option_kind kind;
-	size_t offset, size; /* of the field */
+	uint16_t offset, size; /* of the field */
 	int64_t min, max, fallback;
-	const char *const *words; /* NULL at the end */
-	const struct conf_section *section;
-	void (*read)(struct conf_reader *reader, const struct conf_node *node, void *base);
+	union {
+		const char *const *words;	    /* of kind WORD; NULL at the end */
+		const struct conf_section *section; /* of kind SECTION */
+		void (*read)(struct conf_reader *reader, const struct conf_node *node,
+			     void *base); /* of kind OTHER, as the next */
+	};
 	void (*print)(struct conf_printer *printer, const void *base); /* or nothing */
 	const char *help;
 };
 #define CONF_OPTION_FIELD(type, field) \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+/* What documentation says of it, which is made by tools and tests alone: the program itself does
+ * not carry it. */
+#ifdef COURIERDNS_TESTS
+#define HELP(text) .help = text
+#else
+#define HELP(text) .help = NULL
+#endif
 
 struct conf_section {
 	const char *path; /* "" for the file itself */

@@ -2,22 +2,26 @@
 
 #include <assert.h>
 
-static const struct {
-	const char *name, *help;
-} rows[STAT_COUNT] = {
-#define STATS_ROW(id, name, help) [STAT_##id] = { name, help },
-	STATS(STATS_ROW)
-#undef STATS_ROW
+/* Apart, so that a program that never says what they are for does not carry it. */
+static const char *const names[STAT_COUNT] = {
+#define STATS_NAME(id, name, help) [STAT_##id] = name,
+	STATS(STATS_NAME)
+#undef STATS_NAME
+};
+static const char *const helps[STAT_COUNT] = {
+#define STATS_HELP(id, name, help) [STAT_##id] = help,
+	STATS(STATS_HELP)
+#undef STATS_HELP
 };
 
 const char *stats_name(enum stat stat)
 {
 	assert(stat < STAT_COUNT);
-	return rows[stat].name;
+	return names[stat];
 }
 
 const char *stats_help(enum stat stat)
 {
 	assert(stat < STAT_COUNT);
-	return rows[stat].help;
+	return helps[stat];
 }

@@ -24,17 +24,17 @@ static const char *const orders[] = { "fastest", "listed", "race", NULL };
 /* clang-format off */
 static const struct conf_option options[] = {
 	{ "servers", OPTION_OTHER, .read = read_servers, .print = print_servers,
-	  .help = "addresses to ask, with @PORT where it is not 53" },
+	  HELP("addresses to ask, with @PORT where it is not 53") },
 	{ "resolv_conf", OPTION_OTHER, .read = read_file, .print = print_file,
-	  .help = "file that names the servers, in place of them: resolv.conf(5)" },
+	  HELP("file that names the servers, in place of them: resolv.conf(5)") },
 	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
 	  .fallback = ORDER_FASTEST,
-	  .help = "which server is asked first: fastest, listed (the first one), race (the first two)" },
+	  HELP("which server is asked first: fastest, listed (the first), race (the first two)") },
 	{ "randomize_case", OPTION_BOOL, CONF_OPTION_FIELD(conf_group, randomize_case),
-	  .help = "ask over UDP in random letter case, which a reply must repeat" },
+	  HELP("ask over UDP in random letter case, which a reply must repeat") },
 	{ "timeout", OPTION_MILLISECONDS, CONF_OPTION_FIELD(conf_group, timeout_ms),
 	  .min = 100, .max = 4500, .fallback = 2000,
-	  .help = "seconds that a question may take, all servers together" },
+	  HELP("seconds that a question may take, all servers together") },
 };
 static const struct conf_section section = {
 	"upstreams.NAME", options, sizeof(options) / sizeof(options[0])

@@ -24,18 +24,18 @@ static const char *const access_actions[] = { "allow", "refuse", "drop", NULL };
 /* clang-format off */
 static const struct conf_option listen_options[] = {
 	{ "address", OPTION_OTHER, .read = read_listen_address, .print = print_listen_address,
-	  .help = "address to listen on; 0.0.0.0 and :: are all of the machine" },
+	  HELP("address to listen on; 0.0.0.0 and :: are all of the machine") },
 	{ "port", OPTION_INTEGER, CONF_OPTION_FIELD(conf_listen, addr.port),
 	  .min = 1, .max = 65535, .fallback = DNS_PORT,
-	  .help = "port to listen on" },
+	  HELP("port to listen on") },
 	{ "protocols", OPTION_OTHER, .read = read_protocols, .print = print_protocols,
-	  .help = "\"udp\", \"tcp\" or both" },
+	  HELP("\"udp\", \"tcp\" or both") },
 };
 static const struct conf_option access_options[] = {
 	{ "net", OPTION_OTHER, .read = read_net, .print = print_net,
-	  .help = "network that the client's address lies in" },
+	  HELP("network that the client's address lies in") },
 	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_access, action), .words = access_actions,
-	  .help = "allow, refuse (say so), or drop (say nothing)" },
+	  HELP("allow, refuse (say so), or drop (say nothing)") },
 };
 static const struct conf_section listen_section = {
 	"listen", listen_options, sizeof(listen_options) / sizeof(listen_options[0])

@@ -18,11 +18,11 @@ static void print_interface(struct conf_printer *printer, const void *base);
 /* clang-format off */
 static const struct conf_option options[] = {
 	{ "address", OPTION_OTHER, .read = read_address, .print = print_address,
-	  .help = "of the server, with @PORT where it is not 53" },
+	  HELP("of the server, with @PORT where it is not 53") },
 	{ "source", OPTION_OTHER, .read = read_source, .print = print_source,
-	  .help = "address of ours that it is asked from" },
+	  HELP("address of ours that it is asked from") },
 	{ "interface", OPTION_OTHER, .read = read_interface, .print = print_interface,
-	  .help = "interface that it is asked by, whatever the routes say" },
+	  HELP("interface that it is asked by, whatever the routes say") },
 };
 static const struct conf_section section = {
 	"upstreams.NAME.servers", options, sizeof(options) / sizeof(options[0])
