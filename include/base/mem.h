@@ -16,6 +16,10 @@ void *mem_realloc(void *old, size_t size); /* NULL leaves `old` as it was */
 char *mem_strdup(const char *text);
 void *mem_dup(const void *bytes, size_t size);
 void mem_free(void *block); /* NULL is fine */
+/** For who stays for long, before anything is allocated: memory is taken from the system as it is
+ * wanted and no sooner, so that of a large table of zeros only what is used is touched; where the C
+ * library can. */
+void mem_take_little(void);
 /** Gives what was freed back to the system, after something large is gone; where the C library
  * can. */
 void mem_trim(void);

@@ -371,6 +371,7 @@ int daemon_run(const struct settings *settings)
 {
 	struct daemon daemon = { .settings = settings };
 
+	mem_take_little();
 	hash_key_draw(&daemon.route_key);
 	timer_init(&daemon.finish, on_finish_look, &daemon);
 	log_open(settings->is_verbose ? LEVEL_DEBUG : LEVEL_INFO, LOG_TO_STDERR);

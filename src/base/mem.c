@@ -67,6 +67,14 @@ uint64_t mem_allocations(void)
 	return allocations;
 }
 
+/* glibc takes 128 KB ahead of time, and then no longer knows that they are zero still. */
+void mem_take_little(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_TOP_PAD, 0);
+#endif
+}
+
 void mem_trim(void)
 {
 #ifdef __GLIBC__
