@@ -1,6 +1,6 @@
 /* Preloaded into the program under test: memory runs short when the test says so. The file that
  * $STARVE names is mapped: a number N, of which each Nth allocation fails (0: none), and behind it
- * how many have failed. */
+ * how many have failed, and how many there were meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -17,11 +17,10 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 
 struct orders {
-	_Atomic uint32_t nth, failed;
+	_Atomic uint32_t nth, failed, calls;
 };
 
 static struct orders *orders;
-static _Atomic uint32_t calls;
 
 __attribute__((constructor)) static void open_orders(void)
 {
@@ -41,7 +40,7 @@ static bool is_refused(void)
 {
 	const uint32_t nth = orders == NULL ? 0 : orders->nth;
 
-	if (nth == 0 || ++calls % nth != 0)
+	if (nth == 0 || ++orders->calls % nth != 0)
 		return false;
 	orders->failed++;
 	errno = ENOMEM;
