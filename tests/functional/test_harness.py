@@ -1,5 +1,8 @@
 """The scripted upstream itself, where tests lean on it without looking: probes."""
 
+import contextlib
+import time
+
 from harness import client, wire
 from harness.mark import each
 from harness.shapes import a1
@@ -50,3 +53,29 @@ def test_what_is_nearly_a_probe_is_not_foreseen(t):
         assert asked(up, query) is None
     assert len(up.unforeseen) == 4 and not up.probed
     up.unforeseen.clear()
+
+
+def test_a_run_that_takes_the_long_way_says_so(t):
+    """With $COURIERDNS_LONG_WAY set nothing is answered by the fast path, in programs built for tests."""
+    for asked in (None, "1"):
+        up = t.upstream()
+        dev = t.device(up, prefix=["env", "-u", "COURIERDNS_LONG_WAY"] if asked is None else (),
+                       env=asked and {"COURIERDNS_LONG_WAY": asked})
+        assert ("repeats take the long way" in dev.stderr()) == (asked is not None), dev.stderr()
+
+
+@each(["unread meanwhile", "at once", "another port", "answered long ago"])
+def test_a_copy_that_only_our_own_lateness_caused_is_none(t, how):
+    """A machine that keeps the upstream from running has the program ask again, rightly."""
+    up = t.upstream()
+    up.silent()
+    query = client.with_id(wire.query(t.fresh(), "A"))
+    with client.Udp(up.address, up.port) as udp, client.Udp(up.address, up.port) as other:
+        stalled = how != "answered long ago"
+        with up.loop.lock if stalled else contextlib.nullcontext():     # it does not get to read
+            udp.send(query)
+            time.sleep(0.0 if how == "at once" else 0.2)
+            (other if how == "another port" else udp).send(query)
+            time.sleep(0.2 if stalled else 0.0)
+        t.until(lambda: up.seen + len(up.late_copies) == 2, 2.0, "two have come")
+    up.saw(1 if how == "unread meanwhile" else 2)

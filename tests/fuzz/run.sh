@@ -16,6 +16,10 @@ status=0
 seconds=$1
 shift
 mkdir -p "$findings"
+[ $# -eq 1 ] || { # one on each core
+	printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 sh "$0" "$seconds"
+	exit
+}
 
 # Adds to the corpus in $1 those of the inputs in $2 that it lacks, few and short ones.
 merge() {
