@@ -86,12 +86,18 @@ void cache_free(struct cache *cache);
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit);
 
+/* What cache_repeat() has copied. */
+struct cache_copy {
+	size_t wire_len, options_len; /* as those of cache_hit */
+	uint8_t opt_rcode, verdict;   /* as those of cache_note */
+	bool is_watched;
+};
 /** For who repeats an answer without judging the question anew: as cache_find() for a key of no
  * partition, but only an answer within its lifetime that was last confirmed under this plan, knows
- * AD where that is wanted, is not watched, and not so near its end that it may be due. False
- * otherwise, and it is as if it had not been looked for. is_failing and is_squashed stay false. */
+ * AD where that is wanted, and is not so near its end that it may be due. False otherwise, and it
+ * is as if it had not been looked for. */
 bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
-		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit);
+		  uint8_t *buf, size_t buf_max, struct cache_copy *ret_copy);
 
 /** For who looks several questions up in a row: has the processor fetch what will be needed first,
  * and once that has come, the entry itself. cache_key.hash is wanted. Nothing is said or changed.

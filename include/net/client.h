@@ -13,6 +13,11 @@ struct client;
 struct client_ops {
 	/* Sends one message; the bytes are free again on return. */
 	void (*send)(const struct client *client, const uint8_t *wire, size_t wire_len);
+	/* The same without a copy: a place for one message, good until anything else is done with
+	 * a client of this listener; commit() sends its first bytes, and without it nothing has
+	 * happened. NULL where a listener has no such place. */
+	uint8_t *(*reserve)(const struct client *client, size_t *ret_max);
+	void (*commit)(const struct client *client, size_t wire_len);
 	/* Answers with silence: nothing over UDP, the connection closed over TCP. */
 	void (*drop)(const struct client *client);
 	/* A request keeps a copy of the client (hold) and lets go of it (release). What the copies
@@ -29,4 +34,11 @@ struct client {
 	struct addr local;  /* the address they asked; port 0 where it does not matter */
 	uint32_t interface; /* the interface it came in by; 0 where it does not matter */
 	bool is_stream;
+};
+
+/* One message of a client, of several that came together. */
+struct client_message {
+	struct client client;
+	const uint8_t *wire;
+	size_t wire_len;
 };

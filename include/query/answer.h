@@ -22,9 +22,11 @@ void answer_found(struct request *request, const struct cache_hit *hit);
 bool answer_stale(struct request *request);
 /** With a text for the extended error; at most 50 bytes. */
 bool answer_stale_because(struct request *request, const char *why);
-/** The same to one that is no request. */
+/** To a client that has no request: `source` may lie in `out` already, which is worker->found or
+ * the place that client->ops->reserve() gave. */
 void answer_repeat(struct worker *worker, const struct client *client,
-		   const struct query_view *view, const struct cache_hit *hit);
+		   const struct query_view *view, const struct reply_source *source, uint8_t *out,
+		   size_t out_max);
 /** Silence, in the way of the client's transport. */
 void answer_drop(struct request *request);
 /** Lets go of a client that has had its answer. */

@@ -4,10 +4,18 @@
 #include <stdbool.h>
 
 #include "devices/timeline.h"
+#include "net/client.h"
 #include "policy/classify.h"
+#include "policy/courier.h"
 #include "wire/reply.h"
 
 struct request;
+struct worker;
+
+/** The stage of a name of class IN in lower case, `name_len` bytes with the root label, that is of
+ * this family or of none. False where devices are not known by whether they ask for it. */
+bool device_feed_stage(const struct courier_match *courier, const uint8_t *name, size_t name_len,
+		       struct stage_match *ret_match);
 
 /** The question is for a name by which devices are known: of a stage, or of a family of couriers.
  * Looked up once in a request's life, if nobody knows. */
@@ -19,3 +27,13 @@ void device_feed_reply(struct request *request, const struct reply_source *sourc
 /** The client is told of a failure of our own, or met with silence. */
 void device_feed_error(struct request *request, unsigned rcode);
 void device_feed_silence(struct request *request);
+
+/** The client, which has no request, is sent this out of the cache. */
+struct device_feed_known {
+	struct stage_match stage;
+	const uint8_t *name; /* lower case */
+	enum verdict verdict;
+};
+void device_feed_repeat(struct worker *worker, const struct client *client,
+			const struct query_view *view, const struct device_feed_known *known,
+			const struct reply_source *source);

@@ -8,6 +8,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/courier.h"
 
 struct request;
 struct worker;
@@ -26,8 +29,9 @@ void preresolve_network_changed(struct worker *worker);
  */
 void preresolve_take_post(struct worker *worker);
 
-/** A client asks for a name of a family (request->courier). */
-void preresolve_note_used(struct request *request);
+/** A client asks for a name of a family of the worker's plan. */
+void preresolve_note_used(struct worker *worker, const struct courier_match *courier,
+			  uint16_t type);
 /** The reply to anybody's question, or that there is none, has been dealt with. */
 void preresolve_note_result(struct request *request);
 

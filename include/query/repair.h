@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/courier.h"
 #include "policy/squash.h"
 #include "query/repair_tally.h"
 #include "query/squasher.h"
@@ -77,9 +78,9 @@ const char *repair_to_text(const struct request *request, struct repair_text *in
  * not. */
 bool repair_tell_late(struct request *request, const struct request *leader);
 
-/** Asked for by a client: the answers for its family's alias are of use still, and shall not give
- * way to others in the cache. */
-void repair_touch(struct request *request);
+/** A name of this family of the worker's plan is asked for: the answers for its alias, in this
+ * partition of the cache, are of use still, and shall not give way to others there. */
+void repair_touch(struct worker *worker, const struct courier_match *courier, uint64_t view);
 
 /** squasher_report() and repair_tally_report(). */
 void repair_report(struct worker *worker, server_line_fn line, void *ctx);

@@ -50,6 +50,10 @@ void worker_take_long_way(struct worker *worker);
 void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
 		       size_t wire_len);
 
+/** The same of several that came together, in their order, and at less cost each. */
+void worker_take_messages(struct worker *worker, const struct client_message *messages,
+			  unsigned count);
+
 /** Where listeners count what their own limits turn away. */
 struct limits *worker_limits(struct worker *worker);
 struct stats *worker_stats(struct worker *worker);

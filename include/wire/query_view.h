@@ -52,6 +52,11 @@ struct query_view {
 enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wire,
 				  size_t wire_len);
 
+/** The same in one short pass, for queries as most are: a question and perhaps an OPT record. True
+ * where query_view_parse() would say QUERY_OK, with the same view; false where it is for that to
+ * say what it is, and the view is nothing. */
+bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, size_t wire_len);
+
 /* What is asked of a server: a question of the client's with our own ID and OPT. */
 struct query_out {
 	uint16_t id;

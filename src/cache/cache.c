@@ -249,19 +249,21 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 }
 
 bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
-		  uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit)
+		  uint8_t *buf, size_t buf_max, struct cache_copy *ret_copy)
 {
-	const struct into into = { buf, buf_max, ret_hit };
 	const uint64_t now_us = cache->clock->now_us;
 
 	if (keeps_nothing(cache))
 		return false;
 	struct shard *shard = take_shard(cache, key);
 	const struct index_place place = find_sort(shard, key, SORT_ANSWER);
-	const bool is_found =
-		place.bucket != NULL &&
-		entry_may_repeat(store_entry(&shard->store, place), plan_id, wants_ad, now_us) &&
-		read_place(shard, place, now_us, &into);
+	struct entry *entry = place.bucket != NULL ? store_entry(&shard->store, place) : NULL;
+	const bool is_found = entry != NULL && entry_may_repeat(entry, plan_id, wants_ad, now_us) &&
+			      entry_copy(entry, now_us, buf, buf_max, ret_copy);
+	if (is_found) {
+		entry_count_hit(entry);
+		index_mark(place);
+	}
 	give_shard(shard);
 	return is_found;
 }

@@ -239,9 +239,36 @@ static bool is_due(const struct entry *entry, uint64_t now_us)
 
 bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us)
 {
-	return entry->plan_id == plan_id && (entry->verdict_hits & ENTRY_WATCHED) == 0 &&
-	       (!wants_ad || (entry->flags & ENTRY_KNOWS_AD) != 0) &&
+	return entry->plan_id == plan_id && (!wants_ad || (entry->flags & ENTRY_KNOWS_AD) != 0) &&
 	       entry_is_fresh(entry, now_us) && !is_near_its_end(entry, now_us);
+}
+
+bool entry_copy(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+		struct cache_copy *ret_copy)
+{
+	const uint64_t age_us = entry_age_us(entry, now_us);
+
+	if (entry->wire_len > buf_max)
+		return false;
+	*ret_copy = (struct cache_copy){
+		.wire_len = entry->wire_len,
+		.verdict = entry->verdict_hits & ENTRY_VERDICT,
+		.is_watched = (entry->verdict_hits & ENTRY_WATCHED) != 0,
+	};
+	if ((entry->flags & ENTRY_HAS_EXTRAS) != 0) {
+		const struct extras extras = extras_of(entry);
+
+		if ((size_t)entry->wire_len + extras.options_len > buf_max)
+			return false;
+		if (extras.options_len > 0)
+			memcpy(buf + entry->wire_len, extras.options, extras.options_len);
+		ret_copy->options_len = extras.options_len;
+		ret_copy->opt_rcode = extras.opt_rcode;
+	}
+	memcpy(buf, entry->wire, entry->wire_len);
+	if (age_us >= USEC_PER_SEC && entry->wire_len > MESSAGE_HEADER_LEN)
+		message_age_ttls(buf, entry->wire_len, (uint32_t)(age_us / USEC_PER_SEC));
+	return true;
 }
 
 bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,

@@ -79,8 +79,11 @@ bool entry_is_fresh(const struct entry *entry, uint64_t now_us);
 /** Fresh or within its stale window. */
 bool entry_is_showable(const struct entry *entry, uint64_t now_us);
 
-/** Of an answer: nothing but its bytes is wanted of it, as cache_repeat() has it. */
+/** Of an answer: it may be repeated, as cache_repeat() has it. */
 bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us);
+/** Copies one that is fresh, as entry_read() does. False where it does not fit. */
+bool entry_copy(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+		struct cache_copy *ret_copy);
 
 /** Tests only: aborts unless the entry is one. */
 void entry_verify(const struct entry *entry);

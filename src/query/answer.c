@@ -76,16 +76,19 @@ void answer_found(struct request *request, const struct cache_hit *hit)
 }
 
 void answer_repeat(struct worker *worker, const struct client *client,
-		   const struct query_view *view, const struct cache_hit *hit)
+		   const struct query_view *view, const struct reply_source *source, uint8_t *out,
+		   size_t out_max)
 {
-	const struct reply_source source = found_source(worker, hit);
 	const uint16_t edns_size = worker->plan->conf->edns_size;
-	const size_t len =
-		reply_write(worker->out, sizeof(worker->out), limit_for(client, view, edns_size),
-			    &source, view, edns_size);
+	const size_t len = reply_write(out, out_max, limit_for(client, view, edns_size), source,
+				       view, edns_size);
 
-	if (len > 0)
-		client->ops->send(client, worker->out, len);
+	if (len == 0)
+		return;
+	if (out == worker->found)
+		client->ops->send(client, out, len);
+	else
+		client->ops->commit(client, len);
 }
 
 bool answer_stale(struct request *request)

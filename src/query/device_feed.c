@@ -44,6 +44,17 @@ static struct courier_match courier_of(const struct request *request)
 }
 
 /* Families come first: of what is forwarded they are known already. */
+bool device_feed_stage(const struct courier_match *courier, const uint8_t *name, size_t name_len,
+		       struct stage_match *ret_match)
+{
+	if (courier->role == COURIER_NONE)
+		return stage_find(name, name_len, ret_match);
+	*ret_match = family_stages[courier->role];
+	ret_match->pool = (uint8_t)(STAGE_POOL_OTHERS + courier->family);
+	ret_match->n = (uint16_t)courier->n;
+	return true;
+}
+
 static bool find_stage(struct request *request, struct stage_match *ret_match)
 {
 	const struct query_view *view = &request->view;
@@ -52,12 +63,7 @@ static bool find_stage(struct request *request, struct stage_match *ret_match)
 		return false;
 	const uint8_t *name = lowered_name(request);
 	const struct courier_match courier = courier_of(request);
-	if (courier.role == COURIER_NONE)
-		return stage_find(name, view->name_len, ret_match);
-	*ret_match = family_stages[courier.role];
-	ret_match->pool = (uint8_t)(STAGE_POOL_OTHERS + courier.family);
-	ret_match->n = (uint16_t)courier.n;
-	return true;
+	return device_feed_stage(&courier, name, view->name_len, ret_match);
 }
 
 bool device_feed_watches(struct request *request)
@@ -90,6 +96,16 @@ static bool begin_event(struct request *request, struct timeline_event *ret_even
 	return true;
 }
 
+static void note_reply(struct worker *worker, struct timeline_event *event,
+		       const struct reply_source *source)
+{
+	event->rcode = (uint16_t)((unsigned)source->opt_rcode << 4 |
+				  FLAGS_RCODE(message_flags(source->wire)));
+	event->wire = source->wire;
+	event->wire_len = source->wire_len;
+	timeline_note(worker->timeline, event);
+}
+
 /* What a rule here answers is not classified on its way. */
 static enum verdict verdict_of_rule(const struct reply_source *source)
 {
@@ -111,11 +127,26 @@ void device_feed_reply(struct request *request, const struct reply_source *sourc
 		verdict = verdict_of_rule(source);
 	event.told = (enum told)verdict;
 	event.by = by;
-	event.rcode = (uint16_t)((unsigned)source->opt_rcode << 4 |
-				 FLAGS_RCODE(message_flags(source->wire)));
-	event.wire = source->wire;
-	event.wire_len = source->wire_len;
-	timeline_note(request->worker->timeline, &event);
+	note_reply(request->worker, &event, source);
+}
+
+void device_feed_repeat(struct worker *worker, const struct client *client,
+			const struct query_view *view, const struct device_feed_known *known,
+			const struct reply_source *source)
+{
+	struct timeline_event event = {
+		.client = &client->from,
+		.match = known->stage,
+		.name = known->name,
+		.name_len = view->name_len,
+		.type = view->type,
+		.told = (enum told)known->verdict,
+		.by = TOLD_BY_CACHE,
+	};
+
+	if (view->has_hardware && access_trusts(worker->plan->access, &client->from))
+		event.hardware = view->hardware;
+	note_reply(worker, &event, source);
 }
 
 static enum told_by who_refuses(const struct request *request)

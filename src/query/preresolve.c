@@ -119,16 +119,11 @@ void preresolve_schedule(struct worker *worker)
 /* --- post ---------------------------------------------------------------------------------- */
 
 /* The first worker keeps families warm, and it alone knows anything of them. */
-static void post(struct request *request, uint32_t count, uint32_t ttl)
+static void post(struct worker *worker, const struct family_letter *letter)
 {
-	struct commons *commons = request->worker->commons;
-	const struct family_letter letter = { .plan_id = request->plan->id,
-					      .match = request->courier,
-					      .type = request->view.type,
-					      .count = count,
-					      .ttl = ttl };
+	struct commons *commons = worker->commons;
 
-	if (family_post_put(commons->post, &letter))
+	if (family_post_put(commons->post, letter))
 		bell_ring(commons->first->bell);
 }
 
@@ -161,12 +156,16 @@ void preresolve_follow(struct worker *worker)
 	preresolve_schedule(worker);
 }
 
-void preresolve_note_used(struct request *request)
+void preresolve_note_used(struct worker *worker, const struct courier_match *courier, uint16_t type)
 {
-	if (!worker_is_first(request->worker))
-		post(request, 0, 0);
-	else if (family_note_used(request->worker, &request->courier, request->view.type))
-		preresolve_schedule(request->worker);
+	const struct family_letter letter = { .plan_id = worker->plan->id,
+					      .match = *courier,
+					      .type = type };
+
+	if (!worker_is_first(worker))
+		post(worker, &letter);
+	else if (family_note_used(worker, courier, type))
+		preresolve_schedule(worker);
 }
 
 /* --- what becomes of it -------------------------------------------------------------------- */
@@ -246,11 +245,16 @@ void preresolve_note_result(struct request *request)
 		request->ahead->outcome =
 			request->verdict == VERDICT_FAILED ? AHEAD_FAILED : AHEAD_KEPT;
 	struct worker *worker = request->worker;
-	uint32_t count, ttl;
+	uint32_t count = 0, ttl = 0;
 	const bool has_count = family_read_count(request, &count, &ttl);
 	if (!worker_is_first(worker)) {
+		const struct family_letter letter = { .plan_id = request->plan->id,
+						      .match = request->courier,
+						      .type = request->view.type,
+						      .count = count,
+						      .ttl = ttl };
 		if (has_count)
-			post(request, count, ttl);
+			post(worker, &letter);
 		return;
 	}
 	if (has_count)

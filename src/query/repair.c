@@ -393,22 +393,19 @@ enum repair_way repair_choose(struct request *request)
 
 /* --- while the family is in use ------------------------------------------------------------ */
 
-void repair_touch(struct request *request)
+void repair_touch(struct worker *worker, const struct courier_match *courier, uint64_t view)
 {
 	static const uint16_t types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
-	struct worker *worker = request->worker;
+	const struct conf_courier *family = &worker->plan->conf->couriers[courier->family];
+	const struct conf_name *alias = &family->alias;
 	struct cache_hit hit;
 
-	if (request->courier.role == COURIER_NONE)
+	if (!repair_tally_is_due(worker->commons->repairs, family->name, worker->clock->now_us,
+				 TOUCH_EVERY_US))
 		return;
-	const struct conf_name *alias = &family_of(request)->alias;
-	if (!repair_tally_is_due(worker->commons->repairs, family_of(request)->name,
-				 worker->clock->now_us, TOUCH_EVERY_US))
-		return;
-	struct cache_key key = { .name_len = alias->len,
-				 .class = CLASS_IN,
-				 .flags = CACHE_KEY_RD,
-				 .view = request->key.view };
+	struct cache_key key = {
+		.name_len = alias->len, .class = CLASS_IN, .flags = CACHE_KEY_RD, .view = view
+	};
 	memcpy(key.name, alias->wire, alias->len);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		key.type = types[i];

@@ -36,6 +36,15 @@ struct flight;
 struct gate;
 struct recall;
 
+/* A name by which devices are known, and what it is by this plan. */
+#define WATCHED_NAMES 64u
+struct watched_name {
+	uint32_t plan_id; /* 0: none */
+	uint64_t name_hash;
+	struct courier_match courier;
+	struct stage_match stage; /* STAGE_NONE where it is not one, or not any more */
+};
+
 struct worker {
 	struct commons *commons;
 	struct bell *bell; /* of the first of several: there is post for it */
@@ -61,6 +70,7 @@ struct worker {
 	bool is_closed;
 	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */
 	struct stats stats;
+	struct watched_name watched[WATCHED_NAMES]; /* fastpath's, by name_hash */
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];

@@ -83,9 +83,9 @@ static void note_courier(struct request *request)
 
 	if (key->class == CLASS_IN &&
 	    courier_find(request->plan->courier, key->name, key->name_len, &request->courier)) {
-		repair_touch(request);
+		repair_touch(request->worker, &request->courier, key->view);
 		if (request->ahead == NULL)
-			preresolve_note_used(request);
+			preresolve_note_used(request->worker, &request->courier, key->type);
 	}
 }
 

@@ -193,27 +193,58 @@ static void start_request(struct worker *worker, const struct client *client,
 	answer_fault(worker, client, view, RCODE_SERVFAIL);
 }
 
-static void take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
-		       size_t wire_len)
-{
+/* What is known of a message before anybody is asked anything. Several are got ready together, so
+ * that what one waits for comes while the next is read. */
+struct intake {
+	enum access_action action;
+	bool is_plain; /* there is a view */
+	bool has_key;  /* the fast path may know it */
 	struct query_view view;
+	struct cache_key key;
+};
+#define INTAKES 16u
 
-	switch (query_view_parse(&view, wire, wire_len)) {
+static void start_intake(struct worker *worker, const struct client *client, const uint8_t *wire,
+			 size_t wire_len, struct intake *intake)
+{
+	intake->action = access_judge(worker->plan->access, &client->from);
+	intake->is_plain = intake->action == ACCESS_ALLOW &&
+			   query_view_parse_plain(&intake->view, wire, wire_len);
+	intake->has_key = intake->is_plain && fastpath_prepare(worker, &intake->view, &intake->key);
+}
+
+static void take_plain(struct worker *worker, const struct client *client,
+		       const struct intake *intake)
+{
+	if (!intake->has_key || !fastpath_answer(worker, client, &intake->view, &intake->key))
+		start_request(worker, client, &intake->view);
+}
+
+static void take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+		       size_t wire_len, struct intake *intake)
+{
+	struct query_view *view = &intake->view;
+
+	if (intake->is_plain) {
+		take_plain(worker, client, intake);
+		return;
+	}
+	switch (query_view_parse(view, wire, wire_len)) {
 	case QUERY_OK:
-		if (!fastpath_answer(worker, client, &view))
-			start_request(worker, client, &view);
+		intake->has_key = fastpath_prepare(worker, view, &intake->key);
+		take_plain(worker, client, intake);
 		return;
 	case QUERY_IGNORE:
 		stats_add(&worker->stats, STAT_IGNORED, 1);
 		return;
 	case QUERY_FORMERR:
-		tell_fault(worker, client, &view, RCODE_FORMERR);
+		tell_fault(worker, client, view, RCODE_FORMERR);
 		return;
 	case QUERY_NOTIMP:
-		tell_fault(worker, client, &view, RCODE_NOTIMP);
+		tell_fault(worker, client, view, RCODE_NOTIMP);
 		return;
 	case QUERY_BADVERS:
-		tell_fault(worker, client, &view, RCODE_BADVERS);
+		tell_fault(worker, client, view, RCODE_BADVERS);
 		return;
 	}
 	UNREACHABLE();
@@ -255,14 +286,12 @@ static bool is_within_rate(struct worker *worker, const struct client *client, b
 	return false;
 }
 
-void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
-		       size_t wire_len)
+static void take_message(struct worker *worker, const struct client *client, const uint8_t *wire,
+			 size_t wire_len, struct intake *intake)
 {
-	const enum access_action action = access_judge(worker->plan->access, &client->from);
+	const enum access_action action = intake->action;
 	bool is_told = false;
 
-	if (worker->is_closed)
-		return;
 	if (action != ACCESS_ALLOW)
 		stats_add(&worker->stats, STAT_REFUSED, 1);
 	else
@@ -272,11 +301,40 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 		client->ops->drop(client);
 	} else if (is_within_rate(worker, client, &is_told)) {
 		if (action == ACCESS_ALLOW)
-			take_query(worker, client, wire, wire_len);
+			take_query(worker, client, wire, wire_len, intake);
 		else
 			refuse(worker, client, wire, wire_len);
 	} else if (is_told && action == ACCESS_ALLOW) {
 		slow_down(worker, client, wire, wire_len);
+	}
+}
+
+void worker_take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
+		       size_t wire_len)
+{
+	struct intake intake;
+
+	if (worker->is_closed)
+		return;
+	start_intake(worker, client, wire, wire_len, &intake);
+	take_message(worker, client, wire, wire_len, &intake);
+}
+
+void worker_take_messages(struct worker *worker, const struct client_message *messages,
+			  unsigned count)
+{
+	struct intake intakes[INTAKES];
+
+	if (worker->is_closed)
+		return;
+	for (unsigned some; count > 0; messages += some, count -= some) {
+		some = count < INTAKES ? count : INTAKES;
+		for (unsigned i = 0; i < some; i++)
+			start_intake(worker, &messages[i].client, messages[i].wire,
+				     messages[i].wire_len, &intakes[i]);
+		for (unsigned i = 0; i < some; i++)
+			take_message(worker, &messages[i].client, messages[i].wire,
+				     messages[i].wire_len, &intakes[i]);
 	}
 }
 

@@ -1,11 +1,13 @@
 #include "wire/query_view.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "wire/cursor.h"
 #include "wire/name.h"
 #include "wire/option.h"
 
+#define LABEL_MAX_LEN 63
 #define EDNS_SIZE_MIN 512
 #define EDNS_FLAG_DO 0x8000
 /* What a query may have: an SOA of IXFR, OPT, TSIG, and the records of TKEY. Beyond that nobody's
@@ -200,6 +202,84 @@ enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wi
 	if (view->type == 0 || view->type == TYPE_OPT || view->type == TYPE_TSIG)
 		return QUERY_FORMERR;
 	return view->edns_version != 0 ? QUERY_BADVERS : QUERY_OK;
+}
+
+/* --- the most of them ------------------------------------------------------------------------ */
+
+/* Behind the name of one question, which begins behind the header; 0 where it is not a whole one
+ * with type and class behind it, or none without a pointer. */
+static size_t end_of_name(const uint8_t *wire, size_t wire_len)
+{
+	size_t at = MESSAGE_HEADER_LEN;
+
+	if (wire_len < MESSAGE_HEADER_LEN + 5)
+		return 0;
+	const size_t last = wire_len - 5 < MESSAGE_HEADER_LEN + NAME_MAX_LEN - 1
+				    ? wire_len - 5
+				    : MESSAGE_HEADER_LEN + NAME_MAX_LEN - 1; /* for its root */
+	for (uint8_t len; (len = wire[at]) != 0;) {
+		at += 1u + len;
+		if (len > LABEL_MAX_LEN || at > last)
+			return 0;
+	}
+	return at + 1;
+}
+
+static uint16_t u16_at(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* One OPT record, and nothing behind it. */
+static bool read_last_opt(struct query_view *view, size_t at)
+{
+	const uint8_t *opt = view->wire + at;
+	const size_t left = view->wire_len - at;
+
+	if (left < OPT_HEAD_LEN || opt[0] != 0 || u16_at(opt + 1) != TYPE_OPT || opt[6] != 0 ||
+	    left != OPT_HEAD_LEN + (size_t)u16_at(opt + 9))
+		return false;
+	view->has_edns = true;
+	view->edns_size = u16_at(opt + 3) < EDNS_SIZE_MIN ? EDNS_SIZE_MIN : u16_at(opt + 3);
+	view->wants_dnssec = (opt[7] & EDNS_FLAG_DO >> 8) != 0;
+	view->options = opt + OPT_HEAD_LEN;
+	const struct record record = { .rdata = view->options, .rdata_len = u16_at(opt + 9) };
+	return record.rdata_len == 0 || read_options(view, &record);
+}
+
+#define ONE_QUESTION (UINT64_C(1) << 48) /* QDCOUNT of the four counts */
+
+/* Those that make a message more than a question, or no question at all. */
+static bool is_plain_type(uint16_t type)
+{
+	return type != 0 && type != TYPE_OPT && (type < TYPE_TKEY || type > TYPE_IXFR);
+}
+
+bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, size_t wire_len)
+{
+	struct query_view *view = ret_view;
+	const size_t end = end_of_name(wire, wire_len);
+	uint64_t counts;
+
+	if (end == 0)
+		return false;
+	memcpy(&counts, wire + 4, sizeof(counts));
+	counts = be64toh(counts);
+	if (counts != ONE_QUESTION && counts != ONE_QUESTION + 1)
+		return false;
+	*view = (struct query_view){ .wire = wire,
+				     .wire_len = wire_len,
+				     .id = message_id(wire),
+				     .flags = message_flags(wire),
+				     .name = wire + MESSAGE_HEADER_LEN,
+				     .name_len = end - MESSAGE_HEADER_LEN,
+				     .question_len = end + 4 - MESSAGE_HEADER_LEN,
+				     .type = u16_at(wire + end),
+				     .class = u16_at(wire + end + 2),
+				     .edns_size = EDNS_SIZE_MIN };
+	if ((view->flags & (FLAG_QR | FLAG_OPCODE)) != 0 || !is_plain_type(view->type))
+		return false;
+	return counts == ONE_QUESTION ? end + 4 == wire_len : read_last_opt(view, end + 4);
 }
 
 /* --- writing it on ------------------------------------------------------------------------- */

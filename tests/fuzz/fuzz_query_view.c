@@ -132,6 +132,28 @@ static void check_upstream(const struct query_view *view, bool with_edns, bool s
 	free(out);
 }
 
+/* The short way says nothing else than the long one. */
+static void check_plain(const struct query_view *view, enum query_fault fault)
+{
+	struct query_view plain;
+
+	if (!query_view_parse_plain(&plain, view->wire, view->wire_len))
+		return;
+	CHECK(fault == QUERY_OK && !view->is_opaque);
+	CHECK(plain.wire == view->wire && plain.wire_len == view->wire_len);
+	CHECK(plain.id == view->id && plain.flags == view->flags);
+	CHECK(plain.name == view->name && plain.name_len == view->name_len);
+	CHECK(plain.question_len == view->question_len);
+	CHECK(plain.type == view->type && plain.class == view->class);
+	CHECK(plain.has_edns == view->has_edns && plain.wants_dnssec == view->wants_dnssec);
+	CHECK(plain.edns_version == 0 && plain.edns_size == view->edns_size);
+	CHECK(plain.options == view->options && plain.options_len == view->options_len);
+	CHECK(plain.has_ecs == view->has_ecs);
+	CHECK(plain.has_private_option == view->has_private_option);
+	CHECK(plain.has_hardware == view->has_hardware && !plain.is_opaque);
+	CHECK(memcmp(plain.hardware, view->hardware, sizeof(plain.hardware)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct query_view view;
@@ -141,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= MESSAGE_HEADER_LEN)
 		CHECK(view.id == message_id(data) && view.flags == message_flags(data));
 	check_view(&view, fault);
+	check_plain(&view, fault);
 	if (fault == QUERY_IGNORE)
 		return 0;
 	check_refusal(&view, fault);

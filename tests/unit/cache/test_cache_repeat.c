@@ -4,10 +4,11 @@
 #define PLAN 7u
 
 static struct reply reply;
+static struct cache_copy copy;
 
 static bool repeat(struct fixture *f, const struct cache_key *key, uint32_t plan_id, bool wants_ad)
 {
-	return cache_repeat(f->cache, key, plan_id, wants_ad, f->buf, f->buf_max, &f->hit);
+	return cache_repeat(f->cache, key, plan_id, wants_ad, f->buf, f->buf_max, &copy);
 }
 
 static struct cache_key stored(struct fixture *f, const struct cache_note *note)
@@ -33,11 +34,11 @@ static void an_answer_of_this_plan_is_repeated_counted_down(void **state)
 
 	fixture_pass_ms(f, 4000);
 	assert_true(repeat(f, &key, PLAN, false));
-	assert_int_equal(f->hit.wire_len, reply.len);
-	assert_int_equal(f->hit.age_s, 4);
-	assert_int_equal(f->hit.note.verdict, 3);
+	assert_int_equal(copy.wire_len, reply.len);
+	assert_int_equal(ttl_in(f->buf, &reply, 0), 96);
+	assert_int_equal(copy.verdict, 3);
 	uint8_t found[512];
-	const size_t found_len = f->hit.wire_len;
+	const size_t found_len = copy.wire_len;
 	memcpy(found, f->buf, found_len);
 	assert_true(fixture_find(f, &key, true)); /* and the same is found by the long way */
 	assert_memory_equal(found, f->buf, found_len);
@@ -70,17 +71,46 @@ static void who_wants_ad_gets_no_answer_that_does_not_know(void **state)
 	assert_true(repeat(f, &key, PLAN, true));
 }
 
-static void what_is_watched_goes_the_long_way(void **state)
+static void what_is_watched_is_told(void **state)
 {
 	(void)state;
 	struct fixture *f = fixture_new(ROOMY);
 	struct cache_note note = { .plan_id = PLAN, .route = 9, .is_watched = true };
 	const struct cache_key key = stored(f, &note);
 
-	assert_false(repeat(f, &key, PLAN, false));
+	assert_true(repeat(f, &key, PLAN, false));
+	assert_true(copy.is_watched);
 	note.is_watched = false;
 	cache_confirm(f->cache, &key, &note);
 	assert_true(repeat(f, &key, PLAN, false));
+	assert_false(copy.is_watched);
+}
+
+static void options_and_upper_rcode_come_along(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(ROOMY);
+	const struct cache_key key = key_of("www.example.org", TYPE_A);
+
+	make_answer(&reply, 100);
+	const struct cache_item item = { .wire = reply.wire,
+					 .wire_len = reply.len,
+					 .options = (const uint8_t *)"options",
+					 .options_len = 7,
+					 .lifetime_s = 100,
+					 .note = { .plan_id = PLAN, .opt_rcode = 5 } };
+	cache_store(f->cache, &key, &item);
+	assert_true(repeat(f, &key, PLAN, false));
+	assert_int_equal(copy.opt_rcode, 5);
+	assert_int_equal(copy.options_len, 7);
+	assert_memory_equal(f->buf, reply.wire, reply.len);
+	assert_memory_equal(f->buf + copy.wire_len, "options", 7);
+	f->buf_max = reply.len + 7;
+	assert_true(repeat(f, &key, PLAN, false));
+	f->buf_max--;
+	assert_false(repeat(f, &key, PLAN, false));
+	f->buf_max = reply.len - 1;
+	assert_false(repeat(f, &key, PLAN, false));
 }
 
 static void near_its_end_and_past_it_nothing_is_repeated(void **state)
@@ -131,7 +161,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_answer_of_this_plan_is_repeated_counted_down),
 	cmocka_unit_test(another_plan_has_to_judge_first),
 	cmocka_unit_test(who_wants_ad_gets_no_answer_that_does_not_know),
-	cmocka_unit_test(what_is_watched_goes_the_long_way),
+	cmocka_unit_test(what_is_watched_is_told),
+	cmocka_unit_test(options_and_upper_rcode_come_along),
 	cmocka_unit_test(near_its_end_and_past_it_nothing_is_repeated),
 	cmocka_unit_test(failures_and_the_unknown_are_not_repeated),
 	cmocka_unit_test(who_is_turned_away_has_used_nothing),

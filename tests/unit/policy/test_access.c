@@ -85,10 +85,85 @@ static void who_is_trusted_is_told_apart_from_who_may_ask(void **state)
 	assert_int_equal(judge(NULL, 0, "10.0.0.3"), ACCESS_REFUSE);
 }
 
+/* By the definition: the longest that covers it, the first of equals. */
+static enum access_action judge_slowly(const struct conf *conf, const struct addr *client)
+{
+	const struct conf_access *best = NULL;
+
+	for (size_t i = 0; i < conf->access_count; i++) {
+		const struct conf_access *row = &conf->access[i];
+
+		if (addr_prefix_covers(&row->net, client) &&
+		    (best == NULL || row->net.bits > best->net.bits))
+			best = row;
+	}
+	return best == NULL ? ACCESS_REFUSE : best->action;
+}
+
+static uint32_t draw(uint64_t *seed, uint32_t below)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((*seed >> 32) * below >> 32);
+}
+
+/* Few values, so that networks and addresses meet. */
+static struct addr any_address(uint64_t *seed)
+{
+	static const uint8_t bytes[] = { 0, 1, 10, 127, 128, 192, 254, 255 };
+	struct addr addr = { .family = draw(seed, 2) == 0 ? ADDR_IPV4 : ADDR_IPV6 };
+
+	for (unsigned i = 0; i < (addr.family == ADDR_IPV4 ? 4u : 16u); i++)
+		addr.bytes[i] = bytes[draw(seed, sizeof(bytes))];
+	return addr;
+}
+
+static struct conf_access any_row(uint64_t *seed)
+{
+	struct conf_access row = { .net.net = any_address(seed),
+				   .action = (enum access_action)draw(seed, 3) };
+	const unsigned len = row.net.net.family == ADDR_IPV4 ? 4 : 16;
+
+	row.net.bits = (uint8_t)draw(seed, draw(seed, 2) == 0 ? 25 : 8 * len + 1);
+	for (unsigned i = 0; i < len; i++) {
+		const unsigned kept = row.net.bits >= 8 * i + 8 ? 8
+				      : row.net.bits > 8 * i	? row.net.bits - 8 * i
+								: 0;
+		row.net.net.bytes[i] &= (uint8_t)(0xff00u >> kept);
+	}
+	return row;
+}
+
+static void whatever_the_networks_each_address_has_its_longest(void **state)
+{
+	(void)state;
+	struct conf_access rows[12];
+	uint64_t seed = 1;
+
+	for (unsigned round = 0; round < 200; round++) {
+		const struct conf conf = { .access = rows, .access_count = draw(&seed, 13) };
+
+		for (size_t i = 0; i < conf.access_count; i++)
+			rows[i] = any_row(&seed);
+		struct access *access = access_new(&conf);
+		assert_non_null(access);
+		for (unsigned i = 0; i < 500; i++) {
+			const struct addr addr = any_address(&seed);
+			const enum access_action right = judge_slowly(&conf, &addr);
+
+			if (access_judge(access, &addr) != right) {
+				access_free(access);
+				fail_msg("round %u, address %u", round, i);
+			}
+		}
+		access_free(access);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nobody_is_allowed_by_an_empty_list),
 	cmocka_unit_test(longest_prefix_decides_whatever_the_order),
 	cmocka_unit_test(AM_02_nothing_matching_is_refused),
 	cmocka_unit_test(who_is_trusted_is_told_apart_from_who_may_ask),
+	cmocka_unit_test(whatever_the_networks_each_address_has_its_longest),
 };
 UNIT_MAIN(tests)

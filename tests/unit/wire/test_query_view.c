@@ -10,6 +10,31 @@ static struct query_view view;
 
 /* The view borrows its bytes: from the heap, of the exact size, for the sanitizer's sake. */
 static uint8_t *parsed;
+static bool is_plain; /* query_view_parse_plain() knew it */
+
+/* The short way says the same or nothing. */
+static void check_plain(enum query_fault fault)
+{
+	struct query_view plain;
+
+	is_plain = query_view_parse_plain(&plain, view.wire, view.wire_len);
+	if (!is_plain)
+		return;
+	assert_int_equal(fault, QUERY_OK);
+	assert_false(view.is_opaque || plain.is_opaque);
+	assert_true(plain.wire == view.wire && plain.wire_len == view.wire_len);
+	assert_true(plain.id == view.id && plain.flags == view.flags);
+	assert_true(plain.name == view.name && plain.name_len == view.name_len);
+	assert_int_equal(plain.question_len, view.question_len);
+	assert_true(plain.type == view.type && plain.class == view.class);
+	assert_true(plain.has_edns == view.has_edns && plain.edns_size == view.edns_size);
+	assert_int_equal(plain.wants_dnssec, view.wants_dnssec);
+	assert_true(plain.options == view.options && plain.options_len == view.options_len);
+	assert_true(plain.has_ecs == view.has_ecs);
+	assert_int_equal(plain.has_private_option, view.has_private_option);
+	assert_int_equal(plain.has_hardware, view.has_hardware);
+	assert_memory_equal(plain.hardware, view.hardware, sizeof(view.hardware));
+}
 
 static enum query_fault parse_built(void)
 {
@@ -18,7 +43,9 @@ static enum query_fault parse_built(void)
 	if (parsed == NULL)
 		abort();
 	memcpy(parsed, build.wire, build.len);
-	return query_view_parse(&view, parsed, build.len);
+	const enum query_fault fault = query_view_parse(&view, parsed, build.len);
+	check_plain(fault);
+	return fault;
 }
 
 static int free_parsed(void **state)
@@ -40,6 +67,7 @@ static void plain_query_is_read(void **state)
 	(void)state;
 	start_query(TYPE_AAAA);
 	assert_int_equal(parse_built(), QUERY_OK);
+	assert_true(is_plain);
 	assert_int_equal(view.id, 0xbeef);
 	assert_int_equal(view.flags, FLAG_RD);
 	assert_ptr_equal(view.name, view.wire + 12);
@@ -63,10 +91,12 @@ static void edns_is_read(void **state)
 	assert_true(view.has_edns && view.wants_dnssec);
 	assert_int_equal(view.edns_size, 4096);
 	assert_int_equal(view.options_len, 4);
+	assert_true(is_plain);
 	start_query(TYPE_A);
 	build_opt(&build, 0, 0, "", 0);
 	assert_int_equal(parse_built(), QUERY_OK);
 	assert_int_equal(view.edns_size, 512);
+	assert_true(is_plain);
 	assert_false(view.wants_dnssec);
 }
 
