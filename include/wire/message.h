@@ -33,10 +33,27 @@ enum {
 #define FLAGS_OPCODE(flags) (((flags) >> 11) & 15u)
 #define FLAGS_RCODE(flags) ((flags)&15u)
 
-uint16_t message_id(const uint8_t *wire);
-void message_set_id(uint8_t *wire, uint16_t id);
-uint16_t message_flags(const uint8_t *wire);
-void message_set_flags(uint8_t *wire, uint16_t flags);
+static inline uint16_t message_id(const uint8_t *wire)
+{
+	return (uint16_t)(wire[0] << 8 | wire[1]);
+}
+
+static inline uint16_t message_flags(const uint8_t *wire)
+{
+	return (uint16_t)(wire[2] << 8 | wire[3]);
+}
+
+static inline void message_set_id(uint8_t *wire, uint16_t id)
+{
+	wire[0] = (uint8_t)(id >> 8);
+	wire[1] = (uint8_t)id;
+}
+
+static inline void message_set_flags(uint8_t *wire, uint16_t flags)
+{
+	wire[2] = (uint8_t)(flags >> 8);
+	wire[3] = (uint8_t)flags;
+}
 
 enum message_section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
 
@@ -98,7 +115,10 @@ enum message_quality message_read_behind(const uint8_t *wire, size_t wire_len, s
 					 struct message_facts *ret_facts);
 
 /** rcode with the upper bits of the OPT record (RFC 6891 section 6.1.3). */
-unsigned message_rcode(const struct message_facts *facts);
+static inline unsigned message_rcode(const struct message_facts *facts)
+{
+	return (unsigned)facts->opt_rcode << 4 | FLAGS_RCODE(facts->flags);
+}
 
 /** Takes the OPT record and what trails the message out in place, correcting ARCOUNT and, where
  * records follow OPT, their compression pointers. Where a name in those points into OPT, or through

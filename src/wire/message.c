@@ -4,31 +4,6 @@
 
 #include "message_internal.h"
 
-uint16_t message_id(const uint8_t *wire)
-{
-	return message_get_u16(wire);
-}
-
-void message_set_id(uint8_t *wire, uint16_t id)
-{
-	message_set_u16(wire, id);
-}
-
-uint16_t message_flags(const uint8_t *wire)
-{
-	return message_get_u16(wire + 2);
-}
-
-void message_set_flags(uint8_t *wire, uint16_t flags)
-{
-	message_set_u16(wire + 2, flags);
-}
-
-unsigned message_rcode(const struct message_facts *facts)
-{
-	return (unsigned)facts->opt_rcode << 4 | FLAGS_RCODE(facts->flags);
-}
-
 /* --- walking the records ------------------------------------------------------------------- */
 
 size_t message_name_end(const uint8_t *wire, size_t wire_len, size_t at)

@@ -142,6 +142,18 @@ static void take_ttl(struct message_facts *facts, const struct message_record *r
 	facts->has_ttl = true;
 }
 
+/* Most records are addresses, and need no table. */
+static enum rdata_quality check_rdata(const struct reader *reader,
+				      const struct message_record *record)
+{
+	if (record->class == CLASS_IN && record->type == TYPE_A)
+		return record->rdata_len == 4 ? RDATA_OK : RDATA_ODD;
+	if (record->class == CLASS_IN && record->type == TYPE_AAAA)
+		return record->rdata_len == 16 ? RDATA_OK : RDATA_ODD;
+	const struct rdata rdata = message_record_rdata(reader->wire, reader->wire_len, record);
+	return rdata_check(&rdata);
+}
+
 /* False where it makes the message bad. */
 static bool take_record(struct reader *reader, const struct message_record *record)
 {
@@ -149,8 +161,7 @@ static bool take_record(struct reader *reader, const struct message_record *reco
 
 	if (record->type == TYPE_OPT)
 		return take_opt(reader, record);
-	const struct rdata rdata = message_record_rdata(reader->wire, reader->wire_len, record);
-	const enum rdata_quality quality = rdata_check(&rdata);
+	const enum rdata_quality quality = check_rdata(reader, record);
 	if (quality == RDATA_BAD)
 		return false;
 	if (quality != RDATA_OK)

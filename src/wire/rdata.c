@@ -268,17 +268,8 @@ static bool skip_field(struct cursor *cursor, char field)
 	}
 }
 
-/* Without the table: what most records are. */
-static bool is_address(const struct rdata *rdata)
-{
-	return rdata->class == CLASS_IN && (rdata->type == TYPE_A || rdata->type == TYPE_AAAA);
-}
-
 enum rdata_quality rdata_check(const struct rdata *rdata)
 {
-	if (is_address(rdata))
-		return rdata->len == (rdata->type == TYPE_A ? 4 : 16) ? RDATA_OK : RDATA_ODD;
-
 	const char *field = fields_of(rdata->type, rdata->class);
 	struct cursor cursor = cursor_over(rdata->wire + rdata->at, rdata->len);
 

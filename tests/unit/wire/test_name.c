@@ -163,6 +163,7 @@ static struct read read_at(const void *body, size_t body_len, size_t at)
 
 	memcpy(wire + 12, body, body_len);
 	read.err = name_read(wire, 12 + body_len, at, read.name, &read.len, &read.next);
+	assert_int_equal(name_check(wire, 12 + body_len, at), read.err == 0 ? read.next : 0);
 	return read;
 }
 
@@ -288,6 +289,30 @@ static void name_need_not_be_kept(void **state)
 	assert_int_equal(len, 5);
 }
 
+static void names_are_compared_where_they_stand(void **state)
+{
+	(void)state;
+	/* www.Example at 12, WWW and a pointer to Example at 25, a pointer to that at 31, Examplf
+	 * at 33, and the root */
+	static const uint8_t wire[] = "123456789012\3www\7Example\0\3WWW\300\20\300\31\7Examplf\0";
+	static const uint8_t alone[] = "\3wWw\7eXample";
+	const size_t same[] = { 12, 25, 31 }, root = 24;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t j = 0; j < 3; j++)
+			assert_true(name_is_same(wire, same[i], wire, same[j]));
+		assert_true(name_is_same(wire, same[i], alone, 0));
+		assert_true(name_is_same(alone, 0, wire, same[i]));
+		assert_false(name_is_same(wire, same[i], alone, 4));
+		assert_false(name_is_same(wire, same[i], wire, 33));
+		assert_false(name_is_same(wire, same[i], wire, root));
+		assert_false(name_is_same(wire, root, wire, same[i]));
+	}
+	assert_true(name_is_same(wire, 16, alone, 4));
+	assert_false(name_is_same(wire, 16, wire, 33));
+	assert_true(name_is_same(wire, root, (const uint8_t *)"", 0));
+}
+
 static void random_names_survive_text_and_case(void **state)
 {
 	(void)state;
@@ -339,6 +364,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(UF_25_name_that_grows_over_255_is_refused),
 	cmocka_unit_test(long_pointer_chains_are_bounded),
 	cmocka_unit_test(name_need_not_be_kept),
+	cmocka_unit_test(names_are_compared_where_they_stand),
 	cmocka_unit_test(random_names_survive_text_and_case),
 };
 
