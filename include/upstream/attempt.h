@@ -50,7 +50,6 @@ struct attempt_question {
 	const struct query_view *view;
 	bool via_stream;
 	bool strip_ecs;
-	bool randomize_case;
 	uint16_t edns_size;
 	/** `reply` with ANSWERED and FAILED, else NULL. Never from inside a call of this module;
 	 * the attempt may be done() with when it returns. */
@@ -91,7 +90,7 @@ struct attempt {
 
 /** The question is borrowed. */
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,
-		  struct server *server);
+		  struct server *server, bool randomize_case);
 /** Closes everything; one that is refused stays so. */
 void attempt_done(struct attempt *attempt);
 /** It may be sent, or sent again. */

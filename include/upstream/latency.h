@@ -18,6 +18,8 @@ struct latency {
 	uint32_t silent_us;   /* what silence has added to that since the last one */
 	uint32_t lost;	      /* the share of questions whose first packet was lost, in 1/65536 */
 	uint32_t total;	      /* of all steps */
+	uint32_t beyond;      /* of those beyond the p95's */
+	uint8_t p95;	      /* its step: the last with a twentieth of all in it or beyond */
 	uint16_t steps[LATENCY_STEPS];
 };
 

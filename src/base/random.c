@@ -67,10 +67,19 @@ void random_bytes(void *out, size_t len)
 	pool->left -= len;
 }
 
+/* Drawn for every question, so without a call for the two bytes. */
 uint16_t random_u16(void)
 {
 	uint16_t value;
-	random_bytes(&value, sizeof(value));
+
+	if (pool == NULL || pool->left < sizeof(value)) {
+		random_bytes(&value, sizeof(value));
+		return value;
+	}
+	volatile uint8_t *from = pool->bytes + sizeof(pool->bytes) - pool->left;
+	value = (uint16_t)(from[0] << 8 | from[1]);
+	from[0] = from[1] = 0;
+	pool->left -= sizeof(value);
 	return value;
 }
 

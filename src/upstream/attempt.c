@@ -247,8 +247,9 @@ static bool has_case(const struct attempt *attempt, const struct attempt_reply *
 static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, size_t wire_len,
 			bool by_stream)
 {
-	struct attempt_reply reply = { .wire = wire };
+	struct attempt_reply reply;
 
+	reply.wire = wire; /* the rest where it matches */
 	attempt->has_spoken = true;
 	enum packet_match match = packet_match(attempt->question->view, id, wire, wire_len,
 					       &reply.facts, &reply.quality);
@@ -337,11 +338,11 @@ static size_t write_as_asked(const struct attempt *attempt, uint8_t query[QUERY_
 	const struct query_out how = { .with_edns = attempt->with_edns,
 				       .edns_size = question->edns_size,
 				       .strip_ecs = question->strip_ecs };
-	struct query_view bare = *question->view;
 
 	const size_t len = query_view_write(query, QUERY_MAX, question->view, &how);
 	if (len > 0 || question->view->is_opaque)
 		return len;
+	struct query_view bare = *question->view;
 	bare.options_len = 0;
 	return query_view_write(query, QUERY_MAX, &bare, &how);
 }
@@ -486,7 +487,7 @@ bool attempt_ask_again_by_stream(struct attempt *attempt)
 /* --- beginning and end --------------------------------------------------------------------- */
 
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,
-		  struct server *server)
+		  struct server *server, bool randomize_case)
 {
 	*attempt = (struct attempt){ .question = question,
 				     .server = server,
@@ -496,7 +497,7 @@ void attempt_init(struct attempt *attempt, const struct attempt_question *questi
 	 * out */
 	attempt->with_edns =
 		!question->view->is_opaque && !server_lacks_edns(server, now_us(attempt));
-	if (question->randomize_case && !question->view->is_opaque)
+	if (randomize_case && !question->view->is_opaque)
 		letter_case_draw(&attempt->letters, question->view->name_len);
 }
 

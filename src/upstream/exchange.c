@@ -27,7 +27,7 @@ static void note_silences(struct exchange *exchange)
 	for (struct attempt *a = exchange->attempts; a != NULL; a = a->next) {
 		if (exchange->judge != NULL && server_state(a->server) == SERVER_UP &&
 		    attempt_is_unheard(a, server_silence_us(a->server)))
-			(void)exchange->judge(exchange->ctx, a->server, NULL, NULL);
+			(void)exchange->judge(exchange->end.ctx, a->server, NULL, NULL);
 		attempt_note_silence(a);
 	}
 }
@@ -52,12 +52,12 @@ static void stop(struct exchange *exchange)
 }
 
 /* What a result may point to. */
-static void drop(struct exchange *exchange)
+static void drop(struct exchange_end *end)
 {
-	exchange_kept_forget(&exchange->failure);
-	exchange_kept_forget(&exchange->unwanted);
-	pool_unref(exchange->pool);
-	exchange_reserve_drop(exchange->reserves);
+	exchange_kept_forget(&end->failure);
+	exchange_kept_forget(&end->unwanted);
+	pool_unref(end->pool);
+	exchange_reserve_drop(end->reserves);
 }
 
 /* All is given back before the owner is told, so that what it starts has room; but for what the
@@ -66,10 +66,10 @@ static void finish(struct exchange *exchange, struct exchange_result *result)
 {
 	note_silences(exchange);
 	stop(exchange);
-	struct exchange ended = *exchange;
+	struct exchange_end end = exchange->end;
 	slab_give(exchange->upstream->exchanges, exchange);
-	ended.done(ended.ctx, result);
-	drop(&ended);
+	end.done(end.ctx, result);
+	drop(&end);
 }
 
 static void finish_with(struct exchange *exchange, const struct attempt_reply *reply,
@@ -89,14 +89,16 @@ static void finish_with(struct exchange *exchange, const struct attempt_reply *r
 static void finish_without_answer(struct exchange *exchange)
 {
 	struct exchange_result result = { .outcome = EXCHANGE_UNREACHABLE };
-	const size_t size = pool_size(exchange->pool);
+	const struct exchange_kept *unwanted = exchange->end.unwanted;
+	const struct exchange_kept *failure = exchange->end.failure;
+	const size_t size = pool_size(exchange->end.pool);
 
-	if (exchange->unwanted.reply.wire != NULL) {
-		finish_with(exchange, &exchange->unwanted.reply, exchange->unwanted.server, true);
+	if (unwanted != NULL) {
+		finish_with(exchange, &unwanted->reply, unwanted->server, true);
 		return;
 	}
-	if (exchange->failure.reply.wire != NULL) {
-		finish_with(exchange, &exchange->failure.reply, exchange->failure.server, false);
+	if (failure != NULL) {
+		finish_with(exchange, &failure->reply, failure->server, false);
 		return;
 	}
 	bool was_late = exchange->was_silent || (exchange->attempts == NULL && size > 0);
@@ -129,8 +131,8 @@ static void set_timer(struct exchange *exchange)
 /* Where there is something to tell already, nobody is waited for who is down. */
 static bool is_waited_for(const struct exchange *exchange, const struct attempt *attempt)
 {
-	const bool can_tell = exchange->unwanted.reply.wire != NULL ||
-			      (exchange->is_picky && exchange->failure.reply.wire != NULL);
+	const bool can_tell = exchange->end.unwanted != NULL ||
+			      (exchange->is_picky && exchange->end.failure != NULL);
 	return attempt_has_hope(attempt) &&
 	       !(can_tell && server_state(attempt->server) == SERVER_DOWN);
 }
@@ -161,14 +163,14 @@ static void make_room(struct exchange *exchange)
 }
 
 /* There must be room. NULL where nothing could be sent. */
-static struct attempt *ask(struct exchange *exchange, const struct attempt_question *question,
+static struct attempt *ask(struct exchange *exchange, const struct pool *pool,
 			   struct server *server)
 {
 	struct attempt **end = &exchange->attempts;
 	struct attempt *attempt = slab_take(exchange->upstream->attempts);
 
 	assert(attempt != NULL);
-	attempt_init(attempt, question, server);
+	attempt_init(attempt, &exchange->question, server, pool_randomizes_case(pool));
 	exchange->upstream->more_attempts += exchange->attempts != NULL;
 	while (*end != NULL)
 		end = &(*end)->next;
@@ -178,7 +180,7 @@ static struct attempt *ask(struct exchange *exchange, const struct attempt_quest
 
 static bool all_are_asked(const struct exchange *exchange)
 {
-	const size_t size = pool_size(exchange->pool);
+	const size_t size = pool_size(exchange->end.pool);
 
 	return size == 0 || exchange->asked == UINT64_MAX >> (POOL_SERVERS_MAX - size);
 }
@@ -201,12 +203,13 @@ static bool ask_next(struct exchange *exchange, bool down_too)
 	const uint64_t now = now_us(exchange);
 
 	for (make_room(exchange); has_room(exchange); make_room(exchange)) {
-		struct server *server = pool_next(exchange->pool, now, down_too, &exchange->asked);
+		struct server *server =
+			pool_next(exchange->end.pool, now, down_too, &exchange->asked);
 		if (server == NULL) {
 			exchange->next_us = UINT64_MAX;
 			return false;
 		}
-		struct attempt *attempt = ask(exchange, &exchange->question, server);
+		struct attempt *attempt = ask(exchange, exchange->end.pool, server);
 
 		if (attempt == NULL)
 			continue;
@@ -228,7 +231,7 @@ static bool ask_reserve(struct exchange *exchange, struct exchange_reserve *rese
 		if (server == NULL)
 			return true;
 		health_note_asked(exchange->upstream->health, server, exchange->question.view);
-		(void)ask(exchange, &reserve->question, server);
+		(void)ask(exchange, reserve->pool, server);
 		exchange_reserve_give_time(exchange, reserve);
 	}
 	return false;
@@ -240,8 +243,8 @@ static void ask_all(struct exchange *exchange)
 	exchange->all_us = UINT64_MAX;
 	while (ask_next(exchange, false))
 		;
-	for (unsigned i = 0; i < EXCHANGE_RESERVES && exchange->reserves[i].pool != NULL; i++) {
-		if (!ask_reserve(exchange, &exchange->reserves[i]))
+	for (unsigned i = 0; i < EXCHANGE_RESERVES && exchange->end.reserves[i].pool != NULL; i++) {
+		if (!ask_reserve(exchange, &exchange->end.reserves[i]))
 			exchange->all_us = now_us(exchange) + NO_ROOM_US;
 	}
 }
@@ -272,8 +275,8 @@ static bool go_on(struct exchange *exchange)
 		ask_all(exchange);
 		if (!has_hope(exchange))
 			send_again(exchange, UINT64_MAX);
-		if (!has_hope(exchange) && exchange->failure.reply.wire == NULL &&
-		    exchange->unwanted.reply.wire == NULL)
+		if (!has_hope(exchange) && exchange->end.failure == NULL &&
+		    exchange->end.unwanted == NULL)
 			ask_next(exchange, true);
 	}
 	if (!has_hope(exchange))
@@ -317,10 +320,10 @@ static void end_within(struct exchange *exchange, uint64_t us)
 static bool ask_for_confirmation(struct exchange *exchange, struct attempt *attempt,
 				 const struct attempt_reply *reply)
 {
-	if (pool_size(exchange->pool) != 1 || message_rcode(&reply->facts) != RCODE_SERVFAIL ||
+	if (pool_size(exchange->end.pool) != 1 || message_rcode(&reply->facts) != RCODE_SERVFAIL ||
 	    !attempt_ask_again_by_stream(attempt))
 		return false;
-	if (exchange->reserves[0].pool == NULL) /* else others are waited for, longer */
+	if (exchange->end.reserves[0].pool == NULL) /* else others are waited for, longer */
 		end_within(exchange, CONFIRM_US);
 	return true;
 }
@@ -340,13 +343,15 @@ static void take_answer(struct exchange *exchange, struct attempt *attempt,
 	enum exchange_worth worth = EXCHANGE_WANTED;
 
 	if (exchange->judge != NULL)
-		worth = exchange->judge(exchange->ctx, attempt->server, reply->wire, &reply->facts);
+		worth = exchange->judge(exchange->end.ctx, attempt->server, reply->wire,
+					&reply->facts);
 	if (!exchange->is_picky || worth == EXCHANGE_WANTED) {
 		note_worse(exchange);
 		finish_with(exchange, reply, attempt->server, false);
 		return;
 	}
-	exchange_kept_put(&exchange->unwanted, reply, attempt->server, worth == EXCHANGE_BETTER);
+	exchange_kept_put(&exchange->end.unwanted, reply, attempt->server,
+			  worth == EXCHANGE_BETTER);
 	attempt->is_refused = true;
 	attempt_done(attempt);
 	ask_all(exchange);
@@ -359,9 +364,10 @@ static void take_answer(struct exchange *exchange, struct attempt *attempt,
 static void take_failure(struct exchange *exchange, struct attempt *attempt,
 			 const struct attempt_reply *reply)
 {
-	exchange_kept_put_failure(&exchange->failure, reply, attempt->server);
+	exchange_kept_put_failure(&exchange->end.failure, reply, attempt->server);
 	if (exchange->judge != NULL && !attempt->is_judged)
-		(void)exchange->judge(exchange->ctx, attempt->server, reply->wire, &reply->facts);
+		(void)exchange->judge(exchange->end.ctx, attempt->server, reply->wire,
+				      &reply->facts);
 	attempt->is_judged = true;
 	const bool is_last = attempt == exchange->latest;
 	const bool is_asked_again = ask_for_confirmation(exchange, attempt, reply);
@@ -416,15 +422,15 @@ static void begin(struct exchange *exchange)
 		set_timer(exchange);
 	}
 	struct server *beside =
-		has_room(exchange) ? pool_beside(exchange->pool, &exchange->asked) : NULL;
-	if (beside != NULL && ask(exchange, &exchange->question, beside) != NULL)
+		has_room(exchange) ? pool_beside(exchange->end.pool, &exchange->asked) : NULL;
+	if (beside != NULL && ask(exchange, exchange->end.pool, beside) != NULL)
 		set_timer(exchange);
 }
 
 static void note_asked(const struct exchange *exchange)
 {
-	for (size_t i = 0; i < pool_size(exchange->pool); i++)
-		health_note_asked(exchange->upstream->health, pool_server(exchange->pool, i),
+	for (size_t i = 0; i < pool_size(exchange->end.pool); i++)
+		health_note_asked(exchange->upstream->health, pool_server(exchange->end.pool, i),
 				  exchange->question.view);
 }
 
@@ -437,7 +443,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 		return ERR_LIMIT;
 	*exchange = (struct exchange){
 		.upstream = upstream,
-		.pool = pool_ref(pool_latest(ask->pool)),
+		.end = { .done = done, .ctx = ctx, .pool = pool_ref(pool_latest(ask->pool)) },
 		.question = { .loop = upstream->loop,
 			      .stats = upstream->stats,
 			      .datagrams = upstream->datagrams,
@@ -445,17 +451,14 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 			      .view = ask->view,
 			      .via_stream = ask->via_stream,
 			      .strip_ecs = ask->strip_ecs,
-			      .randomize_case = pool_randomizes_case(ask->pool),
 			      .edns_size = ask->edns_size,
 			      .on_news = on_news,
 			      .ctx = exchange },
-		.done = done,
-		.ctx = ctx,
 		.judge = ask->judge,
 		.is_picky = ask->is_picky,
 		.is_patient = ask->is_patient,
 	};
-	exchange_reserve_take(exchange->reserves, ask, &exchange->question);
+	exchange_reserve_take(exchange->end.reserves, ask);
 	list_add(&upstream->running, &exchange->running);
 	timer_init(&exchange->timer, on_timer, exchange);
 	exchange->deadline_us =
@@ -472,7 +475,7 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 void exchange_cancel(struct exchange *exchange)
 {
 	stop(exchange);
-	drop(exchange);
+	drop(&exchange->end);
 	slab_give(exchange->upstream->exchanges, exchange);
 }
 
@@ -481,18 +484,18 @@ void exchange_cancel(struct exchange *exchange)
 void exchange_suspend(struct exchange *exchange)
 {
 	forget_attempts(exchange);
-	exchange_kept_forget(&exchange->failure);
-	exchange_kept_forget(&exchange->unwanted);
+	exchange_kept_forget(&exchange->end.failure);
+	exchange_kept_forget(&exchange->end.unwanted);
 }
 
 void exchange_resume(struct exchange *exchange)
 {
-	struct pool *latest = pool_ref(pool_latest(exchange->pool));
+	struct pool *latest = pool_ref(pool_latest(exchange->end.pool));
 
-	pool_unref(exchange->pool);
-	exchange->pool = latest;
+	pool_unref(exchange->end.pool);
+	exchange->end.pool = latest;
 	exchange->asked = 0;
-	exchange_reserve_renew(exchange->reserves);
+	exchange_reserve_renew(exchange->end.reserves);
 	note_asked(exchange);
 	begin(exchange);
 }

@@ -21,37 +21,45 @@ struct upstream {
 
 /* A reply that is told when nobody does better. */
 struct exchange_kept {
-	struct attempt_reply reply; /* `wire` is ours; NULL for none */
+	struct attempt_reply reply; /* its bytes are behind this */
 	const struct server *server;
+	uint8_t bytes[];
 };
-/** A failure: the most telling is kept, of equals the first. Without memory for it, it is as if
- * that server had said nothing; so too with exchange_kept_put(). */
-void exchange_kept_put_failure(struct exchange_kept *kept, const struct attempt_reply *reply,
+/** A failure: the most telling is kept, of equals the first. `kept` points to NULL where there is
+ * none. Without memory for it, it is as if that server had said nothing; so too with
+ * exchange_kept_put(). */
+void exchange_kept_put_failure(struct exchange_kept **kept, const struct attempt_reply *reply,
 			       const struct server *server);
 /** Of any others the first, or where `instead` the last. */
-void exchange_kept_put(struct exchange_kept *kept, const struct attempt_reply *reply,
+void exchange_kept_put(struct exchange_kept **kept, const struct attempt_reply *reply,
 		       const struct server *server, bool instead);
-void exchange_kept_forget(struct exchange_kept *kept);
+void exchange_kept_forget(struct exchange_kept **kept); /* fine for none */
 
 /* Another group, of which all are asked when the own one does not say what is wanted. */
 struct exchange_reserve {
 	struct pool *pool; /* a reference, or NULL */
 	uint64_t asked;	   /* of its servers */
-	struct attempt_question question;
 };
 void exchange_reserve_take(struct exchange_reserve reserves[EXCHANGE_RESERVES],
-			   const struct exchange_ask *ask, const struct attempt_question *question);
+			   const struct exchange_ask *ask);
 /** All are asked anew, the servers that their groups have now. */
 void exchange_reserve_renew(struct exchange_reserve reserves[EXCHANGE_RESERVES]);
 void exchange_reserve_drop(struct exchange_reserve reserves[EXCHANGE_RESERVES]);
 
+/* Who is told of the end, and what the result may point to. */
+struct exchange_end {
+	exchange_done_fn done;
+	void *ctx;
+	struct pool *pool;			  /* a reference */
+	struct exchange_kept *failure, *unwanted; /* NULL for none; the latter goes first */
+	struct exchange_reserve reserves[EXCHANGE_RESERVES]; /* none before a NULL */
+};
+
 struct exchange {
 	struct upstream *upstream;
 	struct list running; /* in upstream->running */
-	struct pool *pool;   /* a reference */
+	struct exchange_end end;
 	struct attempt_question question;
-	exchange_done_fn done;
-	void *ctx;
 	struct timer timer;   /* whatever is due next */
 	uint64_t deadline_us; /* the own group's */
 	uint64_t limit_us;    /* whosever */
@@ -64,8 +72,6 @@ struct exchange {
 	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
 	exchange_judge_fn judge;
 	bool is_picky, is_patient;
-	struct exchange_reserve reserves[EXCHANGE_RESERVES]; /* none before a NULL */
-	struct exchange_kept failure, unwanted;		     /* the latter goes before the former */
 };
 
 /** When everybody is to be asked, of one that begins now: UINT64_MAX where there is nobody else, or

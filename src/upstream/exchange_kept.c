@@ -6,23 +6,25 @@
 /* A failure's reply is kept whole up to this, else its header and question. */
 #define FAILURE_MAX 4096u
 
-void exchange_kept_forget(struct exchange_kept *kept)
+void exchange_kept_forget(struct exchange_kept **kept)
 {
-	mem_free(kept->reply.wire);
-	kept->reply.wire = NULL;
+	mem_free(*kept);
+	*kept = NULL;
 }
 
-static bool put(struct exchange_kept *kept, const struct attempt_reply *reply, size_t len,
+static bool put(struct exchange_kept **kept, const struct attempt_reply *reply, size_t len,
 		const struct server *server)
 {
-	uint8_t *wire = mem_dup(reply->wire, len);
+	struct exchange_kept *one = mem_alloc(sizeof(*one) + len);
 
-	if (wire == NULL)
+	if (one == NULL)
 		return false;
+	one->reply = *reply;
+	one->reply.wire = one->bytes;
+	one->server = server;
+	memcpy(one->bytes, reply->wire, len);
 	exchange_kept_forget(kept);
-	kept->reply = *reply;
-	kept->reply.wire = wire;
-	kept->server = server;
+	*kept = one;
 	return true;
 }
 
@@ -44,23 +46,24 @@ static unsigned worth(const struct attempt_reply *reply)
 	}
 }
 
-void exchange_kept_put_failure(struct exchange_kept *kept, const struct attempt_reply *reply,
+void exchange_kept_put_failure(struct exchange_kept **kept, const struct attempt_reply *reply,
 			       const struct server *server)
 {
 	const size_t cut_len = MESSAGE_HEADER_LEN + reply->facts.question_len;
 
-	if (kept->reply.wire != NULL && worth(reply) <= worth(&kept->reply))
+	if (*kept != NULL && worth(reply) <= worth(&(*kept)->reply))
 		return;
 	const bool is_whole = reply->facts.wire_len <= FAILURE_MAX;
 	if (!put(kept, reply, is_whole ? reply->facts.wire_len : cut_len, server) || is_whole)
 		return;
-	memset(kept->reply.wire + 6, 0, 6); /* the counts of the records that are gone */
-	kept->reply.quality = message_read(kept->reply.wire, cut_len, &kept->reply.facts);
+	struct exchange_kept *cut = *kept;
+	memset(cut->bytes + 6, 0, 6); /* the counts of the records that are gone */
+	cut->reply.quality = message_read(cut->bytes, cut_len, &cut->reply.facts);
 }
 
-void exchange_kept_put(struct exchange_kept *kept, const struct attempt_reply *reply,
+void exchange_kept_put(struct exchange_kept **kept, const struct attempt_reply *reply,
 		       const struct server *server, bool instead)
 {
-	if (kept->reply.wire == NULL || instead)
+	if (*kept == NULL || instead)
 		(void)put(kept, reply, reply->facts.wire_len, server);
 }

@@ -1,13 +1,10 @@
 #include "exchange_internal.h"
 
 void exchange_reserve_take(struct exchange_reserve reserves[EXCHANGE_RESERVES],
-			   const struct exchange_ask *ask, const struct attempt_question *question)
+			   const struct exchange_ask *ask)
 {
-	for (unsigned i = 0; i < EXCHANGE_RESERVES && ask->reserves[i] != NULL; i++) {
+	for (unsigned i = 0; i < EXCHANGE_RESERVES && ask->reserves[i] != NULL; i++)
 		reserves[i].pool = pool_ref(pool_latest(ask->reserves[i]));
-		reserves[i].question = *question;
-		reserves[i].question.randomize_case = pool_randomizes_case(ask->reserves[i]);
-	}
 }
 
 void exchange_reserve_renew(struct exchange_reserve reserves[EXCHANGE_RESERVES])
@@ -35,7 +32,8 @@ static uint64_t now_us(const struct exchange *exchange)
 /* Half of the time there is, where that is short. */
 uint64_t exchange_reserve_due_us(const struct exchange *exchange)
 {
-	const bool has_others = pool_size(exchange->pool) > 1 || exchange->reserves[0].pool != NULL;
+	const struct exchange_end *end = &exchange->end;
+	const bool has_others = pool_size(end->pool) > 1 || end->reserves[0].pool != NULL;
 	const uint64_t now = now_us(exchange);
 	const uint64_t half_us =
 		exchange->deadline_us > now ? (exchange->deadline_us - now) / 2 : 0;

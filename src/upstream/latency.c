@@ -48,19 +48,36 @@ static uint64_t step_end_us(unsigned step)
 
 static void halve(struct latency *latency)
 {
-	latency->total = 0;
+	latency->total = latency->beyond = 0;
 	for (unsigned i = 0; i < LATENCY_STEPS; i++) {
 		latency->steps[i] /= 2;
 		latency->total += latency->steps[i];
+		if (i > latency->p95)
+			latency->beyond += latency->steps[i];
 	}
+}
+
+/* One answer moves it by few steps, so that nobody has to look at all of them. */
+static void follow_p95(struct latency *latency)
+{
+	const uint32_t most = latency->total / 20;
+
+	while (latency->beyond > most)
+		latency->beyond -= latency->steps[++latency->p95];
+	while (latency->beyond + latency->steps[latency->p95] <= most)
+		latency->beyond += latency->steps[latency->p95--];
 }
 
 static void count(struct latency *latency, uint64_t us)
 {
-	latency->steps[step_of(us)] += (uint16_t)WEIGHT;
+	const unsigned step = step_of(us);
+
+	latency->steps[step] += (uint16_t)WEIGHT;
 	latency->total += WEIGHT;
+	latency->beyond += step > latency->p95 ? WEIGHT : 0;
 	if (latency->total >= HALVE_AT)
 		halve(latency);
+	follow_p95(latency);
 }
 
 static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
@@ -148,16 +165,7 @@ uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us)
 
 uint64_t latency_p95_us(const struct latency *latency)
 {
-	uint32_t beyond = latency->total / 20;
-
-	if (latency->total < KNOWN_AT)
-		return 0;
-	for (unsigned i = LATENCY_STEPS; i-- > 0;) {
-		if (latency->steps[i] > beyond)
-			return step_end_us(i);
-		beyond -= latency->steps[i];
-	}
-	return 0;
+	return latency->total < KNOWN_AT ? 0 : step_end_us(latency->p95);
 }
 
 bool latency_is_lossy(const struct latency *latency)

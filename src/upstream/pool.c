@@ -138,6 +138,8 @@ struct server *pool_next(const struct pool *pool, uint64_t now_us, bool down_too
 	size_t best = pool->count;
 	bool all_down = true;
 
+	if (pool->count == 1) /* nobody to compare it with, and it may be asked if it is down */
+		return is_asked(*asked, 0) ? NULL : take(pool, 0, asked);
 	for (size_t i = 0; i < pool->count; i++) {
 		const uint64_t this_rank = rank(pool, pool->servers[i], now_us);
 

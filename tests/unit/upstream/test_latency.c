@@ -50,6 +50,33 @@ static void one_answer_gives_a_latency_four_a_p95(void **state)
 	assert_about(latency_p95_us(&latency), 30 * MSEC);
 }
 
+/* As it is defined, for latency.c keeps it at hand. */
+static unsigned p95_by_looking_at_all(const struct latency *latency)
+{
+	uint32_t beyond = 0;
+	unsigned step = LATENCY_STEPS - 1;
+
+	while ((beyond += latency->steps[step]) <= latency->total / 20)
+		step--;
+	return step;
+}
+
+static void p95_is_what_looking_at_all_answers_says(void **state)
+{
+	struct latency latency = { 0 };
+	uint64_t seed = 7;
+	(void)state;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		/* between some us and a minute, now here, now there */
+		const unsigned shift =
+			(unsigned)(unit_random(&seed) % (i / 500 % 2 == 0 ? 26 : 12));
+
+		answer(&latency, (unit_random(&seed) & 1023) << shift >> 10);
+		assert_int_equal(latency.p95, p95_by_looking_at_all(&latency));
+	}
+}
+
 static void p95_is_within_a_step_of_any_latency(void **state)
 {
 	(void)state;
@@ -241,6 +268,7 @@ static void silence_makes_a_server_look_worse(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nothing_is_known_of_a_new_server),
 	cmocka_unit_test(one_answer_gives_a_latency_four_a_p95),
+	cmocka_unit_test(p95_is_what_looking_at_all_answers_says),
 	cmocka_unit_test(p95_is_within_a_step_of_any_latency),
 	cmocka_unit_test(extreme_times_do_no_harm),
 	cmocka_unit_test(server_that_resolves_has_a_p95_of_what_it_looks_up),
