@@ -310,7 +310,8 @@ static void daemon_done(struct daemon *daemon)
 	sources_free(daemon->sources);
 }
 
-/* After the listeners, so that who is told that it is there can ask it. */
+/* After the listeners and before anybody answers, so that who is told that it is there can ask it.
+ */
 static int open_control(struct daemon *daemon)
 {
 	const uint64_t now_us = loop_clock(daemon->loop)->now_us;
@@ -340,9 +341,9 @@ static int open_all(struct daemon *daemon, struct plan *plan)
 	if (err == 0)
 		err = crew_listen(daemon->crew, settings_listens_by_default(daemon->settings));
 	if (err == 0)
-		err = crew_start(daemon->crew, on_failure, daemon);
-	if (err == 0)
 		err = open_control(daemon);
+	if (err == 0)
+		err = crew_start(daemon->crew, on_failure, daemon);
 	return err;
 }
 

@@ -275,8 +275,11 @@ int loop_new(struct loop **ret_loop)
 	loop->wake_at_us = UINT64_MAX;
 	loop->timers = timer_wheel_new(&loop->clock);
 	err = -ENOMEM;
+	/* set once, so that libevent has the memory for it from here on */
 	if (loop->timers == NULL ||
-	    event_assign(&loop->wake, loop->base, -1, 0, on_wake, loop) != 0)
+	    event_assign(&loop->wake, loop->base, -1, 0, on_wake, loop) != 0 ||
+	    event_add(&loop->wake, &(struct timeval){ .tv_sec = 1 }) != 0 ||
+	    event_del(&loop->wake) != 0)
 		goto out;
 	*ret_loop = loop;
 	loop = NULL;

@@ -38,6 +38,7 @@ struct squasher {
 	uint64_t times;		 /* since then */
 	unsigned silences;	 /* in a row */
 	uint64_t truth_us;	 /* when it last told the truth */
+	uint64_t heard_us;	 /* when it last told anything of the alias, whichever worker */
 	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
 	unsigned untold;	 /* changes since the last line */
 	bool is_told;		 /* that it squashes, in the last line */
@@ -285,12 +286,12 @@ static void end(struct squasher *squasher, uint16_t type, uint64_t now_us)
 static void settle(struct mute *mute, uint64_t now_us)
 {
 	struct squasher *squasher = mute->squasher;
-	const bool is_heard = server_heard_us(mute->server) >= mute->since_us;
 
 	if (squasher == NULL || server_times_down(mute->server) != mute->times_down ||
 	    squasher->truth_us > mute->since_us) {
 		forget_mute(mute);
-	} else if (is_heard) {
+	} else if (server_heard_us(mute->server) >= mute->since_us ||
+		   squasher->heard_us > mute->since_us) {
 		squasher->silences += mute->count;
 		count(squasher, squasher->type, SQUASH_SILENT, mute->count, now_us);
 		forget_mute(mute);
@@ -311,11 +312,13 @@ static void settle_own(struct squashers *squashers, const struct squasher *squas
 	}
 }
 
-static bool is_heard_otherwise(const struct server *server, uint64_t now_us)
+static bool is_heard_otherwise(const struct squasher *squasher, const struct server *server,
+			       uint64_t now_us)
 {
-	const uint64_t heard_us = server_heard_us(server);
+	const uint64_t by_us = server_heard_us(server), by_any_us = squasher->heard_us;
+	const uint64_t heard_us = by_us > by_any_us ? by_us : by_any_us;
 
-	return heard_us != 0 && now_us - heard_us < EXCHANGE_PATIENCE_US;
+	return heard_us != 0 && between_us(heard_us, now_us) < EXCHANGE_PATIENCE_US;
 }
 
 /* Not a word, of a server that may be dead. Where memory is short it counts as nothing. */
@@ -350,13 +353,15 @@ static bool note(struct squashers *squashers, const struct squasher_sight *sight
 	list_remove(&squasher->link);
 	list_add(&squashers->table->all, &squasher->link);
 	note_group(squasher, server_group(sight->server));
+	if (sight->shape != SQUASH_SILENT)
+		squasher->heard_us = now_us;
 	settle_own(squashers, squasher);
 	if (sight->shape == SQUASH_NONE) {
 		forget_mute(find_mute(squashers, squasher));
 		end(squasher, sight->type, now_us);
 		return false;
 	}
-	if (sight->shape == SQUASH_SILENT && !is_heard_otherwise(sight->server, now_us)) {
+	if (sight->shape == SQUASH_SILENT && !is_heard_otherwise(squasher, sight->server, now_us)) {
 		note_mute(squashers, squasher, sight);
 		return squasher->types != 0 && squasher->shape == SQUASH_SILENT;
 	}

@@ -102,6 +102,8 @@ class Running:
         if self.pid == 0:
             try:
                 os.close(self.pipe)
+                if getattr(self.function, "alone", False):
+                    device.WORKERS = 1
                 run_child(self.title, self.call, net, directory, theirs)
             finally:
                 os._exit(0)

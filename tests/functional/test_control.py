@@ -10,7 +10,7 @@ import time
 
 from harness import wire
 from harness.device import PROGRAM, SLOWER, environment
-from harness.mark import each, heavy
+from harness.mark import alone, each, heavy
 from harness.shapes import COURIER, a1, r1
 from harness.upstream import send
 from test_cli import BAD_CONF, GOOD, OK, USAGE, ends, file, run
@@ -478,6 +478,7 @@ def lab(t, **how):
     return t.device(up, **how), up
 
 
+@alone
 def test_devices_tell_how_far_each_one_is(t):
     dev, _ = lab(t)
     said = ask_json(t, dev, "devices")

@@ -7,7 +7,7 @@ import time
 
 from harness import client, shapes, wire
 from harness.device import SANITIZED
-from harness.mark import each, heavy
+from harness.mark import alone, each, heavy
 from harness.netns import Network
 from harness.shapes import a1
 from harness.upstream import send
@@ -52,6 +52,7 @@ def test_CT_02_one_byte_at_a_time(t):
         assert tcp.recv_reply(query, time.monotonic(), 3.0).a() == ["192.0.2.1"]
 
 
+@alone
 def test_CT_03_slow_loris_is_closed(t):
     """The time runs from the first byte of a message: more bytes do not buy more of it."""
     up = t.upstream()
@@ -81,6 +82,7 @@ def still_open(tcp):
         return False
 
 
+@alone
 def test_CT_06_connections_of_one_address_are_capped(t):
     up, qname, other = t.upstream(), t.fresh(), t.address()
     up.answers(qname, "A", [a1(qname)])
@@ -125,6 +127,7 @@ def test_CT_06_the_cap_is_a_setting(t):
 
 
 
+@alone
 def test_CT_06_a_network_of_IPv6_is_one_client(t):
     """Who has 2^64 addresses has no more connections than who has one; another network has its own."""
     home = Network(t)
@@ -334,6 +337,7 @@ def test_CT_17_reset_in_the_middle_of_an_answer(t):
     assert SANITIZED or grown < 4 << 20, "%d KB more than before" % (grown >> 10)
 
 
+@alone
 def test_CT_17_reset_while_upstream_thinks(t):
     up, qname = t.upstream(), t.fresh()
     up.answers(qname, "A", [a1(qname)], delay=0.4, times=(1, 2))

@@ -3,7 +3,7 @@
 import struct
 
 from harness import wire
-from harness.mark import each
+from harness.mark import alone, each
 from harness.shapes import a1, soa
 
 
@@ -202,6 +202,7 @@ def test_ED_20_malformed_client_subnet_does_no_harm(t, data):
     assert reply.rcode in (wire.NOERROR, wire.FORMERR), reply
 
 
+@alone
 @each(["header", "question"])
 def test_ED_22_upstream_without_edns(t, how):
     """It says FORMERR to any OPT record: asked again without, and remembered."""

@@ -6,7 +6,7 @@ import time
 
 from harness import crowd, shapes, wire
 from harness.device import SANITIZED
-from harness.mark import Skip, each, heavy, limit
+from harness.mark import Skip, alone, each, heavy, limit
 from harness.shapes import a1
 from harness.upstream import send
 
@@ -53,6 +53,7 @@ def ask_until_known(t, dev, dead, seconds=6.0):
         assert time.monotonic() < end + t.late, "still thinks that it is alive"
         time.sleep(0.02)
 
+@alone
 def test_FO_01_first_of_two_dead(t):
     """Each is answered within a second, and at once when the first is known to be dead, which is looked
     after now and then; one line says so."""

@@ -9,7 +9,7 @@ import time
 
 from harness import client, shapes, wire
 from harness.device import SANITIZED, SLOWER
-from harness.mark import Skip, each, heavy
+from harness.mark import Skip, alone, each, heavy
 from harness.shapes import a1
 from harness.upstream import send
 
@@ -177,6 +177,7 @@ def test_AM_08_over_tcp_it_is_refused(t):
 
 # --- how many at once ----------------------------------------------------------------------
 
+@alone
 @heavy
 def test_AM_10_what_waits_for_one_client_is_capped(t):
     """Five thousand questions whose answers all come at once make no pulse of five thousand."""
@@ -238,6 +239,7 @@ def test_RX_05_one_client_does_not_take_all(t, per_client):
     assert crowd.count("failed") == len(crowd.told) >= 9900, len(crowd.told)
 
 
+@alone
 @heavy
 def test_RX_05_who_has_most_gives_way_to_the_newcomer(t):
     """Four clients hold everything; each of ten newcomers has one question answered."""
@@ -270,6 +272,7 @@ def test_RX_05_who_has_most_gives_way_to_the_newcomer(t):
     assert len(lines(dev, "warning: limits.inflight: ")) == 1
 
 
+@alone
 @heavy
 def test_RX_15_to_wait_costs_nothing(t):
     """Four thousand questions in flight, and nothing to do for them: the processor idles."""
@@ -299,6 +302,7 @@ def test_RX_15_to_wait_costs_nothing(t):
 
 # --- connections ---------------------------------------------------------------------------
 
+@alone
 def test_idle_connections_have_less_time_as_they_fill_up(t):
     """Ten may be open. With three left the time is a sixteenth, and one that comes has those closed
     that have been quiet for longer than that."""
@@ -323,6 +327,7 @@ def test_idle_connections_have_less_time_as_they_fill_up(t):
         tcp.close()
 
 
+@alone
 def test_the_one_idle_longest_makes_room(t):
     up, qname, slow = t.upstream(), t.fresh(), t.fresh()
     up.answers(qname, "A", [a1(qname)])
@@ -353,6 +358,7 @@ def descriptors_within(dev, limit):
     return len(numbers)
 
 
+@alone
 @heavy
 @each([1, 5])
 def test_RX_16_few_open_files(t, servers):

@@ -6,7 +6,7 @@ import time
 
 from harness import wire
 from harness.device import PROGRAM, SLOWER, environment
-from harness.mark import each, limit
+from harness.mark import alone, each, limit
 from harness.netns import Network
 from harness.shapes import a1, digest_reply
 
@@ -97,6 +97,7 @@ def test_LZ_01_in_resolv_conf_it_is_passed_over(t):
     up.saw(1, rule)
 
 
+@alone
 @each(["plain", "edns", "private", "tcp", "signed"])
 def test_LZ_01_through_a_gateway_that_leads_back_it_dies_out(t, kind):
     """A server that hands each question back to us, as a rule of a firewall may: SERVFAIL in time, ten
@@ -134,6 +135,7 @@ def question(kind, qname):
     return query
 
 
+@alone
 @limit(40)
 @each(["plain", "edns", "mixed", "private", "subnet", "tcp", "signed"])
 def test_LZ_02_LZ_03_two_that_ask_each_other(t, kind):

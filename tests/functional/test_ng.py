@@ -4,7 +4,7 @@ import time
 
 from harness import client, compare, shapes, wire
 from harness.device import SANITIZED
-from harness.mark import each, heavy
+from harness.mark import alone, each, heavy
 from harness.shapes import COURIER, COURIER_36, TARGET, a1, akadns_soa, r1, r2, soa
 
 CNAME = r1()[0]
@@ -406,6 +406,7 @@ def test_NG_36_negative_cap(t):
     t.miss(dev.ask(qname), rule)
 
 
+@alone
 @each(["A", "HTTPS"])
 def test_SP_04_SP_05_hundred_devices_at_once_get_the_same(t, qtype):
     """Asked while upstream is still thinking: one question upstream, every client its answer in its

@@ -6,7 +6,7 @@ import threading
 import time
 
 from harness import apple, client, wire
-from harness.mark import each, limit
+from harness.mark import alone, each, limit
 from harness.shapes import COURIER, TARGET, a1, r1
 from harness.squashing import (CNAME, DEVICE_ASKS, alias, asked_alias, empty, family, flattened,
                                is_whole, label, nxdomain, refused, repairs, rewritten, served,
@@ -303,6 +303,7 @@ def test_svcb_is_repaired_and_other_types_are_not(t):
     assert squashes(dev) == {("nxdomain", label(bad)): 1}, squashes(dev)
 
 
+@alone
 def test_a_crowd_asks_upstream_once(t):
     """All who ask the same at the same time get the truth of one repair, each in their own way."""
     bad = served(t, alias(lambda asked: send(asked.reply(), 0.2)))
@@ -436,6 +437,7 @@ def test_every_server_is_asked_once_for_one_question(t):
     assert len(squashes(dev)) == 5, squashes(dev)
 
 
+@alone
 @each(["deaf", "closed", "reset"])
 def test_the_other_server_is_none(t, how):
     """The squash is all there is, and comes while the client still waits."""

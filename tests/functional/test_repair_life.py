@@ -9,7 +9,7 @@ import time
 
 from harness import client, wire
 from harness.device import SLOWER
-from harness.mark import Skip, each, limit
+from harness.mark import Skip, alone, each, limit
 from harness.shapes import COURIER, a1, r1
 from harness.squashing import (DEVICE_ASKS, alias, asked_alias, empty, family, flattened, is_whole,
                                label, nxdomain, repairs, served, servfail, short_lived, squashes,
@@ -244,6 +244,7 @@ def test_repair_where_only_one_question_may_wait(t):
         time.sleep(1.1)
 
 
+@alone
 def test_repair_with_few_descriptors(t):
     bad, good = served(t, alias(empty)), served(t)
     dev = t.device(bad, good, order="listed", conf=family(), rlimit_files=40)

@@ -12,7 +12,7 @@ import time
 
 from harness import client, shapes, wire
 from harness.device import SANITIZED, SLOWER
-from harness.mark import Skip, each, heavy, limit
+from harness.mark import Skip, alone, each, heavy, limit
 from harness.mill import Load, Server
 from harness.netns import Network
 
@@ -322,6 +322,7 @@ def read_some(reader):
         return b""
 
 
+@alone
 @each(["stopped", "gone", "never-there"])
 def test_RX_11_the_system_log_does_not_answer(t, kind):
     """A logger that has stopped reading, one that ended, none at all."""
@@ -446,6 +447,7 @@ def plain_of(size):
     return reply
 
 
+@alone
 @heavy
 @limit(120)
 def test_RX_14_hostile_packets_cost_as_much_as_others(t):

@@ -13,7 +13,7 @@ import time
 
 from harness import shapes, wire
 from harness.device import SANITIZED, SLOWER
-from harness.mark import heavy, limit
+from harness.mark import alone, heavy, limit
 from harness.netns import Network
 from harness.shapes import a1
 from harness.upstream import send
@@ -229,6 +229,7 @@ def test_SP_18_no_run_repeats_another(t):
 
 # --- the same question many times ----------------------------------------------------------
 
+@alone
 def test_SP_04_SP_05_a_hundred_askers_are_one_question(t):
     """Upstream takes 1.5 s: it is asked twice at the most, one spelling after the other, and everybody
     is answered, each as they wrote the name."""

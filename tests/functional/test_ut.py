@@ -6,7 +6,7 @@ import time
 
 from harness import shapes, wire
 from harness.device import SANITIZED
-from harness.mark import each, heavy
+from harness.mark import alone, each, heavy
 from harness.nearly import EVIL, other_question, xor_id
 from harness.shapes import a1
 from harness.upstream import close, dribble, reset, send, stream
@@ -37,6 +37,7 @@ FAULTS = {
     "UT_13-wrong-id": xor_id,
 }
 
+@alone
 @each(sorted(FAULTS))
 def test_tcp_fault_for_ever_is_servfail(t, kind):
     """UT-04 to UT-13; the client's own connection stays open, and nothing is left behind."""
@@ -169,6 +170,7 @@ def test_UT_16_connection_that_died_meanwhile_is_no_reason_to_fail(t):
         assert reply.answer, reply
         t.within(reply.took, 0, 0.5)
 
+@alone
 def test_UT_17_few_connections_serve_many_questions(t):
     up = t.upstream()
     up.rule(None, "A", shapes.digest_reply, times=1000)

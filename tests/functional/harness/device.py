@@ -11,6 +11,8 @@ from . import client, wire
 
 PROGRAM = os.environ.get("COURIERDNS", "")
 SANITIZED = bool(os.environ.get("SAN"))
+# As many threads as every device has whose test does not say otherwise.
+WORKERS = int(os.environ.get("WORKERS") or 1)
 # What a sanitizer build may take longer: it is measured for what it says, not for how fast.
 SLOWER = 4.0 if SANITIZED else 1.0
 PORT = 5300
@@ -54,9 +56,12 @@ class Device:
             self.write(config)
 
     def write(self, config):
-        """With a control socket of its own, unless the configuration speaks of one."""
+        """With a control socket of its own, unless the configuration speaks of one; and so with
+        threads."""
         if not re.search(r"^\s*control\b", config, re.M):
             config += '\ncontrol = { socket = "%s"; };\n' % self.control
+        if WORKERS > 1 and not re.search(r"^\s*workers\b", config, re.M):
+            config += "\nworkers = %d;\n" % WORKERS
         with open(self.path, "w", encoding="utf-8") as out:
             out.write(config)
 

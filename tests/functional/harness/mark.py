@@ -12,6 +12,12 @@ def limit(seconds):
     return mark
 
 
+def alone(function):
+    """Shows what one worker does: with several each would have to, or has a part of it."""
+    function.alone = True
+    return function
+
+
 def heavy(function):
     function.heavy = True
     function.limit = max(60.0, getattr(function, "limit", 0.0))
