@@ -36,8 +36,8 @@ void crew_free(struct crew *crew);
 MUST_CHECK int crew_gather(struct crew *crew, struct plan *plan);
 /** Opens what they listen on, as listeners_open() does. */
 MUST_CHECK int crew_listen(struct crew *crew, bool is_default);
-/** Starts the threads. Should a loop fail later, `on_failure` is called from the first one's. What
- * cannot be started is told in the log. */
+/** Starts the threads, which are held until crew_release(). Should a loop fail later, `on_failure`
+ * is called from the first one's. What cannot be started is told in the log. */
 MUST_CHECK int crew_start(struct crew *crew, void (*on_failure)(void *ctx, int err), void *ctx);
 
 size_t crew_size(const struct crew *crew);

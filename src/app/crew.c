@@ -52,6 +52,7 @@ uint32_t crew_count(const struct conf *conf)
 
 /* --- holding ------------------------------------------------------------------------------- */
 
+/* In a thread of its own: until it is released; at once where nobody is held. */
 static void on_hold(void *ctx)
 {
 	struct crew *crew = ctx;
@@ -98,6 +99,8 @@ static void *run(void *ctx)
 {
 	struct member *member = ctx;
 	struct crew *crew = member->crew;
+
+	on_hold(crew);
 	const int err = loop_run(member->mate.loop);
 
 	pthread_mutex_lock(&crew->mutex);
@@ -169,6 +172,7 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 	crew->ctx = ctx;
 	if (crew->count > 1)
 		err = bell_new(crew->members[0].mate.loop, on_failure, crew, &crew->failure);
+	crew_hold(crew);
 	for (size_t i = 1; i < crew->count && err == 0; i++)
 		err = start(crew, i);
 	if (err != 0)
@@ -186,6 +190,7 @@ static void end_threads(struct crew *crew)
 		if (crew->members[i].has_thread)
 			loop_stop(crew->members[i].mate.loop);
 	}
+	crew->holds = 1; /* whoever else holds them */
 	crew_release(crew);
 	for (size_t i = 1; i < crew->count; i++) {
 		if (crew->members[i].has_thread)

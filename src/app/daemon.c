@@ -363,6 +363,7 @@ static int start(struct daemon *daemon)
 	if (err == 0) {
 		settings_warn(plan->conf);
 		log_ready(plan->conf);
+		crew_release(daemon->crew);
 	}
 	plan_unref(plan);
 	return err;

@@ -66,8 +66,9 @@ int descriptors_fit(struct conf *conf, const struct conf *now)
 	if (allowed < least) {
 		log_write(LEVEL_ERROR,
 			  "the system allows %llu open files (ulimit -n), and at least %llu are "
-			  "needed",
-			  (unsigned long long)allowed, (unsigned long long)least);
+			  "needed for %u worker%s",
+			  (unsigned long long)allowed, (unsigned long long)least, workers(conf),
+			  workers(conf) > 1 ? "s" : "");
 		return ERR_LIMIT;
 	}
 	const uint32_t room = (uint32_t)(allowed - always(conf));

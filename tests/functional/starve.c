@@ -1,8 +1,11 @@
 /* Preloaded into the program under test: memory runs short when the test says so. The file that
  * $STARVE names is mapped: a number N, of which each Nth allocation fails (0: none), and behind it
- * how many have failed, and how many there were meanwhile. */
+ * how many have failed, and how many there were meanwhile. $THREADS is how many threads may be
+ * started. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,4 +63,18 @@ EXPORTED void *calloc(size_t count, size_t size)
 EXPORTED void *realloc(void *old, size_t size)
 {
 	return is_refused() ? NULL : __libc_realloc(old, size);
+}
+
+EXPORTED int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			    void *ctx)
+{
+	static _Atomic int started;
+	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	const char *most = getenv("THREADS");
+
+	if (most != NULL && ++started > strtol(most, NULL, 10))
+		return EAGAIN;
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+	return real(thread, attr, run, ctx);
 }

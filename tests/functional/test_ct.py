@@ -195,6 +195,7 @@ def test_CT_09_tiny_messages(t, size):
             assert said.rcode == wire.FORMERR, said
 
 
+@alone
 def test_CT_10_length_that_is_never_filled(t):
     """Closed at the limit; and memory is taken for what came, not for what was promised."""
     up = t.upstream()

@@ -26,7 +26,7 @@ import time
 from harness import apple, client, servers, wire
 from harness.device import SLOWER
 from harness.doctor import FAILED, HEALTHY, at, checks, doctor, expect
-from harness.mark import each, limit
+from harness.mark import alone, each, limit
 from harness.shapes import COURIER, TARGET, a1, akadns_soa
 from harness.squashing import (CNAME, DEVICE_ASKS, alias, empty, label, nxdomain, refused, repairs,
                                served, servfail, soa_lost, squashes, told_by)
@@ -278,6 +278,7 @@ def test_the_doctor_names_the_shape_and_the_server(t, title):
     assert took < 15 * SLOWER + 3 * t.loop.lag, took
 
 
+@alone
 @limit(60)
 @each(sorted(CASES))
 def test_a_truthful_second_server_is_enough(t, title):

@@ -189,6 +189,7 @@ def test_UT_17_few_connections_serve_many_questions(t):
     assert all(asked.tcp for asked in up.log)
     assert 1 <= len(up.connections) <= 2, "%d connections" % len(up.connections)
 
+@alone
 @heavy
 def test_UT_18_server_that_reads_nothing(t):
     """What waits to be written to it is bounded, whoever asks is told so in time, and those who ask
