@@ -8,35 +8,37 @@
 
 #include "base/addr.h"
 #include "conf/conf.h"
+#include "net/client.h"
 #include "net/loop.h"
 
 /* --- towards clients --- */
 
-/* Who sent a datagram, to which of our addresses and by which interface: a reply on a wildcard
- * socket must leave from the address that was asked (RFC 2181 section 4.1). */
-struct udp_peer {
-	struct addr from;
-	struct addr local; /* port 0 */
-	uint32_t interface;
-};
-
 struct udp_server;
-/** A datagram of up to UDP_SERVER_MAX bytes (longer ones come cut and are `is_cut`). */
+/** Datagrams that came together, in their order, each of up to UDP_SERVER_MAX bytes (longer ones
+ * come cut). Their clients know from where, to which of our addresses and by which interface: a
+ * reply on a wildcard socket must leave from the address that was asked (RFC 2181 section 4.1). On
+ * a socket that is bound to one address that is the one, and the interface is 0. */
 #define UDP_SERVER_MAX 4096
-typedef void (*udp_server_fn)(void *ctx, const struct udp_peer *peer, const uint8_t *wire,
-			      size_t wire_len, bool is_cut);
+#define UDP_SERVER_BATCH 64u /* datagrams at a time, at most */
+typedef void (*udp_server_fn)(void *ctx, const struct client_message *messages, unsigned count);
 
-/** Binds. -EADDRINUSE, -EADDRNOTAVAIL, -EACCES and such as the system says. */
-MUST_CHECK int udp_server_new(struct loop *loop, const struct addr *bind_to, udp_server_fn fn,
-			      void *ctx, struct udp_server **ret_server);
+/** Binds. `client` is what all its clients have in common: ops, listener. -EADDRINUSE,
+ * -EADDRNOTAVAIL, -EACCES and such as the system says. */
+MUST_CHECK int udp_server_new(struct loop *loop, const struct addr *bind_to,
+			      const struct client *client, udp_server_fn fn, void *ctx,
+			      struct udp_server **ret_server);
 void udp_server_free(struct udp_server *server); /* NULL is fine */
 /** The bound address, its port as the system chose it where 0 was asked. */
 struct addr udp_server_local(const struct udp_server *server);
-/** Sends from peer->local, together with others: what is sent from inside the callback leaves with
+/** Sends from to->local, together with others: what is sent from inside the callback leaves with
  * its batch, the rest at the end of the loop's turn. A datagram that the system will not take is
  * lost, as datagrams are. */
-void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+void udp_server_send(struct udp_server *server, const struct client *to, const uint8_t *wire,
 		     size_t wire_len);
+/** A place for a reply of at least UDP_SERVER_MAX bytes and 255 more, good until the next call for
+ * any server of the loop; udp_server_commit() sends what was written there. */
+uint8_t *udp_server_reserve(struct udp_server *server, size_t *ret_max);
+void udp_server_commit(struct udp_server *server, const struct client *to, size_t wire_len);
 
 /* --- towards servers --- */
 

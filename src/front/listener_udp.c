@@ -13,11 +13,22 @@ struct listener_udp {
 static void client_send(const struct client *client, const uint8_t *wire, size_t wire_len)
 {
 	const struct listener_udp *listener = client->listener;
-	const struct udp_peer peer = { .from = client->from,
-				       .local = client->local,
-				       .interface = client->interface };
 
-	udp_server_send(listener->server, &peer, wire, wire_len);
+	udp_server_send(listener->server, client, wire, wire_len);
+}
+
+static uint8_t *client_reserve(const struct client *client, size_t *ret_max)
+{
+	const struct listener_udp *listener = client->listener;
+
+	return udp_server_reserve(listener->server, ret_max);
+}
+
+static void client_commit(const struct client *client, size_t wire_len)
+{
+	const struct listener_udp *listener = client->listener;
+
+	udp_server_commit(listener->server, client, wire_len);
 }
 
 /* Silence is what UDP gives by itself, and a listener outlives the requests that came by it. */
@@ -28,23 +39,19 @@ static void client_nothing(const struct client *client)
 
 static const struct client_ops client_ops = {
 	.send = client_send,
+	.reserve = client_reserve,
+	.commit = client_commit,
 	.drop = client_nothing,
 	.hold = client_nothing,
 	.release = client_nothing,
 };
 
-static void on_datagram(void *ctx, const struct udp_peer *peer, const uint8_t *wire,
-			size_t wire_len, bool is_cut)
+/* What is too long has been cut, which makes it malformed, and it is answered as such. */
+static void on_messages(void *ctx, const struct client_message *messages, unsigned count)
 {
-	struct listener_udp *listener = ctx;
-	const struct client client = { .ops = &client_ops,
-				       .listener = listener,
-				       .from = peer->from,
-				       .local = peer->local,
-				       .interface = peer->interface };
+	const struct listener_udp *listener = ctx;
 
-	(void)is_cut; /* what was cut off makes it malformed, and it is answered as such */
-	worker_take_query(listener->worker, &client, wire, wire_len);
+	worker_take_messages(listener->worker, messages, count);
 }
 
 int listener_udp_new(struct loop *loop, struct worker *worker, const struct addr *bind_to,
@@ -55,7 +62,8 @@ int listener_udp_new(struct loop *loop, struct worker *worker, const struct addr
 	if (listener == NULL)
 		return -ENOMEM;
 	listener->worker = worker;
-	int err = udp_server_new(loop, bind_to, on_datagram, listener, &listener->server);
+	const struct client client = { .ops = &client_ops, .listener = listener };
+	int err = udp_server_new(loop, bind_to, &client, on_messages, listener, &listener->server);
 	if (err != 0) {
 		mem_free(listener);
 		return err;

@@ -11,16 +11,21 @@
 #include "udp_internal.h"
 
 /* One recvmmsg() takes this many. */
-#define BATCH 32u
+#define BATCH UDP_SERVER_BATCH
 /* Then others have their turn; what is left is told again in the next. */
 #define BATCHES_PER_TURN 4u
 /* For the bursts that arrive while we do something else. The system grants what it likes. */
 #define RECEIVE_BUFFER (1 << 20)
+/* No power of two, or the starts of all datagrams would want the same few lines of the processor's
+ * cache. */
+#define RECEIVE_STRIDE (UDP_SERVER_MAX + 192)
 #define REPLY_BYTES 32768u
+#define RESERVE_MIN (UDP_SERVER_MAX + 255u)
 
 union socket_addr {
 	struct sockaddr any;
-	struct sockaddr_in6 largest; /* of those we use */
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6; /* the largest */
 };
 union control {
 	struct cmsghdr first;
@@ -33,18 +38,23 @@ struct parts {
 	union control control;
 };
 
-/* Shared by all servers of a loop, each of which receives within its callback. Large, but its pages
- * are touched only as far as batches fill: lone datagrams use the first slots over and over. */
+/* Shared by all servers of a loop: each uses the receiving half within its callback, and sends what
+ * another has left in the other half before it puts something there. Large, but its pages are
+ * touched only as far as batches fill: lone datagrams use the first slots over and over. */
 struct batch {
-	struct udp_server *sender; /* whose replies are in `out` */
-	struct loop_task turn_end; /* when they leave at the latest */
 	struct mmsghdr in[BATCH], out[BATCH];
 	struct parts in_parts[BATCH], out_parts[BATCH];
+	struct client_message messages[BATCH];
 	bool is_set_up;
-	unsigned in_used; /* slots of `in` that have received since they were set up */
-	unsigned replies; /* in `out` */
-	size_t reply_len; /* used of reply_bytes */
-	uint8_t received[BATCH][UDP_SERVER_MAX];
+	bool has_control; /* the slots of `in` have room for it */
+	unsigned in_used; /* slots of `in` that have received since they were made ready */
+
+	struct udp_server *sender; /* of what is in `out` */
+	unsigned replies;	   /* there */
+	size_t reply_len;	   /* used of reply_bytes */
+	struct loop_task turn_end;
+
+	uint8_t received[BATCH][RECEIVE_STRIDE];
 	uint8_t reply_bytes[REPLY_BYTES];
 };
 
@@ -54,9 +64,10 @@ struct udp_server {
 	struct event readable;
 	int fd;
 	bool is_wildcard;
-	bool is_batching; /* we are inside on_server_readable() */
+	bool is_batching; /* we are inside on_readable() */
 	bool *is_freed;	  /* set while we are, to be told there */
 	struct addr local;
+	struct client client; /* as one is that nothing is known of yet */
 	udp_server_fn fn;
 	void *ctx;
 };
@@ -95,63 +106,7 @@ int udp_watch(struct loop *loop, struct event *event, int fd, event_callback_fn 
 	return 0;
 }
 
-/* --- the server: replies ------------------------------------------------------------------- */
-
-static bool is_multicast(const struct addr *addr)
-{
-	return addr->family == ADDR_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 0xe;
-}
-
-static void put_control(struct msghdr *message, union control *control, const struct cmsghdr *head,
-			const void *info)
-{
-	const size_t info_len = head->cmsg_len - CMSG_LEN(0);
-
-	memset(control, 0, sizeof(*control));
-	control->first = *head;
-	memcpy(CMSG_DATA(&control->first), info, info_len);
-	message->msg_control = control;
-	message->msg_controllen = CMSG_SPACE(info_len);
-}
-
-/* The interface is left to routing, but for link-local addresses, which mean nothing without it. */
-static void put_source(struct msghdr *message, union control *control, const struct udp_peer *peer)
-{
-	if (peer->local.family == ADDR_IPV4) {
-		struct in_pktinfo info = { .ipi_ifindex = 0 };
-		const struct cmsghdr head = { .cmsg_level = IPPROTO_IP,
-					      .cmsg_type = IP_PKTINFO,
-					      .cmsg_len = CMSG_LEN(sizeof(info)) };
-		memcpy(&info.ipi_spec_dst, peer->local.bytes, sizeof(info.ipi_spec_dst));
-		put_control(message, control, &head, &info);
-	} else {
-		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
-		const struct cmsghdr head = { .cmsg_level = IPPROTO_IPV6,
-					      .cmsg_type = IPV6_PKTINFO,
-					      .cmsg_len = CMSG_LEN(sizeof(info)) };
-		memcpy(&info.ipi6_addr, peer->local.bytes, sizeof(info.ipi6_addr));
-		if (addr_is_link_local(&peer->local) || addr_is_link_local(&peer->from))
-			info.ipi6_ifindex = peer->interface;
-		put_control(message, control, &head, &info);
-	}
-}
-
-/* `parts` has the bytes already; they are pointed to, not copied. */
-static void put_reply(struct msghdr *message, struct parts *parts, const struct udp_server *server,
-		      const struct udp_peer *peer)
-{
-	struct sockaddr_storage to;
-	const socklen_t to_len = addr_to_sockaddr(&peer->from, &to);
-
-	memcpy(&parts->peer, &to, to_len);
-	*message = (struct msghdr){ .msg_name = &parts->peer,
-				    .msg_namelen = to_len,
-				    .msg_iov = &parts->bytes,
-				    .msg_iovlen = 1 };
-	if (server->is_wildcard && peer->local.family == peer->from.family &&
-	    !addr_is_wildcard(&peer->local) && !is_multicast(&peer->local))
-		put_source(message, &parts->control, peer);
-}
+/* --- slots ---------------------------------------------------------------------------------- */
 
 static void send_replies(struct batch *batch)
 {
@@ -176,123 +131,225 @@ static void on_turn_end(void *ctx)
 	send_replies(ctx);
 }
 
-static void add_reply(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
-		      size_t wire_len)
+/* What a slot always has. */
+static void set_up(struct batch *batch)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct parts *in = &batch->in_parts[i], *out = &batch->out_parts[i];
+
+		in->bytes =
+			(struct iovec){ .iov_base = batch->received[i], .iov_len = UDP_SERVER_MAX };
+		batch->in[i].msg_hdr = (struct msghdr){ .msg_name = &in->peer,
+							.msg_iov = &in->bytes,
+							.msg_iovlen = 1,
+							.msg_control = &in->control };
+		batch->out[i].msg_hdr = (struct msghdr){ .msg_name = &out->peer,
+							 .msg_iov = &out->bytes,
+							 .msg_iovlen = 1,
+							 .msg_control = &out->control };
+	}
+	batch->in_used = BATCH;
+	batch->turn_end = (struct loop_task){ .run = on_turn_end, .ctx = batch };
+	batch->is_set_up = true;
+}
+
+/* --- replies ------------------------------------------------------------------------------- */
+
+static bool is_multicast(const struct addr *addr)
+{
+	return addr->family == ADDR_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 0xe;
+}
+
+static void put_control(struct msghdr *message, int level, int type, const void *info,
+			size_t info_len)
+{
+	struct cmsghdr *control = message->msg_control;
+
+	*control = (struct cmsghdr){ .cmsg_level = level,
+				     .cmsg_type = type,
+				     .cmsg_len = CMSG_LEN(info_len) };
+	memcpy(CMSG_DATA(control), info, info_len);
+	message->msg_controllen = CMSG_SPACE(info_len);
+}
+
+/* The interface is left to routing, but for link-local addresses, which mean nothing without it. */
+static void put_source(struct msghdr *message, const struct client *to)
+{
+	if (to->local.family == ADDR_IPV4) {
+		struct in_pktinfo info = { .ipi_ifindex = 0 };
+
+		memcpy(&info.ipi_spec_dst, to->local.bytes, sizeof(info.ipi_spec_dst));
+		put_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+
+		memcpy(&info.ipi6_addr, to->local.bytes, sizeof(info.ipi6_addr));
+		if (addr_is_link_local(&to->local) || addr_is_link_local(&to->from))
+			info.ipi6_ifindex = to->interface;
+		put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+}
+
+static socklen_t put_peer(union socket_addr *peer, const struct addr *addr)
+{
+	if (addr->family == ADDR_IPV4) {
+		peer->ipv4 = (struct sockaddr_in){ .sin_family = AF_INET,
+						   .sin_port = htons(addr->port) };
+		memcpy(&peer->ipv4.sin_addr, addr->bytes, sizeof(peer->ipv4.sin_addr));
+		return sizeof(peer->ipv4);
+	}
+	peer->ipv6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+					    .sin6_port = htons(addr->port),
+					    .sin6_scope_id = addr->scope };
+	memcpy(&peer->ipv6.sin6_addr, addr->bytes, sizeof(peer->ipv6.sin6_addr));
+	return sizeof(peer->ipv6);
+}
+
+/* To whom and from where; `message` is one of set_up()'s. */
+static void address(struct msghdr *message, const struct udp_server *server,
+		    const struct client *to)
+{
+	message->msg_namelen = put_peer(message->msg_name, &to->from);
+	message->msg_controllen = 0;
+	if (server->is_wildcard && to->local.family == to->from.family &&
+	    !addr_is_wildcard(&to->local) && !is_multicast(&to->local))
+		put_source(message, to);
+}
+
+uint8_t *udp_server_reserve(struct udp_server *server, size_t *ret_max)
 {
 	struct batch *batch = server->batch;
 
 	if (batch->sender != server || batch->replies == BATCH ||
-	    REPLY_BYTES - batch->reply_len < wire_len)
+	    REPLY_BYTES - batch->reply_len < RESERVE_MIN)
 		send_replies(batch);
 	batch->sender = server;
-	struct parts *parts = &batch->out_parts[batch->replies];
-	parts->bytes = (struct iovec){ .iov_base = batch->reply_bytes + batch->reply_len,
-				       .iov_len = wire_len };
-	memcpy(parts->bytes.iov_base, wire, wire_len);
-	batch->reply_len += wire_len;
-	put_reply(&batch->out[batch->replies++].msg_hdr, parts, server, peer);
+	*ret_max = REPLY_BYTES - batch->reply_len;
+	return batch->reply_bytes + batch->reply_len;
 }
 
-static void send_alone(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+void udp_server_commit(struct udp_server *server, const struct client *to, size_t wire_len)
+{
+	struct batch *batch = server->batch;
+	struct iovec *bytes = &batch->out_parts[batch->replies].bytes;
+
+	bytes->iov_base = batch->reply_bytes + batch->reply_len;
+	bytes->iov_len = wire_len;
+	address(&batch->out[batch->replies].msg_hdr, server, to);
+	batch->replies++;
+	batch->reply_len += wire_len;
+	if (!server->is_batching)
+		loop_task_set(server->loop, &batch->turn_end);
+}
+
+/* What has no place in a batch. */
+static void send_alone(struct udp_server *server, const struct client *to, const uint8_t *wire,
 		       size_t wire_len)
 {
-	struct msghdr message;
-	struct parts parts = { .bytes = { .iov_base = (uint8_t *)(uintptr_t)wire, /* only read */
-					  .iov_len = wire_len } };
-	put_reply(&message, &parts, server, peer);
-	while (sendmsg(server->fd, &message, 0) < 0 && errno == EINTR)
+	struct batch *batch = server->batch;
+
+	send_replies(batch);
+	batch->out_parts[0].bytes = (struct iovec){ .iov_base = (uint8_t *)(uintptr_t)wire,
+						    .iov_len = wire_len }; /* only read */
+	address(&batch->out[0].msg_hdr, server, to);
+	while (sendmsg(server->fd, &batch->out[0].msg_hdr, 0) < 0 && errno == EINTR)
 		;
 }
 
-void udp_server_send(struct udp_server *server, const struct udp_peer *peer, const uint8_t *wire,
+void udp_server_send(struct udp_server *server, const struct client *to, const uint8_t *wire,
 		     size_t wire_len)
 {
-	if (wire_len > REPLY_BYTES) {
-		send_alone(server, peer, wire, wire_len);
+	size_t max;
+	uint8_t *place = udp_server_reserve(server, &max);
+
+	if (wire_len > max) {
+		send_alone(server, to, wire, wire_len);
 		return;
 	}
-	add_reply(server, peer, wire, wire_len);
-	if (!server->is_batching)
-		loop_task_set(server->loop, &server->batch->turn_end);
+	memcpy(place, wire, wire_len);
+	udp_server_commit(server, to, wire_len);
 }
 
-/* --- the server: queries ------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------------------- */
 
-/* The system changes lengths and flags of a slot that received; only those need to be set again. */
-static void ready_to_receive(struct batch *batch)
+/* The system changes the lengths of a slot that has received. */
+static void ready_to_receive(struct batch *batch, bool has_control)
 {
-	const unsigned count = batch->is_set_up ? batch->in_used : BATCH;
+	const unsigned count = has_control == batch->has_control ? batch->in_used : BATCH;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct parts *parts = &batch->in_parts[i];
-		parts->bytes =
-			(struct iovec){ .iov_base = batch->received[i], .iov_len = UDP_SERVER_MAX };
-		batch->in[i].msg_hdr = (struct msghdr){ .msg_name = &parts->peer,
-							.msg_namelen = sizeof(parts->peer),
-							.msg_iov = &parts->bytes,
-							.msg_iovlen = 1,
-							.msg_control = &parts->control,
-							.msg_controllen = sizeof(parts->control) };
+		batch->in[i].msg_hdr.msg_namelen = sizeof(batch->in_parts[i].peer);
+		batch->in[i].msg_hdr.msg_controllen =
+			has_control ? sizeof(batch->in_parts[i].control) : 0;
 	}
-	batch->is_set_up = true;
+	batch->has_control = has_control;
 	batch->in_used = 0;
 }
 
-static void read_control(struct cmsghdr *control, struct udp_peer *peer)
+static void read_control(struct cmsghdr *control, struct client *client)
 {
 	if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
 		struct in_pktinfo info;
 		memcpy(&info, CMSG_DATA(control), sizeof(info));
-		peer->local = (struct addr){ .family = ADDR_IPV4 };
-		memcpy(peer->local.bytes, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
-		peer->interface = (uint32_t)info.ipi_ifindex;
+		client->local = (struct addr){ .family = ADDR_IPV4 };
+		memcpy(client->local.bytes, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
+		client->interface = (uint32_t)info.ipi_ifindex;
 	} else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
 		struct in6_pktinfo info;
 		memcpy(&info, CMSG_DATA(control), sizeof(info));
-		peer->local = (struct addr){ .family = ADDR_IPV6 };
-		memcpy(peer->local.bytes, &info.ipi6_addr, sizeof(info.ipi6_addr));
-		peer->interface = info.ipi6_ifindex;
-		if (addr_is_link_local(&peer->local))
-			peer->local.scope = info.ipi6_ifindex;
+		client->local = (struct addr){ .family = ADDR_IPV6 };
+		memcpy(client->local.bytes, &info.ipi6_addr, sizeof(info.ipi6_addr));
+		client->interface = info.ipi6_ifindex;
+		if (addr_is_link_local(&client->local))
+			client->local.scope = info.ipi6_ifindex;
 	}
 }
 
-static void hand_out(struct udp_server *server, unsigned at)
+static bool read_peer(const union socket_addr *peer, struct addr *ret_from)
+{
+	if (peer->any.sa_family != AF_INET)
+		return addr_from_sockaddr(&peer->any, ret_from) == 0;
+	*ret_from = (struct addr){ .port = ntohs(peer->ipv4.sin_port), .family = ADDR_IPV4 };
+	memcpy(ret_from->bytes, &peer->ipv4.sin_addr, sizeof(peer->ipv4.sin_addr));
+	return true;
+}
+
+static bool read_slot(const struct udp_server *server, unsigned at, struct client_message *message)
 {
 	struct batch *batch = server->batch;
-	struct msghdr *message = &batch->in[at].msg_hdr;
-	struct udp_peer peer = { .local = server->local };
+	struct msghdr *slot = &batch->in[at].msg_hdr;
 
-	peer.local.port = 0;
-	if (addr_from_sockaddr(&batch->in_parts[at].peer.any, &peer.from) != 0)
-		return;
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL;
-	     control = CMSG_NXTHDR(message, control))
-		read_control(control, &peer);
-	server->fn(server->ctx, &peer, batch->received[at], batch->in[at].msg_len,
-		   (message->msg_flags & MSG_TRUNC) != 0);
+	message->client = server->client;
+	message->wire = batch->received[at];
+	message->wire_len = batch->in[at].msg_len;
+	if (server->is_wildcard)
+		for (struct cmsghdr *control = CMSG_FIRSTHDR(slot); control != NULL;
+		     control = CMSG_NXTHDR(slot, control))
+			read_control(control, &message->client);
+	return read_peer(&batch->in_parts[at].peer, &message->client.from);
 }
 
 /* False: nothing is left, or the server has been freed. */
 static bool serve_batch(struct udp_server *server, const bool *is_freed)
 {
 	struct batch *batch = server->batch;
+	unsigned count = 0;
 
-	ready_to_receive(batch);
+	ready_to_receive(batch, server->is_wildcard);
 	const int received = recvmmsg(server->fd, batch->in, BATCH, 0, NULL);
 	if (received < 0)
 		return errno != EAGAIN; /* an error that ICMP left behind is gone with this call */
 	batch->in_used = (unsigned)received;
-	for (unsigned i = 0; i < (unsigned)received; i++) {
-		hand_out(server, i);
-		if (*is_freed)
-			return false;
-	}
+	for (unsigned i = 0; i < (unsigned)received; i++)
+		count += read_slot(server, i, &batch->messages[count]);
+	server->fn(server->ctx, batch->messages, count);
+	if (*is_freed)
+		return false;
 	send_replies(batch);
 	return (unsigned)received == BATCH;
 }
 
-static void on_server_readable(evutil_socket_t fd, short what, void *ctx)
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
 	struct udp_server *server = ctx;
 	bool is_freed = false;
@@ -310,58 +367,63 @@ static void on_server_readable(evutil_socket_t fd, short what, void *ctx)
 	server->is_freed = NULL;
 }
 
-/* --- the server: beginning and end --------------------------------------------------------- */
+/* --- beginning and end --------------------------------------------------------------------- */
 
-static int set_server_options(int fd, uint8_t family)
+/* To what address a datagram came is only asked for where that is not known. */
+static int set_options(int fd, const struct addr *bind_to)
 {
 	const int on = 1, buffer = RECEIVE_BUFFER;
+	const int is_wildcard = addr_is_wildcard(bind_to);
 	int err;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-	if (family == ADDR_IPV4)
-		return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	if (bind_to->family == ADDR_IPV4)
+		return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &is_wildcard, sizeof(is_wildcard));
 	if ((err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) != 0)
 		return err;
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &is_wildcard, sizeof(is_wildcard));
 }
 
 /* No SO_REUSEADDR: two servers on one UDP port would take each other's queries. */
-static int server_bind(struct udp_server *server, const struct addr *bind_to)
+static int bind_server(struct udp_server *server, const struct addr *bind_to)
 {
 	struct sockaddr_storage to;
 	socklen_t len = sizeof(to);
 
-	if (set_server_options(server->fd, bind_to->family) != 0)
+	if (set_options(server->fd, bind_to) != 0)
 		return -errno;
-	const int err = loop_bind(server->loop, server->fd, bind_to);
+	int err = loop_bind(server->loop, server->fd, bind_to);
 	if (err != 0)
 		return err;
 	if (getsockname(server->fd, (struct sockaddr *)&to, &len) != 0)
 		return -errno;
 	server->is_wildcard = addr_is_wildcard(bind_to);
-	return addr_from_sockaddr((struct sockaddr *)&to, &server->local);
+	err = addr_from_sockaddr((struct sockaddr *)&to, &server->local);
+	server->client.local = server->local;
+	server->client.local.port = 0;
+	return err;
 }
 
-int udp_server_new(struct loop *loop, const struct addr *bind_to, udp_server_fn fn, void *ctx,
-		   struct udp_server **ret_server)
+int udp_server_new(struct loop *loop, const struct addr *bind_to, const struct client *client,
+		   udp_server_fn fn, void *ctx, struct udp_server **ret_server)
 {
 	int err = -ENOMEM;
 	struct udp_server *server = mem_zalloc(sizeof(*server));
 	if (server == NULL)
 		goto out;
-	*server = (struct udp_server){ .loop = loop, .fn = fn, .ctx = ctx, .fd = -1 };
+	*server = (struct udp_server){
+		.loop = loop, .client = *client, .fn = fn, .ctx = ctx, .fd = -1
+	};
 	server->batch = loop_scratch(loop, LOOP_SCRATCH_BATCH, sizeof(*server->batch));
 	if (server->batch == NULL)
 		goto out;
-	if (server->batch->turn_end.run == NULL)
-		server->batch->turn_end =
-			(struct loop_task){ .run = on_turn_end, .ctx = server->batch };
+	if (!server->batch->is_set_up)
+		set_up(server->batch);
 	if ((err = server->fd = udp_open_socket(bind_to->family)) < 0)
 		goto out;
-	if ((err = server_bind(server, bind_to)) != 0)
+	if ((err = bind_server(server, bind_to)) != 0)
 		goto out;
-	err = udp_watch(loop, &server->readable, server->fd, on_server_readable, server);
-	if (err != 0)
+	if ((err = udp_watch(loop, &server->readable, server->fd, on_readable, server)) != 0)
 		goto out;
 	*ret_server = server;
 	server = NULL;

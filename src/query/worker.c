@@ -320,6 +320,18 @@ void worker_take_query(struct worker *worker, const struct client *client, const
 	take_message(worker, client, wire, wire_len, &intake);
 }
 
+/* What of the cache will be looked at. The first of it has come by the time that the last is asked
+ * for. */
+static void fetch_ahead(const struct worker *worker, const struct intake *intakes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (intakes[i].has_key)
+			cache_prefetch(worker->cache, intakes[i].key.hash);
+	for (unsigned i = 0; i < count; i++)
+		if (intakes[i].has_key)
+			cache_prefetch_entry(worker->cache, intakes[i].key.hash);
+}
+
 void worker_take_messages(struct worker *worker, const struct client_message *messages,
 			  unsigned count)
 {
@@ -332,6 +344,8 @@ void worker_take_messages(struct worker *worker, const struct client_message *me
 		for (unsigned i = 0; i < some; i++)
 			start_intake(worker, &messages[i].client, messages[i].wire,
 				     messages[i].wire_len, &intakes[i]);
+		if (some > 1)
+			fetch_ahead(worker, intakes, some);
 		for (unsigned i = 0; i < some; i++)
 			take_message(worker, &messages[i].client, messages[i].wire,
 				     messages[i].wire_len, &intakes[i]);

@@ -161,9 +161,7 @@ static void reply_into_memory(const struct client *client, const uint8_t *wire, 
 
 static void reply_by_socket(const struct client *client, const uint8_t *wire, size_t wire_len)
 {
-	const struct udp_peer peer = { .from = client->from, .local = client->local };
-
-	udp_server_send(client->listener, &peer, wire, wire_len);
+	udp_server_send(*(struct udp_server **)client->listener, client, wire, wire_len);
 	count_answer();
 }
 
@@ -179,17 +177,9 @@ static const struct client_ops by_socket = {
 	.send = reply_by_socket, .drop = do_nothing, .hold = do_nothing, .release = do_nothing
 };
 
-static void on_datagram(void *ctx, const struct udp_peer *peer, const uint8_t *wire,
-			size_t wire_len, bool is_cut)
+static void on_messages(void *ctx, const struct client_message *messages, unsigned count)
 {
-	const size_t which = (size_t)((struct worker **)ctx - workers);
-	const struct client client = { .ops = &by_socket,
-				       .listener = servers[which],
-				       .from = peer->from,
-				       .local = peer->local };
-
-	(void)is_cut;
-	worker_take_query(workers[which], &client, wire, wire_len);
+	worker_take_messages(*(struct worker **)ctx, messages, count);
 }
 
 static struct client client_number(unsigned n)
@@ -223,7 +213,10 @@ static void start_worker(size_t which, const struct addr *upstream)
 	must(plan_new(conf, &key, server_table_new(), complaints, &plan) == 0, "plan");
 	must(worker_new(loop, plan, NULL, &workers[which]) == 0, "worker");
 	must(addr_parse("127.0.0.1", 0, &any) == 0, "address");
-	must(udp_server_new(loop, &any, on_datagram, &workers[which], &servers[which]) == 0, "udp");
+	const struct client common = { .ops = &by_socket, .listener = &servers[which] };
+	must(udp_server_new(loop, &any, &common, on_messages, &workers[which], &servers[which]) ==
+		     0,
+	     "udp");
 	complaint_free(complaints);
 }
 
