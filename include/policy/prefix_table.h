@@ -1,6 +1,6 @@
 /* policy/prefix_table.h: which of many address prefixes is the longest that covers an address.
  *
- * Built once, then read-only. A lookup costs a binary search for each prefix length in use. */
+ * Built once, then read-only. A lookup costs one binary search. */
 #pragma once
 
 #include <stdbool.h>

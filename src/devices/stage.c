@@ -164,14 +164,28 @@ static const struct row *find_numbered(const uint8_t *name, size_t len, uint16_t
 	return find(NUMBERED, rest, len - digits);
 }
 
+/* The last bytes of each row's name, and so of each name there is a stage for: most others have
+ * other ones. */
+static bool has_tail(const uint8_t *name, size_t len)
+{
+	if (len < sizeof(uint64_t))
+		return false;
+	const uint64_t tail = first_bytes(name + len - sizeof(uint64_t));
+	return tail == first_bytes("ple\3com") || tail == first_bytes("dns\3net") ||
+	       tail == first_bytes("ert\3com") || tail == first_bytes("ust\3net") ||
+	       tail == first_bytes("cert\2cn");
+}
+
 bool stage_find(const uint8_t *name, size_t len, struct stage_match *ret_match)
 {
 	const bool has_number = name[0] > 0 && name[1] >= '0' && name[1] <= '9';
 	uint16_t n = 0;
-	const struct row *row = has_number ? find_numbered(name, len, &n) : find(PLAIN, name, len);
 
 	*ret_match = (struct stage_match){ .stage = STAGE_NONE };
-	if (row == NULL && len > 1)
+	if (!has_tail(name, len))
+		return false;
+	const struct row *row = has_number ? find_numbered(name, len, &n) : find(PLAIN, name, len);
+	if (row == NULL)
 		row = find(BELOW, name + 1 + name[0], len - 1 - name[0]);
 	if (row == NULL)
 		return false;

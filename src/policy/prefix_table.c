@@ -6,27 +6,22 @@
 
 #include "base/mem.h"
 
-/* An address or network as two numbers in its own order, which are compared faster than bytes. */
+/* An address as two numbers in its own order, which are compared faster than bytes. */
 struct net {
 	uint64_t high, low;
 };
 
-struct row {
-	uint8_t family, bits; /* of the prefix; the row order begins with these */
-	struct net net;
-	size_t index;
+/* From this address on, up to where the next one begins, the same prefix is the longest. */
+struct stretch {
+	struct net from;
+	uint32_t index; /* NO_PREFIX for none */
 };
+#define NO_PREFIX UINT32_MAX
 
-/* The rows of one family and length. */
-struct span {
-	uint8_t family, bits;
-	size_t first, end;
-};
-
+/* Each family's stretches in ascending order. */
 struct prefix_table {
-	struct span *spans; /* longer prefixes first within a family */
-	size_t span_count, row_count;
-	struct row rows[];
+	size_t count_v4, count_v6;
+	struct stretch stretches[]; /* of IPv4 before those of IPv6 */
 };
 
 static struct net net_of(const uint8_t address[16])
@@ -37,124 +32,164 @@ static struct net net_of(const uint8_t address[16])
 	return (struct net){ be64toh(words[0]), be64toh(words[1]) };
 }
 
-/* The first so many bits. */
-static struct net mask(struct net net, unsigned bits)
+static bool is_less(struct net a, struct net b)
 {
-	if (bits <= 64) {
-		net.low = 0;
-		net.high = bits == 0 ? 0 : net.high & UINT64_MAX << (64 - bits);
-	} else {
-		net.low &= UINT64_MAX << (128 - bits);
-	}
-	return net;
+	return a.high < b.high || (a.high == b.high && a.low < b.low);
 }
 
-static int compare_nets(const struct net *a, const struct net *b)
+static bool is_equal(struct net a, struct net b)
 {
-	if (a->high != b->high)
-		return a->high < b->high ? -1 : 1;
-	if (a->low != b->low)
-		return a->low < b->low ? -1 : 1;
-	return 0;
+	return a.high == b.high && a.low == b.low;
 }
 
+/* --- making it ----------------------------------------------------------------------------- */
+
+struct row {
+	uint8_t family, bits;
+	struct net from, last; /* of IPv4 with ones behind its 32 bits */
+	uint32_t index;
+};
+
+/* As it begins, so that of two of which one lies in the other this comes later. */
 static int compare_rows(const void *left, const void *right)
 {
 	const struct row *a = left, *b = right;
 
 	if (a->family != b->family)
 		return a->family < b->family ? -1 : 1;
+	if (!is_equal(a->from, b->from))
+		return is_less(a->from, b->from) ? -1 : 1;
 	if (a->bits != b->bits)
-		return a->bits > b->bits ? -1 : 1;
-	const int order = compare_nets(&a->net, &b->net);
-	if (order != 0)
-		return order;
+		return a->bits < b->bits ? -1 : 1;
 	return a->index < b->index ? -1 : 1;
 }
 
-/* With spans NULL only counts them. */
-static size_t make_spans(const struct prefix_table *table, struct span *spans)
+/* The last address that begins with so many bits of `from`. */
+static struct net last_of(struct net from, unsigned bits)
 {
-	size_t count = 0;
+	const uint64_t high = bits >= 64 ? 0 : UINT64_MAX >> bits;
+	const uint64_t low = bits <= 64 ? UINT64_MAX : bits == 128 ? 0 : UINT64_MAX >> (bits - 64);
 
-	for (size_t i = 0; i < table->row_count; i++) {
-		const struct row *row = &table->rows[i];
-		if (i == 0 || row->family != row[-1].family || row->bits != row[-1].bits) {
-			if (spans != NULL)
-				spans[count] = (struct span){ row->family, row->bits, i, i };
-			count++;
-		}
-		if (spans != NULL)
-			spans[count - 1].end = i + 1;
+	return (struct net){ from.high | high, from.low | low };
+}
+
+/* What is being gone through: a row after the other, and around it those it lies in. */
+struct sweep {
+	struct stretch *stretches;
+	size_t count;
+	const struct row *around[130]; /* each prefix length once, and nothing */
+	size_t depth;
+};
+
+/* Nothing of the stretch before is left where this one begins at the same place. */
+static void add_stretch(struct sweep *sweep, struct net from, const struct row *row)
+{
+	if (sweep->count > 0 && is_equal(sweep->stretches[sweep->count - 1].from, from))
+		sweep->count--;
+	sweep->stretches[sweep->count++] =
+		(struct stretch){ from, row == NULL ? NO_PREFIX : row->index };
+}
+
+/* Those that end before `next`; all where it is NULL. */
+static void leave_rows(struct sweep *sweep, const struct row *next)
+{
+	while (sweep->depth > 0) {
+		const struct row *row = sweep->around[sweep->depth - 1];
+		struct net behind = { row->last.high, row->last.low + 1 };
+
+		if (next != NULL && !is_less(row->last, next->from))
+			return;
+		sweep->depth--;
+		behind.high += behind.low == 0;
+		if (behind.high == 0 && behind.low == 0) /* there is nothing behind */
+			continue;
+		add_stretch(sweep, behind,
+			    sweep->depth > 0 ? sweep->around[sweep->depth - 1] : NULL);
 	}
-	return count;
+}
+
+/* Of `count` rows of one family. Returns how many stretches they make: two for each at most. */
+static size_t make_stretches(const struct row *rows, size_t count, struct stretch *stretches)
+{
+	struct sweep sweep = { .stretches = stretches };
+
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && rows[i].bits == rows[i - 1].bits &&
+		    is_equal(rows[i].from, rows[i - 1].from))
+			continue; /* the first of equal ones counts */
+		leave_rows(&sweep, &rows[i]);
+		add_stretch(&sweep, rows[i].from, &rows[i]);
+		sweep.around[sweep.depth++] = &rows[i];
+	}
+	leave_rows(&sweep, NULL);
+	return sweep.count;
+}
+
+static void fill(struct prefix_table *table, struct row *rows, size_t count)
+{
+	size_t of_v4 = 0, skipped = 0;
+
+	if (count > 0)
+		qsort(rows, count, sizeof(*rows), compare_rows);
+	while (skipped < count && rows[skipped].family == ADDR_NONE)
+		skipped++;
+	while (skipped + of_v4 < count && rows[skipped + of_v4].family == ADDR_IPV4)
+		of_v4++;
+	table->count_v4 = make_stretches(rows + skipped, of_v4, table->stretches);
+	table->count_v6 = make_stretches(rows + skipped + of_v4, count - skipped - of_v4,
+					 table->stretches + table->count_v4);
 }
 
 struct prefix_table *prefix_table_new(const struct addr_prefix *prefixes, size_t count)
 {
-	struct prefix_table *table = mem_zalloc(sizeof(*table) + count * sizeof(table->rows[0]));
-	if (table == NULL)
-		return NULL;
-	for (size_t i = 0; i < count; i++) {
-		struct row *row = &table->rows[i];
-		row->family = prefixes[i].net.family;
-		row->bits = prefixes[i].bits;
-		row->net = net_of(prefixes[i].net.bytes);
-		row->index = i;
-	}
-	table->row_count = count;
-	if (count > 0)
-		qsort(table->rows, count, sizeof(table->rows[0]), compare_rows);
-	table->span_count = make_spans(table, NULL);
-	table->spans = mem_alloc(table->span_count * sizeof(*table->spans) + 1);
-	if (table->spans == NULL) {
+	struct prefix_table *table =
+		mem_zalloc(sizeof(*table) + 2 * count * sizeof(table->stretches[0]));
+	struct row *rows = mem_alloc(count * sizeof(*rows) + 1);
+
+	if (table == NULL || rows == NULL) {
 		mem_free(table);
+		mem_free(rows);
 		return NULL;
 	}
-	make_spans(table, table->spans);
+	for (size_t i = 0; i < count; i++) {
+		const struct net from = net_of(prefixes[i].net.bytes);
+
+		rows[i] = (struct row){ .family = prefixes[i].net.family,
+					.bits = prefixes[i].bits,
+					.from = from,
+					.last = last_of(from, prefixes[i].bits),
+					.index = (uint32_t)i };
+	}
+	fill(table, rows, count);
+	mem_free(rows);
 	return table;
 }
 
 void prefix_table_free(struct prefix_table *table)
 {
-	if (table == NULL)
-		return;
-	mem_free(table->spans);
 	mem_free(table);
 }
 
-/* The first row of the span with this net, or NULL. */
-static const struct row *find_net(const struct prefix_table *table, const struct span *span,
-				  const struct net *net)
-{
-	size_t low = span->first, high = span->end;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		if (compare_nets(&table->rows[middle].net, net) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == span->end || compare_nets(&table->rows[low].net, net) != 0)
-		return NULL;
-	return &table->rows[low];
-}
+/* --- looking up ---------------------------------------------------------------------------- */
 
 bool prefix_table_find(const struct prefix_table *table, const struct addr *addr, size_t *ret_index)
 {
+	const bool is_v4 = addr->family == ADDR_IPV4;
+	const struct stretch *at = table->stretches + (is_v4 ? 0 : table->count_v4);
+	size_t left = is_v4 ? table->count_v4 : table->count_v6;
 	const struct net net = net_of(addr->bytes);
 
-	for (size_t i = 0; i < table->span_count; i++) {
-		const struct span *span = &table->spans[i];
-		if (span->family != addr->family)
-			continue;
-		const struct net masked = mask(net, span->bits);
-		const struct row *row = find_net(table, span, &masked);
-		if (row != NULL) {
-			*ret_index = row->index;
-			return true;
-		}
+	if (left == 0 || is_less(net, at->from) || addr->family == ADDR_NONE)
+		return false;
+	while (left > 1) { /* it is at `at` or behind */
+		const size_t half = left / 2;
+
+		if (!is_less(net, at[half].from))
+			at += half;
+		left -= half;
 	}
-	return false;
+	if (at->index == NO_PREFIX)
+		return false;
+	*ret_index = at->index;
+	return true;
 }
