@@ -24,5 +24,7 @@ struct cache_key {
 enum { CACHE_KEY_RD = 1, CACHE_KEY_CD = 2, CACHE_KEY_DO = 4 };
 
 void cache_key_init(struct cache_key *ret_key, const struct query_view *view, uint64_t partition);
+/** Puts it into another partition, for which the name need not be hashed again. */
+void cache_key_set_view(struct cache_key *key, uint64_t view);
 /** Makes the hashes anew: for whoever has put together or changed the rest by hand. */
 void cache_key_rehash(struct cache_key *key);

@@ -33,8 +33,8 @@ struct courier_match {
 
 /** Tells whose name it is and what it is there; false, and the role COURIER_NONE, for a name of no
  * family. `name` is in lower case, `len` its length with the root label. Names below one of these
- * are none of these; nor are those whose number has a zero before it. Costs two hashes of the name,
- * as a rule fewer, however many families there are. */
+ * are none of these; nor are those whose number has a zero before it. Costs a look at the name's
+ * end, and where that is like one of these a hash or two, however many families there are. */
 bool courier_find(const struct courier *courier, const uint8_t *name, size_t len,
 		  struct courier_match *ret_match);
 

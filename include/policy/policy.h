@@ -37,12 +37,13 @@ struct decision {
 	uint64_t view;	/* cache partition; 0 where no rule for this name looks at the client */
 };
 
-/** Decides for one question from `client`. `ret_decision->apex` points into view->name.
+/** Decides for one question from `client`. `name` is view->name in lower case; `ret_decision->apex`
+ * points into view->name.
  *
  * The rule with the longest matching name speaks; among those with match = "exact" or {n} go before
  * others of the same length, then more conditions (types, clients), the longer client prefix, and
  * the file's order. Rules are for every class, special names for class IN. */
-void policy_judge(const struct policy *policy, const struct query_view *view,
+void policy_judge(const struct policy *policy, const struct query_view *view, const uint8_t *name,
 		  const struct addr *client, struct decision *ret_decision);
 
 /** Writes the local answer for a decision whose action is answer, nxdomain or nodata. */

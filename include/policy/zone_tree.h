@@ -1,7 +1,8 @@
 /* policy/zone_tree.h: from a name to the rules that may speak of it, most specific first.
  *
- * Built once, then read-only. A lookup costs a hash of each suffix of the name that some rule is as
- * long as, however many rules there are. */
+ * Built once, then read-only. A lookup costs one pass over the name's labels from the root on, as
+ * far as rules go, however many there are; of a name that ends like none of them, a look at its
+ * end. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,10 +32,10 @@ struct zone_match {
 };
 /** Called with longer suffixes before shorter, at one length plain before template. True stops. */
 typedef bool (*zone_tree_fn)(void *ctx, const struct zone_match *match);
-/** `name` in lower case. Returns how many slots of the table it looked into, which is what the
- * lookup cost. */
-size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn,
-		      void *ctx);
+/** `name` in lower case, `len` bytes with the root label. Returns how many slots of the table it
+ * looked into, which is what the lookup cost. */
+size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, size_t len,
+		      zone_tree_fn fn, void *ctx);
 /** The same with the asked name alone, and no shorter suffix. */
-size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn,
-		      void *ctx);
+size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, size_t len,
+		      zone_tree_fn fn, void *ctx);

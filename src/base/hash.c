@@ -5,66 +5,29 @@
 #include <string.h>
 
 #include "base/random.h"
-
-struct sip {
-	uint64_t v0, v1, v2, v3;
-};
-
-static inline uint64_t rotate(uint64_t value, unsigned bits)
-{
-	return value << bits | value >> (64 - bits);
-}
-
-static inline void sip_round(struct sip *sip)
-{
-	sip->v0 += sip->v1;
-	sip->v1 = rotate(sip->v1, 13) ^ sip->v0;
-	sip->v0 = rotate(sip->v0, 32);
-	sip->v2 += sip->v3;
-	sip->v3 = rotate(sip->v3, 16) ^ sip->v2;
-	sip->v0 += sip->v3;
-	sip->v3 = rotate(sip->v3, 21) ^ sip->v0;
-	sip->v2 += sip->v1;
-	sip->v1 = rotate(sip->v1, 17) ^ sip->v2;
-	sip->v2 = rotate(sip->v2, 32);
-}
-
-static inline void sip_word(struct sip *sip, uint64_t word)
-{
-	sip->v3 ^= word;
-	sip_round(sip);
-	sip->v0 ^= word;
-}
+#include "base/sip.h"
 
 void hash_key_draw(struct hash_key *ret_key)
 {
 	random_bytes(ret_key, sizeof(*ret_key));
 }
 
-/* "somepseudorandomlygeneratedbytes", as the paper has it. */
-static inline struct sip sip_begin(const struct hash_key *key)
-{
-	return (struct sip){
-		.v0 = key->k0 ^ 0x736f6d6570736575u,
-		.v1 = key->k1 ^ 0x646f72616e646f6du,
-		.v2 = key->k0 ^ 0x6c7967656e657261u,
-		.v3 = key->k1 ^ 0x7465646279746573u,
-	};
-}
-
-static inline uint64_t sip_end(struct sip *sip, uint64_t last_word)
+static inline uint64_t end_with(struct sip *sip, uint64_t last_word)
 {
 	sip_word(sip, last_word);
-	sip->v2 ^= 0xff;
-	sip_round(sip);
-	sip_round(sip);
-	sip_round(sip);
-	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
+	return sip_end(sip);
+}
+
+static inline uint64_t load(const uint8_t *at)
+{
+	uint64_t word;
+	memcpy(&word, at, 8);
+	return word;
 }
 
 uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
 {
-	struct sip sip = sip_begin(key);
+	struct sip sip = sip_begin(key->k0, key->k1);
 	const uint8_t *at = bytes;
 	uint64_t word;
 
@@ -73,13 +36,16 @@ uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
 		sip_word(&sip, le64toh(word));
 	}
 	word = (uint64_t)(len & 0xff) << 56;
-	for (size_t i = 0; i < len % 8; i++)
-		word |= (uint64_t)at[i] << (8 * i);
-	return sip_end(&sip, word);
+	const size_t left = len % 8;
+	if (left > 0 && len > 8) /* once more with some of those before */
+		word |= le64toh(load(at - (8 - left))) >> (64 - 8 * left);
+	else
+		for (size_t i = 0; i < left; i++)
+			word |= (uint64_t)at[i] << (8 * i);
+	return end_with(&sip, word);
 }
 
-/* --- of the process ----------------------------------------------------------------------------
- */
+/* --- of the process ------------------------------------------------------------------------ */
 
 static struct {
 	bool is_drawn;
@@ -94,13 +60,6 @@ void hash_draw_secret(void)
 	hash_key_draw(&secret.key);
 	random_bytes(secret.more, sizeof(secret.more));
 	secret.is_drawn = true;
-}
-
-static inline uint64_t load(const uint8_t *at)
-{
-	uint64_t word;
-	memcpy(&word, at, 8);
-	return word;
 }
 
 /* Eight letters at once. Of bytes below 128 one addition tells by the top bit who is 'A' or more,
@@ -140,7 +99,7 @@ uint64_t hash_lowered(uint8_t *to, const uint8_t *from, size_t len)
 	const size_t whole = len & ~(size_t)7, left = len & 7;
 
 	hash_draw_secret();
-	struct sip sip = sip_begin(&secret.key);
+	struct sip sip = sip_begin(secret.key.k0, secret.key.k1);
 	for (size_t i = 0; i < whole; i += 8)
 		sip_word(&sip, le64toh(lower_to(to + i, load(from + i))));
 	uint64_t last = (uint64_t)(len & 0xff) << 56;
@@ -148,7 +107,7 @@ uint64_t hash_lowered(uint8_t *to, const uint8_t *from, size_t len)
 		last |= le64toh(lower_to(to + len - 8, load(from + len - 8))) >> (64 - 8 * left);
 	else
 		last |= lower_rest(to, from, left);
-	return sip_end(&sip, last);
+	return end_with(&sip, last);
 }
 
 /* Strongly universal in its upper half: a product of two words, each with a secret number added

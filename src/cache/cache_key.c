@@ -22,6 +22,12 @@ void cache_key_init(struct cache_key *ret_key, const struct query_view *view, ui
 	ret_key->hash = hash_of(ret_key);
 }
 
+void cache_key_set_view(struct cache_key *key, uint64_t view)
+{
+	key->view = view;
+	key->hash = hash_of(key);
+}
+
 void cache_key_rehash(struct cache_key *key)
 {
 	key->name_hash = hash_lowered(key->name, key->name, key->name_len);

@@ -92,7 +92,7 @@ bool courier_find(const struct courier *courier, const uint8_t *name, size_t len
 {
 	*ret_match = (struct courier_match){ .role = COURIER_NONE };
 	if (len >= courier->shortest && len <= courier->longest)
-		zone_tree_find(courier->tree, name, take_match, ret_match);
+		zone_tree_find(courier->tree, name, len, take_match, ret_match);
 	return ret_match->role != COURIER_NONE;
 }
 

@@ -25,8 +25,9 @@ struct policy {
 	const struct conf *conf;
 	struct rule *rules; /* one per zone, at its index */
 	struct zone_tree *tree;
-	struct special *special; /* NULL: off */
-	uint64_t default_route, default_view;
+	struct special *special;   /* NULL: off */
+	struct decision otherwise; /* where nothing speaks, but for apex and view */
+	uint64_t default_view;
 	uint64_t *group_digests; /* while compiling */
 };
 
@@ -256,13 +257,13 @@ static int compile_all(struct policy *policy, const struct hash_key *key,
 {
 	const struct conf *conf = policy->conf;
 	const size_t complaints_before = complaint_count(complaints);
-	const struct decision decision = default_decision(conf);
 	int err = digest_groups(policy, key);
 
 	if (err != 0)
 		return err;
-	policy->default_route = route_of(policy, key, &decision);
-	policy->default_view = view_of(key, policy->default_route, NULL);
+	policy->otherwise = default_decision(conf);
+	policy->otherwise.route = route_of(policy, key, &policy->otherwise);
+	policy->default_view = view_of(key, policy->otherwise.route, NULL);
 	if (conf->special_names && (policy->special = special_new()) == NULL)
 		return -ENOMEM;
 	policy->tree = zone_tree_new();
@@ -334,12 +335,13 @@ static bool stop_at_first(void *ctx, const struct zone_match *match)
 	return true;
 }
 
-static bool is_excepted(const struct rule *rule, const uint8_t *name)
+static bool is_excepted(const struct judging *judging, const struct rule *rule)
 {
 	bool found = false;
 
 	if (rule->except != NULL)
-		zone_tree_walk(rule->except, name, stop_at_first, &found);
+		zone_tree_walk(rule->except, judging->name, judging->view->name_len, stop_at_first,
+			       &found);
 	return found;
 }
 
@@ -362,7 +364,7 @@ static bool may_speak(const struct judging *judging, const struct rule *rule,
 		return false;
 	if (match->is_template && (match->n < zone->n_low || match->n > zone->n_high))
 		return false;
-	return has_type(zone, judging->view->type) && !is_excepted(rule, judging->name);
+	return has_type(zone, judging->view->type) && !is_excepted(judging, rule);
 }
 
 static void consider(struct judging *judging, const struct rule *rule,
@@ -442,25 +444,21 @@ static void judge_rule(const struct judging *judging, struct decision *decision)
 	decision->view = judging->looks_at_clients ? rule->view : 0;
 }
 
-void policy_judge(const struct policy *policy, const struct query_view *view,
+void policy_judge(const struct policy *policy, const struct query_view *view, const uint8_t *name,
 		  const struct addr *client, struct decision *ret_decision)
 {
-	uint8_t name[NAME_MAX_LEN];
 	struct judging judging = { .policy = policy, .view = view, .client = client, .name = name };
-	struct decision decision = default_decision(policy->conf);
 
-	name_lower(name, view->name, view->name_len);
-	zone_tree_walk(policy->tree, name, on_match, &judging);
-	if (!judge_special(&judging, &decision)) {
-		if (judging.best != NULL) {
-			judge_rule(&judging, &decision);
-		} else {
-			decision.apex = view->name + view->name_len - 1;
-			decision.route = policy->default_route;
-			decision.view = judging.looks_at_clients ? policy->default_view : 0;
-		}
+	*ret_decision = policy->otherwise;
+	zone_tree_walk(policy->tree, name, view->name_len, on_match, &judging);
+	if (judge_special(&judging, ret_decision)) {
+		ret_decision->route = 0;
+	} else if (judging.best != NULL) {
+		judge_rule(&judging, ret_decision);
+	} else {
+		ret_decision->apex = view->name + view->name_len - 1;
+		ret_decision->view = judging.looks_at_clients ? policy->default_view : 0;
 	}
-	*ret_decision = decision;
 }
 
 int policy_answer(const struct policy *policy, const struct decision *decision,

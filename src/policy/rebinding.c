@@ -6,6 +6,7 @@
 #include "policy/zone_tree.h"
 #include "rr/synth.h"
 #include "wire/cursor.h"
+#include "wire/name.h"
 
 struct rebinding {
 	bool protect;
@@ -56,7 +57,7 @@ bool rebinding_guards(const struct rebinding *rebinding, const struct decision *
 		return false;
 	if (decision->group != 0 && decision->apex[0] != 0)
 		return false;
-	zone_tree_walk(rebinding->allowed, name, note_match, &is_allowed);
+	zone_tree_walk(rebinding->allowed, name, name_len(name), note_match, &is_allowed);
 	return !is_allowed;
 }
 

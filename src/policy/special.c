@@ -216,7 +216,7 @@ bool special_find(const struct special *special, const struct query_view *view, 
 
 	if (view->class != CLASS_IN)
 		return false;
-	zone_tree_walk(special->tree, name, on_match, &search);
+	zone_tree_walk(special->tree, name, view->name_len, on_match, &search);
 	if (match.why == NULL)
 		return false;
 	*ret_match = match;

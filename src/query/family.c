@@ -272,7 +272,7 @@ static bool is_told_to_all(const struct request *request)
 	static const struct addr nobody = { .family = ADDR_NONE };
 	struct decision decision;
 
-	policy_judge(request->plan->policy, &request->view, &nobody, &decision);
+	policy_judge(request->plan->policy, &request->view, request->key.name, &nobody, &decision);
 	return decision.action == ZONE_FORWARD && decision.view == request->decision.view;
 }
 

@@ -9,7 +9,7 @@ void look_at_plan(const struct plan *plan, const struct query_view *view, const 
 
 	*ret_look = (struct look){ .entry_count = 0 };
 	name_lower(name, view->name, view->name_len);
-	policy_judge(plan->policy, view, client, &ret_look->decision);
+	policy_judge(plan->policy, view, name, client, &ret_look->decision);
 	if (ret_look->decision.action == ZONE_FORWARD)
 		ret_look->is_guarded = rebinding_guards(plan->rebinding, &ret_look->decision, name);
 	if (plan->courier != NULL)

@@ -94,7 +94,8 @@ static enum step step_policy(struct request *request)
 	const struct query_view *view = &request->view;
 	struct decision *decision = &request->decision;
 
-	policy_judge(request->plan->policy, view, &request->client.from, decision);
+	policy_judge(request->plan->policy, view, request->key.name, &request->client.from,
+		     decision);
 	if (request->ahead != NULL && !preresolve_is_allowed(request))
 		return STEP_DONE;
 	switch (decision->action) {
@@ -103,7 +104,8 @@ static enum step step_policy(struct request *request)
 			return refuse(request, "zone transfers need TCP");
 		request->is_shared = keep_is_shared(view, request->plan->conf);
 		request->is_cached = request->is_shared && !decision->no_cache;
-		cache_key_init(&request->key, view, decision->view);
+		if (decision->view != 0)
+			cache_key_set_view(&request->key, decision->view);
 		note_courier(request);
 		guard(request);
 		return STEP_CACHE;

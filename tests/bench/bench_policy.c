@@ -97,7 +97,7 @@ static void time_decisions(const struct policy *policy, unsigned rules)
 	ruled = 0;
 	const double from = now_s();
 	for (unsigned i = 0; i < DECISIONS; i++) {
-		policy_judge(policy, &views[i % 1024], &client, &decision);
+		policy_judge(policy, &views[i % 1024], views[i % 1024].name, &client, &decision);
 		ruled += decision.zone != NULL;
 	}
 	printf("  decision among %7u rules  %6.0f ns (%u%% by a rule)\n", rules,

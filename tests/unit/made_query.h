@@ -9,6 +9,7 @@
 struct made_query {
 	uint8_t wire[MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4];
 	struct query_view view;
+	uint8_t lowered[NAME_MAX_LEN]; /* the name in lower case */
 };
 
 /** ID 0x1234, RD set, no EDNS. The view points into `query`. */
@@ -30,5 +31,6 @@ static inline const struct query_view *made_query_of(struct made_query *query, c
 	cursor_put_u16(&out, class);
 	assert_int_equal(query_view_parse(&query->view, query->wire, cursor_written(&out)),
 			 QUERY_OK);
+	name_lower(query->lowered, name, len);
 	return &query->view;
 }

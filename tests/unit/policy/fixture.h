@@ -71,7 +71,8 @@ static inline const struct decision *judge_as(const struct policy *policy, const
 {
 	struct addr addr;
 	assert_int_equal(addr_parse(client, 5353, &addr), 0);
-	policy_judge(policy, made_query_of(&query, name, type, CLASS_IN), &addr, &decision);
+	policy_judge(policy, made_query_of(&query, name, type, CLASS_IN), query.lowered, &addr,
+		     &decision);
 	return &decision;
 }
 

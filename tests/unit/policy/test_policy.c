@@ -189,8 +189,8 @@ static void rules_are_for_every_class(void **state)
 	struct addr addr;
 	assert_int_equal(addr_parse("::1", 53, &addr), 0);
 
-	policy_judge(policy, made_query_of(&query, "a.example", TYPE_A, CLASS_CH), &addr,
-		     &decision);
+	policy_judge(policy, made_query_of(&query, "a.example", TYPE_A, CLASS_CH), query.lowered,
+		     &addr, &decision);
 	assert_int_equal(line_of(&decision), 2);
 }
 
@@ -497,11 +497,11 @@ static void TR_05_version_bind_is_refused_whatever_the_rules(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		policy_judge(policies[i], made_query_of(&query, "Version.Bind", TYPE_TXT, CLASS_CH),
-			     &addr, &decision);
+			     query.lowered, &addr, &decision);
 		assert_int_equal(decision.action, ZONE_REFUSE);
 		assert_int_equal(decision.source, DECISION_SPECIAL);
 		policy_judge(policies[i], made_query_of(&query, "x.example", TYPE_TXT, CLASS_CH),
-			     &addr, &decision);
+			     query.lowered, &addr, &decision);
 		assert_int_equal(decision.action, ZONE_FORWARD);
 	}
 }

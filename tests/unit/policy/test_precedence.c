@@ -282,7 +282,8 @@ static void expect_the_reference(const struct policy *policy, unsigned *decided,
 
 	make_name(&asked, false);
 	make_client(&client);
-	policy_judge(policy, made_query_of(&query, asked.text, type, CLASS_IN), &client, &decision);
+	policy_judge(policy, made_query_of(&query, asked.text, type, CLASS_IN), query.lowered,
+		     &client, &decision);
 	const struct verdict expected = reference(asked.text, type, &client);
 	const int got = decision.zone == NULL ? -1 : (int)(decision.zone - zones);
 	if (got != expected.zone)
@@ -331,8 +332,8 @@ static void views_never_mix_what_differs(void **state)
 			make_client(&other);
 			const struct query_view *view =
 				made_query_of(&query, asked.text, type, CLASS_IN);
-			policy_judge(policy, view, &one, &first);
-			policy_judge(policy, view, &other, &second);
+			policy_judge(policy, view, query.lowered, &one, &first);
+			policy_judge(policy, view, query.lowered, &other, &second);
 			/* rules that say the same to the same clients may share */
 			if (first.view == second.view)
 				assert_true(first.route == second.route);
