@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -27,7 +28,10 @@ void timer_init(struct timer *timer, timer_fn fn, void *ctx);
 /** Sets it to fire once, `delay_us` from the clock's now; sets it anew where it was set already. */
 void timer_start(struct timers *timers, struct timer *timer, uint64_t delay_us);
 void timer_stop(struct timers *timers, struct timer *timer); /* fine when it is not set */
-bool timer_is_set(const struct timer *timer);
+static inline bool timer_is_set(const struct timer *timer)
+{
+	return timer->link != NULL;
+}
 
 /** Runs what is due. A callback may start and stop any timer, its own and those due with it too. */
 void timer_run_due(struct timers *timers);

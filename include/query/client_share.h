@@ -24,13 +24,14 @@ struct client_share_hold {
 struct client_shares *client_share_new(uint32_t max_holds);
 void client_share_free(struct client_shares *shares); /* NULL is fine; nothing may be held */
 
-/** One more of that client's. There must be room, and `hold` must be none. */
-void client_share_take(struct client_shares *shares, const struct addr *addr,
-		       struct client_share_hold *hold);
+/** One more of that client's; returns how many it had before. There must be room, and `hold` must
+ * be none. */
+uint32_t client_share_take(struct client_shares *shares, const struct addr *addr,
+			   struct client_share_hold *hold);
 void client_share_give(struct client_shares *shares, struct client_share_hold *hold); /* or none */
 
 /** How many the client has. */
-uint32_t client_share_count(const struct client_shares *shares, const struct addr *addr);
+uint32_t client_share_count(struct client_shares *shares, const struct addr *addr);
 /** How many those have that have most; 0 when nobody has any. */
 uint32_t client_share_most(const struct client_shares *shares);
 /** The oldest of one of these, NULL when there is none. Another one of them is next the next time.

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "cache/cache_key.h"
 #include "net/client.h"
 #include "upstream/exchange.h"
 #include "wire/query_view.h"
@@ -10,9 +11,10 @@
 struct request;
 struct worker;
 
-/** Takes a copy of client and packet. NULL when no slot or memory is left. */
+/** Takes a copy of client and packet, and of `key`, which is that of the view in no partition, made
+ * here where it is NULL. NULL when no slot or memory is left. */
 struct request *request_new(struct worker *worker, const struct client *client,
-			    const struct query_view *view);
+			    const struct query_view *view, const struct cache_key *key);
 /** Ends it, and those that follow it, in whatever state, without an answer. One that others may be
  * in line behind ends by steps_run() instead, which sees to them. */
 void request_free(struct request *request);

@@ -217,11 +217,6 @@ void timer_init(struct timer *timer, timer_fn fn, void *ctx)
 	*timer = (struct timer){ .fn = fn, .ctx = ctx };
 }
 
-bool timer_is_set(const struct timer *timer)
-{
-	return timer->link != NULL;
-}
-
 void timer_stop(struct timers *timers, struct timer *timer)
 {
 	if (!timer_is_set(timer))

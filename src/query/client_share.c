@@ -1,15 +1,23 @@
 #include "query/client_share.h"
 
 #include <assert.h>
+#include <string.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
+#include "base/random.h"
+
+/* What addr_client() says, as it is compared fastest. */
+struct host {
+	uint64_t words[2]; /* of the network */
+	uint32_t scope;
+	uint8_t family;
+};
 
 struct client_share {
 	struct list chain; /* in its bucket */
 	struct list rank;  /* in by_count[count] */
 	struct list holds;
-	struct addr_prefix client;
+	struct host client;
 	uint32_t count; /* of holds; never 0 */
 };
 
@@ -18,10 +26,11 @@ struct client_share {
  * client has left it. Lists are all zero until they are first used, so that an idle table costs no
  * memory. */
 struct client_shares {
-	struct hash_key key;
+	uint64_t factors[2]; /* drawn, and odd */
 	struct slab *slots;
 	struct list *by_count;
-	uint32_t most, mask;
+	uint32_t most;
+	unsigned shift; /* leaves as many bits as there are buckets */
 	struct list buckets[];
 };
 
@@ -34,15 +43,18 @@ static void add_to(struct list *list, struct list *link)
 
 struct client_shares *client_share_new(uint32_t max_holds)
 {
-	uint32_t size = 16;
+	unsigned bits = 4;
 
-	while (size < max_holds && size < 1u << 20)
-		size *= 2;
-	struct client_shares *shares = mem_zalloc(sizeof(*shares) + size * sizeof(struct list));
+	while (bits < 20 && (uint32_t)1 << bits < max_holds)
+		bits++;
+	struct client_shares *shares =
+		mem_zalloc(sizeof(*shares) + ((size_t)1 << bits) * sizeof(struct list));
 	if (shares == NULL)
 		return NULL;
-	shares->mask = size - 1;
-	hash_key_draw(&shares->key);
+	shares->shift = 64 - bits;
+	random_bytes(shares->factors, sizeof(shares->factors));
+	shares->factors[0] |= 1;
+	shares->factors[1] |= 1;
 	shares->slots = slab_new(sizeof(struct client_share), max_holds);
 	shares->by_count = mem_zalloc(((size_t)max_holds + 1) * sizeof(struct list));
 	if (shares->slots == NULL || shares->by_count == NULL) {
@@ -61,37 +73,53 @@ void client_share_free(struct client_shares *shares)
 	mem_free(shares);
 }
 
-static uint32_t bucket_of(const struct client_shares *shares, const struct addr_prefix *client)
+static struct host host_of(const struct addr *addr)
 {
-	/* link-local addresses alone have a scope, and a few equal ones do no harm */
-	return (uint32_t)hash_bytes(&shares->key, client->net.bytes, sizeof(client->net.bytes)) &
-	       shares->mask;
+	struct host host = { .scope = addr->scope, .family = addr->family };
+
+	memcpy(host.words, addr->bytes, sizeof(host.words));
+	if (addr->family == ADDR_IPV6 && !addr_is_link_local(addr))
+		host.words[1] = 0;
+	return host;
 }
 
-static struct client_share *find(const struct client_shares *shares,
-				 const struct addr_prefix *client, uint32_t at)
+/* Multiply-shift (Dietzfelbinger and others, 1997): two clients that were chosen without knowledge
+ * of the factors meet no more often than by chance. But for link-local addresses, of which there
+ * are as many as the link has hosts, one of the words is 0. */
+static struct list *bucket_of(struct client_shares *shares, const struct host *client)
 {
-	const struct list *bucket = &shares->buckets[at];
+	return &shares->buckets[(client->words[0] * shares->factors[0] +
+				 client->words[1] * shares->factors[1]) >>
+				shares->shift];
+}
 
+static bool is_same(const struct host *a, const struct host *b)
+{
+	return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->scope == b->scope &&
+	       a->family == b->family;
+}
+
+static struct client_share *find(const struct list *bucket, const struct host *client)
+{
 	for (struct list *link = list_has(bucket) ? list_first(bucket) : NULL; link != NULL;
 	     link = list_next(bucket, link)) {
 		struct client_share *share = LIST_ITEM(link, struct client_share, chain);
 
-		if (addr_same_host(&share->client.net, &client->net))
+		if (is_same(&share->client, client))
 			return share;
 	}
 	return NULL;
 }
 
-static struct client_share *share_new(struct client_shares *shares,
-				      const struct addr_prefix *client, uint32_t at)
+static struct client_share *share_new(struct client_shares *shares, const struct host *client,
+				      struct list *bucket)
 {
 	struct client_share *share = slab_take(shares->slots);
 
 	assert(share != NULL);
 	*share = (struct client_share){ .client = *client };
 	list_init(&share->holds);
-	add_to(&shares->buckets[at], &share->chain);
+	add_to(bucket, &share->chain);
 	return share;
 }
 
@@ -107,19 +135,20 @@ static void set_count(struct client_shares *shares, struct client_share *share, 
 		shares->most = count;
 }
 
-void client_share_take(struct client_shares *shares, const struct addr *addr,
-		       struct client_share_hold *hold)
+uint32_t client_share_take(struct client_shares *shares, const struct addr *addr,
+			   struct client_share_hold *hold)
 {
-	const struct addr_prefix client = addr_client(addr);
-	const uint32_t at = bucket_of(shares, &client);
-	struct client_share *share = find(shares, &client, at);
+	const struct host client = host_of(addr);
+	struct list *bucket = bucket_of(shares, &client);
+	struct client_share *share = find(bucket, &client);
 
 	assert(hold->share == NULL);
 	if (share == NULL)
-		share = share_new(shares, &client, at);
+		share = share_new(shares, &client, bucket);
 	hold->share = share;
 	list_add(&share->holds, &hold->link);
 	set_count(shares, share, share->count + 1);
+	return share->count - 1;
 }
 
 void client_share_give(struct client_shares *shares, struct client_share_hold *hold)
@@ -137,10 +166,10 @@ void client_share_give(struct client_shares *shares, struct client_share_hold *h
 	slab_give(shares->slots, share);
 }
 
-uint32_t client_share_count(const struct client_shares *shares, const struct addr *addr)
+uint32_t client_share_count(struct client_shares *shares, const struct addr *addr)
 {
-	const struct addr_prefix client = addr_client(addr);
-	const struct client_share *share = find(shares, &client, bucket_of(shares, &client));
+	const struct host client = host_of(addr);
+	const struct client_share *share = find(bucket_of(shares, &client), &client);
 
 	return share == NULL ? 0 : share->count;
 }

@@ -20,18 +20,6 @@ static const struct stage_match family_stages[] = {
 	[COURIER_COUNT_TXT] = { .stage = STAGE_TXT, .expects = STAGE_EXPECTS_TEXT },
 };
 
-/* The name in lower case, which the key has of all that is forwarded, and may have of others. */
-static const uint8_t *lowered_name(struct request *request)
-{
-	struct cache_key *key = &request->key;
-
-	if (key->name_len == 0) {
-		name_lower(key->name, request->view.name, request->view.name_len);
-		key->name_len = (uint8_t)request->view.name_len;
-	}
-	return key->name;
-}
-
 /* Of what a rule here answers, nobody else wants to know. */
 static struct courier_match courier_of(const struct request *request)
 {
@@ -55,15 +43,14 @@ bool device_feed_stage(const struct courier_match *courier, const uint8_t *name,
 	return true;
 }
 
-static bool find_stage(struct request *request, struct stage_match *ret_match)
+static bool find_stage(const struct request *request, struct stage_match *ret_match)
 {
 	const struct query_view *view = &request->view;
 
 	if (view->class != CLASS_IN || view->is_opaque)
 		return false;
-	const uint8_t *name = lowered_name(request);
 	const struct courier_match courier = courier_of(request);
-	return device_feed_stage(&courier, name, view->name_len, ret_match);
+	return device_feed_stage(&courier, request->key.name, view->name_len, ret_match);
 }
 
 bool device_feed_watches(struct request *request)

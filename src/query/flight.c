@@ -69,18 +69,14 @@ static bool is_as_private(const struct request *a, const struct request *b)
 
 static uint64_t hash_of(const struct flight *flight, const struct request *request)
 {
-	const struct cache_key *key = &request->key;
+	const uint64_t hash = request->key.hash ^ request->decision.route;
 	size_t private_len = 0;
 	const uint8_t *private_bytes = private_part(request, &private_len);
-	uint64_t parts[5] = {
-		key->name_hash,
-		(uint64_t)key->type << 32 | (uint64_t)key->class << 16 | key->flags,
-		key->view ^ asked_bits(request),
-		request->decision.route,
-		private_len == 0 ? request->is_shared
-				 : hash_bytes(&flight->key, private_bytes, private_len),
-	};
-	return hash_bytes(&flight->key, parts, sizeof(parts));
+
+	return hash_with(private_len == 0
+				 ? hash
+				 : hash ^ hash_bytes(&flight->key, private_bytes, private_len),
+			 (uint64_t)asked_bits(request) << 1 | request->is_shared);
 }
 
 static bool asks_the_same(const struct request *a, const struct request *b)

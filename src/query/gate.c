@@ -21,7 +21,9 @@ struct crowd {
 struct gate {
 	struct hash_key key;
 	struct slab *crowds;
+	uint32_t members; /* of all names together */
 	uint32_t per_zone;
+	bool counts_zones; /* else some have no zone_crowd, and there are fewer than per_zone */
 	uint32_t mask;
 	struct list buckets[];
 };
@@ -56,11 +58,24 @@ void gate_free(struct gate *gate)
 	mem_free(gate);
 }
 
+/* The last two labels of a name. */
+static const uint8_t *zone_of(const uint8_t *name, size_t *ret_len)
+{
+	const uint8_t *last = name, *before_last = name, *at = name;
+
+	for (; *at != 0; at += 1u + *at) {
+		before_last = last;
+		last = at;
+	}
+	*ret_len = (size_t)(at + 1 - before_last);
+	return before_last;
+}
+
 const uint8_t *gate_zone(const uint8_t *name)
 {
-	for (unsigned labels = name_labels(name); labels > 2; labels--)
-		name = name_parent(name);
-	return name;
+	size_t len;
+
+	return zone_of(name, &len);
 }
 
 uint32_t gate_per_zone(const struct gate *gate)
@@ -78,10 +93,10 @@ static uint64_t hash_of_name(const struct cache_key *key)
 
 static uint64_t hash_of_zone(const struct gate *gate, const struct cache_key *key)
 {
-	const uint8_t *zone = gate_zone(key->name);
-	const uint64_t parts[2] = { name_hash(&gate->key, zone, name_len(zone)), 0 };
+	size_t len;
+	const uint8_t *zone = zone_of(key->name, &len);
 
-	return hash_bytes(&gate->key, parts, sizeof(parts));
+	return hash_bytes(&gate->key, zone, len);
 }
 
 /* The crowd of that hash, or a new one without members. */
@@ -115,16 +130,44 @@ static void leave_crowd(struct gate *gate, struct crowd *crowd)
 
 /* --- in and out ---------------------------------------------------------------------------- */
 
+/* False where its zone has its share. */
+static bool join_zone(struct gate *gate, struct request *request)
+{
+	struct crowd *zone = find_crowd(gate, hash_of_zone(gate, &request->key));
+
+	if (zone->members >= gate->per_zone)
+		return false;
+	zone->members++;
+	request->zone_crowd = zone;
+	return true;
+}
+
+/* While all together are fewer than one zone may have, nobody needs to know whose they are. */
+static void count_zones(struct gate *gate, const struct worker *worker)
+{
+	struct list *link;
+
+	for (link = list_first(&worker->waiters); link != NULL;
+	     link = list_next(&worker->waiters, link)) {
+		struct request *request = LIST_ITEM(link, struct request, waiting);
+
+		if (request->name_crowd != NULL && request->zone_crowd == NULL &&
+		    !join_zone(gate, request))
+			UNREACHABLE(); /* they are not more than that */
+	}
+	gate->counts_zones = true;
+}
+
 enum gate_pass gate_enter(struct gate *gate, struct request *request)
 {
-	assert(request->name_crowd == NULL);
-	struct crowd *zone = find_crowd(gate, hash_of_zone(gate, &request->key));
-	if (zone->members >= gate->per_zone)
+	assert(request->name_crowd == NULL && request->zone_crowd == NULL);
+	if (gate->members >= gate->per_zone && !gate->counts_zones)
+		count_zones(gate, request->worker);
+	if (gate->counts_zones && !join_zone(gate, request))
 		return GATE_FULL;
 	struct crowd *name = find_crowd(gate, hash_of_name(&request->key));
-	zone->members++;
+	gate->members++;
 	name->members++;
-	request->zone_crowd = zone;
 	request->name_crowd = name;
 	if (name->inside < GATE_PER_NAME) {
 		name->inside++;
@@ -150,7 +193,11 @@ struct request *gate_leave(struct gate *gate, struct request *request)
 		name->inside--;
 	}
 	leave_crowd(gate, name);
-	leave_crowd(gate, request->zone_crowd);
+	if (request->zone_crowd != NULL)
+		leave_crowd(gate, request->zone_crowd);
 	request->name_crowd = request->zone_crowd = NULL;
+	/* not at each question where they are about as many as that */
+	if (--gate->members < gate->per_zone / 2)
+		gate->counts_zones = false;
 	return next;
 }

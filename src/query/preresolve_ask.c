@@ -93,7 +93,7 @@ static bool ask(struct worker *worker, const struct preresolve_turn *turn)
 	if (query_view_parse(&view, wire, write_query(worker, turn, wire, sizeof(wire))) !=
 	    QUERY_OK)
 		UNREACHABLE();
-	struct request *request = request_new(worker, &nobody, &view);
+	struct request *request = request_new(worker, &nobody, &view, NULL);
 	if (request == NULL)
 		return false;
 	*turn->ahead = (struct ahead){ .request = request,

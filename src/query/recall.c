@@ -43,8 +43,8 @@ static uint64_t worth(const struct slot *slot)
 	return slot->entry.at_us | (slot->entry.is_dear ? UINT64_C(1) << 63 : 0);
 }
 
-void recall_note(struct recall *recall, const struct cache_key *key,
-		 const struct recall_entry *entry)
+/* Its own, or the one that is worth least, which is its own then. */
+static struct recall_entry *entry_for(struct recall *recall, const struct cache_key *key)
 {
 	const uint64_t hash = hash_of(key);
 	struct slot *set = recall->sets[hash % SETS], *place = &set[0];
@@ -57,33 +57,40 @@ void recall_note(struct recall *recall, const struct cache_key *key,
 		if (worth(&set[i]) < worth(place))
 			place = &set[i];
 	}
-	*place = (struct slot){ .hash = hash, .entry = *entry };
+	place->hash = hash;
+	return &place->entry;
+}
+
+void recall_note(struct recall *recall, const struct cache_key *key,
+		 const struct recall_entry *entry)
+{
+	*entry_for(recall, key) = *entry;
 }
 
 void recall_note_result(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
 	const uint64_t now_us = request->worker->clock->now_us;
-	struct recall_entry entry = {
-		.at_us = now_us,
-		.took_us = (uint32_t)(now_us - request->asked_us),
-		.verdict = (uint8_t)request->verdict,
-		.is_on_failure = request->asked_on_failure,
-		.is_dear = request->courier.role != COURIER_NONE,
-	};
 
 	if (result == NULL)
 		return;
-	entry.outcome = (uint8_t)result->outcome;
-	if (result->outcome == EXCHANGE_REPLIED) {
-		entry.server = *server_addr(result->server);
-		entry.rcode = (uint16_t)message_rcode(&result->facts);
-		/* which is asked beside the rule's group where an alias is squashed */
-		entry.is_on_failure =
-			request->asked_on_failure &&
+	struct recall_entry *entry = entry_for(request->worker->recall, &request->key);
+	*entry = (struct recall_entry){
+		.at_us = now_us,
+		.took_us = (uint32_t)(now_us - request->asked_us),
+		.verdict = (uint8_t)request->verdict,
+		.outcome = (uint8_t)result->outcome,
+		.is_on_failure = request->asked_on_failure,
+		.is_dear = request->courier.role != COURIER_NONE,
+	};
+	if (result->outcome != EXCHANGE_REPLIED)
+		return;
+	entry->server = *server_addr(result->server);
+	entry->rcode = (uint16_t)message_rcode(&result->facts);
+	/* which is asked beside the rule's group where an alias is squashed */
+	if (request->asked_on_failure)
+		entry->is_on_failure =
 			strcmp(server_group(result->server), request_asked_group(request)) == 0;
-	}
-	recall_note(request->worker->recall, &request->key, &entry);
 }
 
 bool recall_find(const struct recall *recall, const struct cache_key *key,

@@ -46,26 +46,30 @@ static void on_stale_wait_over(void *ctx)
 }
 
 struct request *request_new(struct worker *worker, const struct client *client,
-			    const struct query_view *view)
+			    const struct query_view *view, const struct cache_key *key)
 {
 	struct request *request = slab_take(worker->requests);
 
 	if (request == NULL)
 		return NULL;
-	memset(request, 0, offsetof(struct request, scratch));
-	request->worker = worker;
-	list_init(&request->followers);
+	memset(&request->watch, 0,
+	       offsetof(struct request, client) - offsetof(struct request, watch));
 	arena_init(&request->arena, request->scratch, sizeof(request->scratch));
 	if (keep_view(request, view) != 0) {
 		arena_done(&request->arena);
 		slab_give(worker->requests, request);
 		return NULL;
 	}
+	request->worker = worker;
 	request->plan = plan_ref(worker->plan);
 	request->client = *client;
 	client->ops->hold(client);
+	list_init(&request->followers);
 	request->deadline_us = worker->clock->now_us + REQUEST_DEADLINE_US;
-	timer_init(&request->stale_timer, on_stale_wait_over, request);
+	if (key != NULL)
+		request->key = *key;
+	else
+		cache_key_init(&request->key, view, 0);
 	return request;
 }
 
@@ -103,6 +107,22 @@ static bool make_room(struct worker *worker, uint32_t have, void (*on_giving_way
 	return true;
 }
 
+/* Whoever has all that one client may have is told that, not that all together have too many. */
+static bool find_room(struct request *request, void (*on_giving_way)(void *request))
+{
+	struct worker *worker = request->worker;
+	const struct addr *client = &request->client.from;
+
+	if (worker->waiting < worker->max_waiting)
+		return true;
+	const uint32_t have = client_share_count(worker->shares, client);
+	if (have >= request->plan->conf->inflight_per_client ||
+	    make_room(worker, have, on_giving_way))
+		return true;
+	limit_hit(&worker->limits, LIMIT_INFLIGHT, client);
+	return false;
+}
+
 bool request_wait(struct request *request, void (*on_giving_way)(void *request))
 {
 	struct worker *worker = request->worker;
@@ -110,18 +130,16 @@ bool request_wait(struct request *request, void (*on_giving_way)(void *request))
 
 	if (list_has(&request->waiting))
 		return true;
-	const uint32_t have = client_share_count(worker->shares, client);
-	if (have >= request->plan->conf->inflight_per_client) {
-		limit_hit(&worker->limits, LIMIT_INFLIGHT_PER_CLIENT, client);
+	if (!find_room(request, on_giving_way))
 		return false;
-	}
-	if (worker->waiting >= worker->max_waiting && !make_room(worker, have, on_giving_way)) {
-		limit_hit(&worker->limits, LIMIT_INFLIGHT, client);
+	if (client_share_take(worker->shares, client, &request->hold) >=
+	    request->plan->conf->inflight_per_client) {
+		client_share_give(worker->shares, &request->hold);
+		limit_hit(&worker->limits, LIMIT_INFLIGHT_PER_CLIENT, client);
 		return false;
 	}
 	worker->waiting++;
 	list_add(&worker->waiters, &request->waiting);
-	client_share_take(worker->shares, client, &request->hold);
 	return true;
 }
 
@@ -156,12 +174,14 @@ void request_free(struct request *request)
 {
 	struct worker *worker = request->worker;
 
-	timer_stop(worker->timers, &request->stale_timer);
-	timer_stop(worker->timers, &request->turn_timer);
+	if (timer_is_set(&request->stale_timer))
+		timer_stop(worker->timers, &request->stale_timer);
+	if (timer_is_set(&request->turn_timer))
+		timer_stop(worker->timers, &request->turn_timer);
 	if (request->exchange != NULL)
 		exchange_cancel(request->exchange);
-	for (struct request *follower; (follower = flight_next_follower(request)) != NULL;)
-		request_free(follower);
+	while (!list_is_empty(&request->followers))
+		request_free(flight_next_follower(request));
 	flight_leave(request);
 	(void)gate_leave(worker->gate, request);
 	stop_waiting(request);
@@ -173,6 +193,7 @@ void request_free(struct request *request)
 
 void request_watch_stale(struct request *request)
 {
+	timer_init(&request->stale_timer, on_stale_wait_over, request);
 	timer_start(request->worker->timers, &request->stale_timer,
 		    (uint64_t)request->plan->conf->stale_wait_ms * USEC_PER_MSEC);
 }

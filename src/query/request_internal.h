@@ -85,30 +85,28 @@ enum watch { WATCH_UNKNOWN, WATCH_NO, WATCH_YES };
 struct request {
 	struct worker *worker;
 	struct plan *plan;
-	struct client client;	/* without ops once it has been answered */
-	struct query_view view; /* over a copy of the packet in the arena */
-	struct decision decision;
-	struct cache_key key;
+
+	/* From here to `client` all is zero at first. */
 	enum watch watch;
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */
 	bool is_guarded; /* its answer must not hold private addresses */
-	bool is_held_back;   /* but did */
-	bool has_stale;	     /* the cache holds an answer that may be shown when upstream fails */
-	bool is_unsure;	     /* which is within its time, but does not know AD, or is due */
-	bool is_prefetch;    /* has no client: asks anew for what is due, and is counted so */
-	bool is_late;	     /* stale_wait is over, and upstream has not answered yet */
-	struct list waiting; /* in worker->waiters, and counted there */
-	struct client_share_hold hold; /* of its client's share of them */
+	bool is_held_back; /* but did */
+	bool has_stale;	   /* the cache holds an answer that may be shown when upstream fails */
+	bool is_unsure;	   /* which is within its time, but does not know AD, or is due */
+	bool is_prefetch;  /* has no client: asks anew for what is due, and is counted so */
+	bool is_late;	   /* stale_wait is over, and upstream has not answered yet */
 	bool asked_on_failure;
-	uint64_t deadline_us;
-	uint64_t asked_us; /* when a group was asked last */
+	enum verdict verdict;	       /* of the result */
+	struct list waiting;	       /* in worker->waiters, and counted there */
+	struct client_share_hold hold; /* of its client's share of them */
+	uint64_t asked_us;	       /* when a group was asked last */
 	struct exchange *exchange;
 	struct exchange_result *result; /* while step_classify and step_respond look at it */
 	struct timer stale_timer;
+	struct timer turn_timer; /* while in line: the latest moment for an answer */
 
-	enum verdict verdict; /* of the result */
 	struct repair_state repair;
 
 	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
@@ -118,14 +116,19 @@ struct request {
 	/* A leader is in a bucket of the flight table and has its followers in a list; the link is
 	 * for either. */
 	struct request *leader; /* of a follower */
-	struct list flight, followers;
+	struct list flight;
 	uint64_t flight_hash;
 
 	/* Gate's: of one that is upstream or in line for it; NULL for a follower. */
 	struct crowd *name_crowd, *zone_crowd;
 	struct list in_line;
-	struct timer turn_timer; /* while in line: the latest moment for an answer */
 
+	struct client client; /* without ops once it has been answered */
+	struct list followers;
+	uint64_t deadline_us;
+	struct query_view view;	  /* over a copy of the packet in the arena */
+	struct cache_key key;	  /* its view only after step_policy */
+	struct decision decision; /* after step_policy */
 	struct arena arena;
 	uint8_t scratch[512];
 };

@@ -183,7 +183,7 @@ static void tell_fault(struct worker *worker, const struct client *client,
 static void start_request(struct worker *worker, const struct client *client,
 			  const struct query_view *view)
 {
-	struct request *request = request_new(worker, client, view);
+	struct request *request = request_new(worker, client, view, NULL);
 
 	if (request != NULL) {
 		steps_run(request, STEP_POLICY);

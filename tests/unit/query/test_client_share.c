@@ -37,7 +37,9 @@ static void take(struct bench *bench, const char *who, unsigned at)
 {
 	const struct addr addr = client(who);
 
-	client_share_take(bench->shares, &addr, &bench->holds[at]);
+	const uint32_t had = client_share_count(bench->shares, &addr);
+
+	assert_int_equal(client_share_take(bench->shares, &addr, &bench->holds[at]), had);
 }
 
 static uint32_t count(const struct bench *bench, const char *who)
@@ -112,7 +114,7 @@ static void a_full_table_has_room_for_every_client(void **state)
 
 	for (unsigned i = 0; i < HOLDS; i++) {
 		const struct addr addr = { .bytes = { 10, 0, 0, (uint8_t)i }, .family = ADDR_IPV4 };
-		client_share_take(bench->shares, &addr, &bench->holds[i]);
+		(void)client_share_take(bench->shares, &addr, &bench->holds[i]);
 	}
 	assert_int_equal(client_share_most(bench->shares), 1);
 	assert_int_equal(count(bench, "10.0.0.63"), 1);
@@ -149,7 +151,8 @@ static void counts_are_right_at_any_time(void **state)
 			owner[at] = (unsigned)(unit_random(&seed) % CLIENTS *
 					       (unit_random(&seed) % CLIENTS) / CLIENTS);
 			addr.bytes[3] = (uint8_t)owner[at];
-			client_share_take(bench->shares, &addr, hold);
+			assert_int_equal(client_share_take(bench->shares, &addr, hold),
+					 counts[owner[at]]);
 			counts[owner[at]]++;
 		}
 		addr.bytes[3] = (uint8_t)(step % CLIENTS);
