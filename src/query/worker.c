@@ -181,9 +181,9 @@ static void tell_fault(struct worker *worker, const struct client *client,
 }
 
 static void start_request(struct worker *worker, const struct client *client,
-			  const struct query_view *view)
+			  const struct query_view *view, const struct cache_key *key)
 {
-	struct request *request = request_new(worker, client, view, NULL);
+	struct request *request = request_new(worker, client, view, key);
 
 	if (request != NULL) {
 		steps_run(request, STEP_POLICY);
@@ -217,7 +217,7 @@ static void take_plain(struct worker *worker, const struct client *client,
 		       const struct intake *intake)
 {
 	if (!intake->has_key || !fastpath_answer(worker, client, &intake->view, &intake->key))
-		start_request(worker, client, &intake->view);
+		start_request(worker, client, &intake->view, intake->has_key ? &intake->key : NULL);
 }
 
 static void take_query(struct worker *worker, const struct client *client, const uint8_t *wire,
