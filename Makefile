@@ -65,8 +65,8 @@ SCENARIO := $(patsubst tests/%.c,%,$(wildcard tests/scenario/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
-.PHONY: help all run check unit scenario fuzz-replay functional flaps catalogue lint tidy cppcheck \
-	analyze fuzz format format-check size bench bench-table bench-check bench-parts faults lab coverage \
+.PHONY: help all run check programs unit scenario fuzz-programs fuzz-replay functional flaps catalogue \
+	lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults lab coverage \
 	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -150,6 +150,9 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/unit.o \
 endef
 $(foreach test,$(UNIT),$(eval $(call unit_test,$(test))))
 
+# What the tests run, without running it.
+programs: $(UNIT:%=$(BUILD)/unit/%) $(BUILD)/courierdns $(BUILD)/scenario_run
+
 unit: $(UNIT:%=$(BUILD)/unit/%)	## every module by itself, also with memory running short
 	$(Q)sh tests/unit/run.sh $^
 
@@ -202,7 +205,9 @@ $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(F
 	$(call say,REPLAY,$*)
 	$(Q)$(link_test) $(LIBS)
 
-fuzz: $(TARGET:%=$(FUZZ_BUILD)/fuzz_%)	## new inputs for TARGET=..., for TIME=60 seconds each
+fuzz-programs: $(TARGET:%=$(FUZZ_BUILD)/fuzz_%)
+
+fuzz: fuzz-programs	## new inputs for TARGET=..., for TIME=60 seconds each
 	$(Q)FUZZ_BUILD=$(FUZZ_BUILD) sh tests/fuzz/run.sh $(TIME) $(TARGET)
 
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay_%)	## the inputs kept from fuzzing, once more
@@ -317,4 +322,6 @@ clean:	## removes build/
 ci:	## all of the above, as .ci/run does it
 	bash .ci/run
 
--include $(shell find build -name '*.d' 2>/dev/null)
+# Of what this make makes alone: another may be at work beside it.
+-include $(shell find $(BUILD) $(RELEASE) $(if $(filter fuzz% $(FUZZ_BUILD)/%,$(MAKECMDGOALS)),$(FUZZ_BUILD)) \
+	-name '*.d' 2>/dev/null)
