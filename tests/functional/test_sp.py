@@ -151,7 +151,8 @@ def test_SP_01_ports_are_many_and_unforeseeable(t):
     assert len(set(ports)) >= 950, "%d ports" % len(set(ports))
     no_trend(ports, "ports")
     ports = drawn(first)
-    assert len(ports) >= 1000 + (number - 1000) / 16, "%d ports were drawn" % len(ports)
+    # one drawn again within 100 questions looks like one that is shared: 3.5 of 1,000 expected
+    assert len(ports) >= 980 + (number - 1000) / 16, "%d ports were drawn" % len(ports)
     assert max(ports) - min(ports) >= (27000 if SANITIZED else 28000), (min(ports), max(ports))
     ports_are_even(ports, "the port")
 
