@@ -22,5 +22,16 @@ void family_post_free(struct family_post *post); /* NULL is fine */
 
 /** From any thread. True where the box was empty: who takes letters out is to be woken. */
 bool family_post_put(struct family_post *post, const struct family_letter *letter);
+/* What one worker has written of late, so that what clients ask for over and over is written once a
+ * second. A few; of those that share a place the last. */
+#define FAMILY_POST_EVERY_US 1000000u
+#define FAMILY_POST_MEMOS 16u
+struct family_post_memo {
+	uint64_t until_us;
+	struct family_letter letter;
+};
+/** It is not among them; now it is. Of letters that say that something is used. */
+bool family_post_is_new(struct family_post_memo memos[FAMILY_POST_MEMOS],
+			const struct family_letter *letter, uint64_t now_us);
 /** False for none. */
 bool family_post_take(struct family_post *post, struct family_letter *ret_letter);

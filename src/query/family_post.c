@@ -39,6 +39,26 @@ bool family_post_put(struct family_post *post, const struct family_letter *lette
 	return was_empty;
 }
 
+static bool is_same(const struct family_letter *a, const struct family_letter *b)
+{
+	return a->plan_id == b->plan_id && a->match.role == b->match.role &&
+	       a->match.family == b->match.family && a->match.variant == b->match.variant &&
+	       a->match.n == b->match.n && a->type == b->type;
+}
+
+bool family_post_is_new(struct family_post_memo memos[FAMILY_POST_MEMOS],
+			const struct family_letter *letter, uint64_t now_us)
+{
+	const unsigned place = letter->match.n + letter->match.role + letter->type;
+	struct family_post_memo *memo = &memos[place % FAMILY_POST_MEMOS];
+
+	if (now_us < memo->until_us && is_same(&memo->letter, letter))
+		return false;
+	*memo = (struct family_post_memo){ .until_us = now_us + FAMILY_POST_EVERY_US,
+					   .letter = *letter };
+	return true;
+}
+
 bool family_post_take(struct family_post *post, struct family_letter *ret_letter)
 {
 	lock_take(&post->lock);

@@ -162,10 +162,12 @@ void preresolve_note_used(struct worker *worker, const struct courier_match *cou
 					      .match = *courier,
 					      .type = type };
 
-	if (!worker_is_first(worker))
-		post(worker, &letter);
-	else if (family_note_used(worker, courier, type))
+	if (!worker_is_first(worker)) {
+		if (family_post_is_new(worker->posted, &letter, worker->clock->now_us))
+			post(worker, &letter);
+	} else if (family_note_used(worker, courier, type)) {
 		preresolve_schedule(worker);
+	}
 }
 
 /* --- what becomes of it -------------------------------------------------------------------- */

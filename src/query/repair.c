@@ -13,6 +13,8 @@
 /* The good answers of a family that clients use are looked at so often, which the cache takes for
  * use. */
 #define TOUCH_EVERY_US (60u * USEC_PER_SEC)
+/* By all workers together, of which each sees so often whether it is time. */
+#define TOUCH_LOOK_US (1u * USEC_PER_SEC)
 
 /* What one server told that may be news. */
 struct repair_news {
@@ -400,6 +402,11 @@ void repair_touch(struct worker *worker, const struct courier_match *courier, ui
 	const struct conf_name *alias = &family->alias;
 	struct cache_hit hit;
 
+	if (worker->clock->now_us < worker->touched_until_us &&
+	    worker->touched_family == courier->family)
+		return;
+	worker->touched_until_us = worker->clock->now_us + TOUCH_LOOK_US;
+	worker->touched_family = courier->family;
 	if (!repair_tally_is_due(worker->commons->repairs, family->name, worker->clock->now_us,
 				 TOUCH_EVERY_US))
 		return;

@@ -32,6 +32,7 @@ struct ahead;
 struct bell;
 struct crowd;
 struct families;
+struct family_post_memo;
 struct flight;
 struct gate;
 struct recall;
@@ -47,7 +48,8 @@ struct watched_name {
 
 struct worker {
 	struct commons *commons;
-	struct bell *bell; /* of the first of several: there is post for it */
+	struct bell *bell;		 /* of the first of several: there is post for it */
+	struct family_post_memo *posted; /* of the others */
 	struct loop *loop;
 	const struct clock *clock;
 	struct timers *timers;
@@ -66,6 +68,8 @@ struct worker {
 	struct timeline *timeline;
 	struct limits limits;
 	struct squashers *squashers;
+	uint64_t touched_until_us; /* repair_touch() has nothing to do for this family */
+	unsigned touched_family;
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */

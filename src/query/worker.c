@@ -7,6 +7,7 @@
 #include "net/bell.h"
 #include "query/answer.h"
 #include "query/family.h"
+#include "query/family_post.h"
 #include "query/fastpath.h"
 #include "query/flight.h"
 #include "query/gate.h"
@@ -32,6 +33,7 @@ static int join(struct worker *worker, const struct worker *first)
 
 	if (first != NULL) {
 		worker->commons = commons_ref(first->commons);
+		worker->posted = mem_zalloc(FAMILY_POST_MEMOS * sizeof(*worker->posted));
 		worker->rates = client_rate_share(first->rates, &worker->stats);
 		worker->timeline = timeline_share(first->timeline, worker->clock, &worker->stats);
 		worker->cache = cache_share(first->cache, worker->clock, &worker->stats);
@@ -48,9 +50,9 @@ static int join(struct worker *worker, const struct worker *first)
 	if (worker->commons == NULL || worker->rates == NULL || worker->timeline == NULL ||
 	    worker->cache == NULL || worker->squashers == NULL)
 		return -ENOMEM;
-	if (first != NULL || workers == 1)
-		return 0;
-	return bell_new(worker->loop, on_post, worker, &worker->bell);
+	if (first != NULL)
+		return worker->posted != NULL ? 0 : -ENOMEM;
+	return workers == 1 ? 0 : bell_new(worker->loop, on_post, worker, &worker->bell);
 }
 
 /* Programs built for tests: the functional ones pass once more with this set. */
@@ -130,6 +132,7 @@ void worker_free(struct worker *worker)
 	client_rate_free(worker->rates);
 	client_share_free(worker->shares);
 	cache_free(worker->cache);
+	mem_free(worker->posted);
 	bell_free(worker->bell);
 	commons_unref(worker->commons);
 	plan_unref(worker->plan);

@@ -376,7 +376,129 @@ static void each_can_be_looked_at(void **state)
 	assert_int_equal(view.since_s, 90);
 }
 
+/* --- another worker ------------------------------------------------------------------------ */
+
+/* It has a server of its own for the same one. */
+struct mate {
+	struct bench *bench;
+	struct clock clock;
+	struct stats stats;
+	struct squashers *squashers;
+	struct server *server;
+};
+
+static void free_mate(struct mate *mate)
+{
+	squasher_table_free(mate->squashers);
+	server_unref(mate->server);
+}
+
+static struct mate *new_mate(struct bench *bench)
+{
+	struct mate *mate = unit_own(unit_zalloc(sizeof(*mate)), free_mate);
+
+	mate->bench = bench;
+	mate->clock = bench->clock;
+	mate->squashers = squasher_table_share(bench->squashers, &mate->clock, &mate->stats);
+	assert_non_null(mate->squashers);
+	mate->server = server_of("default", 1);
+	assert_non_null(mate->server);
+	return mate;
+}
+
+static bool mate_sees(struct mate *mate, uint16_t type, enum squash shape)
+{
+	const struct squasher_sight sight = { .family = "apple",
+					      .alias = alias,
+					      .server = mate->server,
+					      .type = type,
+					      .shape = shape };
+	return squasher_note(mate->squashers, &sight);
+}
+
+static const char *mate_tells(struct mate *mate)
+{
+	mate->bench->said[0] = '\0';
+	squasher_tell(mate->squashers, "apple", "SO");
+	return mate->bench->said;
+}
+
+static void what_one_worker_has_told_another_does_not_tell_again(void **state)
+{
+	struct bench *bench = new_bench();
+	struct mate *mate = new_mate(bench);
+	(void)state;
+
+	assert_true(mate_sees(mate, TYPE_A, SQUASH_NXDOMAIN));
+	assert_true(see(bench, TYPE_A, SQUASH_NXDOMAIN));
+	if (unit_is_starved())
+		return;
+	assert_string_equal(told(bench), BEGINS("nxdomain", "it says that there is no such name"));
+	assert_string_equal(mate_tells(mate), "");
+	assert_non_null(strstr(report(bench), "nxdomain\",server=\"192.0.2.1@53\"} 2\n"));
+	assert_false(see(bench, TYPE_A, SQUASH_NONE));
+	assert_non_null(strstr(mate_tells(mate), "does not squash"));
+	assert_string_equal(told(bench), "");
+}
+
+static void silence_to_one_worker_counts_when_another_hears_of_the_alias(void **state)
+{
+	struct bench *bench = new_bench();
+	struct mate *mate = new_mate(bench);
+	(void)state;
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(mate_sees(mate, TYPE_A, SQUASH_SILENT));
+	assert_string_equal(report(bench), "");
+	pass(bench, USEC_PER_SEC);
+	mate->clock = bench->clock;
+	assert_true(see(bench, TYPE_HTTPS, SQUASH_NO_CNAME));
+	if (unit_is_starved())
+		return;
+	assert_true(mate_sees(mate, TYPE_A, SQUASH_SILENT));
+	assert_non_null(strstr(report(bench), "silent\",server=\"192.0.2.1@53\"} 4\n"));
+}
+
+static void the_truth_told_to_another_is_no_squash(void **state)
+{
+	struct bench *bench = new_bench();
+	struct mate *mate = new_mate(bench);
+	(void)state;
+
+	assert_false(mate_sees(mate, TYPE_A, SQUASH_SILENT));
+	pass(bench, USEC_PER_SEC);
+	assert_false(see(bench, TYPE_A, SQUASH_NONE));
+	server_note_reply(mate->server, bench->clock.now_us, 1000, 1000, 1);
+	assert_string_equal(report(bench), "");
+}
+
+/* Whose silence it was may have been forgotten by others meanwhile. */
+static void what_another_has_forgotten_comes_to_nothing(void **state)
+{
+	struct bench *bench = new_bench();
+	struct mate *mate = new_mate(bench);
+	(void)state;
+
+	assert_false(mate_sees(mate, TYPE_A, SQUASH_SILENT));
+	for (unsigned i = 2; i < SQUASHERS_MAX + 2; i++) {
+		struct server *other = unit_own(server_of("default", i), server_unref);
+
+		assert_non_null(other);
+		(void)see_of(bench, other, TYPE_A, SQUASH_NXDOMAIN);
+	}
+	if (unit_is_starved())
+		return;
+	assert_int_equal(bench->stats.count[STAT_LIMIT_SQUASHERS], 1);
+	server_note_reply(mate->server, bench->clock.now_us + 1, 1000, 1000, 1);
+	assert_null(strstr(report(bench), "192.0.2.1@53"));
+	assert_false(mate_sees(mate, TYPE_A, SQUASH_NONE));
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_one_worker_has_told_another_does_not_tell_again),
+	cmocka_unit_test(silence_to_one_worker_counts_when_another_hears_of_the_alias),
+	cmocka_unit_test(the_truth_told_to_another_is_no_squash),
+	cmocka_unit_test(what_another_has_forgotten_comes_to_nothing),
 	cmocka_unit_test(who_begins_and_who_stops_is_told_once),
 	cmocka_unit_test(each_shape_says_what_it_means),
 	cmocka_unit_test(squashes_are_counted_by_server_and_shape),
