@@ -535,6 +535,7 @@ def test_devices_can_be_off(t):
     assert "limits.devices is 0" in ask(t, dev, "devices")
 
 
+@alone
 @heavy
 def test_a_thousand_devices_block_nobody(t):
     """Their JSON is large; while it is made and slowly read, questions are answered. More than that

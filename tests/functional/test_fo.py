@@ -71,6 +71,7 @@ def test_FO_01_first_of_two_dead(t):
     told = [line for line in news(dev) if one.address in line]
     assert len(told) == 1 and "default" in told[0], told
 
+@alone
 @limit(40)
 def test_FO_02_first_of_two_is_used_again(t):
     one, two, dev = two_servers(t)
@@ -150,6 +151,7 @@ def test_FO_09_first_of_two_comes_and_goes(t, order):
     assert len(outcome.of("right")) >= 999, outcome
     t.within(outcome.took(0.999), 0, 1.5)
 
+@alone
 @limit(60)
 def test_FO_14_nobody_asks_and_next_to_nothing_is_sent(t):
     """At most a packet in ten seconds to a dead server, none to one that is well."""

@@ -514,6 +514,7 @@ def test_a_lossy_way_to_the_true_server(t):
         t.within(reply.took, 0.1, 1.0)
 
 
+@alone
 def test_silence_of_one_name_with_the_truth_elsewhere(t):
     """A device that asks and asks is never left without an answer for a second."""
     bad, good = served(t, alias(lambda asked: None)), served(t, alias(short_lived))

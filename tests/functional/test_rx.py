@@ -99,6 +99,7 @@ def test_RX_02_random_names_and_every_server_dead(t):
 
 # --- many rules ----------------------------------------------------------------------------
 
+@alone
 @heavy
 def test_RX_08_many_rules_whose_servers_all_fail(t):
     """10,000 rules, 250 groups, each asked for: what is kept of them has a bound, and healthy names know
