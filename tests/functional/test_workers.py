@@ -338,6 +338,30 @@ def test_a_server_that_goes_and_comes_is_told_once(t):
     assert len(lines(dev, "answers again")) == 1, dev.stderr()
 
 
+@limit(60)
+def test_who_squashes_is_told_once_and_counted_by_all(t):
+    """The alias is asked of all workers at once, and the first server squashes it."""
+    bad, good = t.upstream(), t.upstream()
+    bad.rule(COURIER, None, lambda asked: asked.reply([], rcode=wire.NXDOMAIN), times=None)
+    good.rule(COURIER, None, lambda asked: asked.reply(*r1()), times=None)
+    for up in (bad, good):
+        up.rule(None, None, lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = crew(t, bad, good, order="listed",
+               conf='couriers = ( { name = "apple"; pre_resolve = "off"; } );')
+    for _ in range(4):
+        for qtype in ("A", "AAAA", "HTTPS", "SVCB"):
+            for reply in from_many(dev, COURIER, qtype):
+                assert reply is not None and reply.rcode == wire.NOERROR, reply
+            from_many(dev, "17-courier.push.apple.com.", number=16)
+    assert len(lines(dev, "squashes courier.push.apple.com")) == 1, dev.stderr()
+    family, = ask_json(t, dev, "status")["families"]
+    squasher, = family["squashers"]
+    assert squasher["is_squashing"] and squasher["by_shape"]["nxdomain"] >= 4, family
+    counted = dict((tuple(sorted(labels.items())), count) for labels, count in
+                   dev.metrics("courierdns_squashes_total"))
+    assert sum(counted.values()) == sum(squasher["by_shape"].values()), (counted, squasher)
+
+
 # --- beginnings that fail ------------------------------------------------------------------
 
 @each([(first, second) for first in (1, N) for second in (1, N)],
