@@ -41,12 +41,24 @@ struct entry *store_entry(const struct store *store, struct index_place place)
 	return entry_at(store, index_unit(place));
 }
 
+/* All eight at once, by a vector: most are asked for what is not there. */
+static bool has_hash(const struct index_bucket *bucket, uint32_t hash)
+{
+	uint32_t is_there = 0;
+
+	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)
+		is_there |= bucket->hash[slot] == hash;
+	return is_there != 0;
+}
+
 struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
 			      bool is_failure)
 {
 	const struct index_home home = index_home(&store->index, hash);
 
 	for (unsigned i = 0; i < 2; i++) {
+		if (!has_hash(home.bucket[i], hash))
+			continue;
 		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
 			const struct index_place place = { home.bucket[i], slot };
 

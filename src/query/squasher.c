@@ -353,9 +353,9 @@ static bool note(struct squashers *squashers, const struct squasher_sight *sight
 	list_remove(&squasher->link);
 	list_add(&squashers->table->all, &squasher->link);
 	note_group(squasher, server_group(sight->server));
+	settle_own(squashers, squasher);
 	if (sight->shape != SQUASH_SILENT)
 		squasher->heard_us = now_us;
-	settle_own(squashers, squasher);
 	if (sight->shape == SQUASH_NONE) {
 		forget_mute(find_mute(squashers, squasher));
 		end(squasher, sight->type, now_us);
