@@ -195,7 +195,7 @@ FUZZ_BUILD := build/fuzz
 FUZZ_FLOORS := $(filter-out app front,$(FLOORS))
 TIME ?= 60
 TARGET ?= $(FUZZ)
-$(eval $(call variant,$(FUZZ_BUILD),clang,$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined))
+$(eval $(call variant,$(FUZZ_BUILD),clang,$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined))
 
 $(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_FLOORS:%=$(FUZZ_BUILD)/lib%.a)
 	$(call say,FUZZ,$*)

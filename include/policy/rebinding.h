@@ -30,7 +30,7 @@ bool rebinding_guards(const struct rebinding *rebinding, const struct decision *
  * That is: this host, private, shared (RFC 6598), loopback, link-local, site-local, unique local
  * and broadcast addresses; IPv4-mapped ones; and those of IPv6 that hold such an IPv4 address
  * (6to4, NAT64 by its well-known prefix, IPv4-compatible). */
-bool rebinding_find(const uint8_t *wire, const struct message_facts *facts, struct addr *ret_addr);
+bool rebinding_find(const uint8_t *wire, size_t wire_len, struct addr *ret_addr);
 
 /** The same of one record, by its type and RDATA. */
 bool rebinding_find_in_record(uint16_t type, const uint8_t *rdata, size_t len,

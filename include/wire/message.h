@@ -65,7 +65,6 @@ enum message_quality {
 	MESSAGE_OK,
 };
 
-#define MESSAGE_TTLS_MAX 16u
 #define MESSAGE_HOPS_MAX 8u
 
 struct message_facts {
@@ -94,10 +93,6 @@ struct message_facts {
 	bool is_followed;
 	bool has_data; /* a record of the asked type (any, for ANY) at a name of the chain */
 	uint8_t hops;  /* CNAMEs, at most MESSAGE_HOPS_MAX; with data perhaps not all of them */
-
-	uint16_t ttl_count; /* records but OPT */
-	/* Where the TTLs of the first of these stand, ascending. */
-	uint16_t ttl_at[MESSAGE_TTLS_MAX];
 };
 
 /** Walks the whole message. MESSAGE_BAD leaves ret_facts undefined beyond id and flags. Bad: short
@@ -132,10 +127,6 @@ size_t message_cut_opt(uint8_t *wire, struct message_facts *facts);
  * a message that message_read() accepted, with a question. */
 void message_set_case(uint8_t *wire, size_t wire_len, const uint8_t *name, size_t name_len);
 
-/** Offsets of the TTL of every record but OPT, ascending, of a message that message_read()
- * accepted. Returns how many there are, which may be more than `max`, the number written. */
-size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max);
-
 /** Brings every TTL into [ttl_min, ttl_max] in place, but OPT's and those that are 0 or mean it
  * (top bit). For a message that message_read() accepted. */
 void message_clamp_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl_min, uint32_t ttl_max);
@@ -151,3 +142,25 @@ void message_set_ttls(uint8_t *wire, size_t wire_len, uint32_t ttl);
  * too (RFC 5936 section 2.2, RFC 1995 section 4), or it has no answer, or, to IXFR, a SOA alone.
  * For a message that message_read() accepted. */
 bool message_is_whole_transfer(const uint8_t *wire, size_t wire_len, uint16_t type);
+
+/* --- record by record: of a message that message_read() accepted ----------------------------- */
+
+struct message_record {
+	enum message_section section;
+	size_t at, ttl_at, rdata_at, next; /* where it stands, and parts of it; what follows */
+	uint16_t type, class, rdata_len;
+	uint32_t ttl;
+};
+
+/* `at` is where the next record stands; left[] says how many each section still has. */
+struct message_walk {
+	const uint8_t *wire;
+	size_t wire_len, at;
+	uint16_t left[SECTION_COUNT];
+	unsigned section;
+};
+
+/** Stands before the first record. */
+struct message_walk message_walk_from(const uint8_t *wire, size_t wire_len);
+/** The next record, OPT among them; false at the end. */
+bool message_walk_next(struct message_walk *walk, struct message_record *ret_record);

@@ -59,42 +59,35 @@ struct chain {
 	uint32_t count; /* 0: not said yet */
 };
 
-/* Returns where the next record begins, or 0 where there is none to be read. */
-static size_t look_at_record(const uint8_t *wire, size_t wire_len, size_t at, struct chain *chain)
+static void look_at_record(const struct message_walk *walk, const struct message_record *record,
+			   struct chain *chain)
 {
-	uint8_t owner[NAME_MAX_LEN];
+	uint8_t target[NAME_MAX_LEN];
 	size_t len, next;
 
-	if (name_read(wire, wire_len, at, owner, &len, &at) != 0)
-		return 0;
-	struct cursor in = cursor_over(wire + at, wire_len - at);
-	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
-	(void)cursor_u32(&in);
-	const uint16_t rdata_len = cursor_u16(&in);
-	const uint8_t *rdata = cursor_bytes(&in, rdata_len);
-	if (in.failed)
-		return 0;
-	if (class == CLASS_IN && name_equal(owner, chain->name)) {
-		if (type == TYPE_CNAME &&
-		    name_read(wire, wire_len, (size_t)(rdata - wire), owner, &len, &next) == 0)
-			memcpy(chain->name, owner, len);
-		else if (type == TYPE_TXT && !read_strings(rdata, rdata_len, &chain->count))
-			chain->count = 0;
-	}
-	return (size_t)(in.at - wire);
+	if (record->class != CLASS_IN || !name_is_same(walk->wire, record->at, chain->name, 0))
+		return;
+	if (record->type == TYPE_CNAME &&
+	    name_read(walk->wire, walk->wire_len, record->rdata_at, target, &len, &next) == 0)
+		memcpy(chain->name, target, len);
+	else if (record->type == TYPE_TXT &&
+		 !read_strings(walk->wire + record->rdata_at, record->rdata_len, &chain->count))
+		chain->count = 0;
 }
 
 bool courier_count_read(const uint8_t *wire, const struct message_facts *facts, uint32_t *ret_count)
 {
 	struct chain chain = { .count = 0 };
+	struct message_record record;
 	size_t len, at;
 
 	if (facts->question_len == 0 ||
 	    name_read(wire, facts->wire_len, MESSAGE_HEADER_LEN, chain.name, &len, &at) != 0)
 		return false;
-	at = MESSAGE_HEADER_LEN + facts->question_len;
-	for (unsigned i = 0; i < facts->records[SECTION_ANSWER] && at != 0 && chain.count == 0; i++)
-		at = look_at_record(wire, facts->wire_len, at, &chain);
+	struct message_walk walk = message_walk_from(wire, facts->wire_len);
+	while (chain.count == 0 && message_walk_next(&walk, &record) &&
+	       record.section == SECTION_ANSWER)
+		look_at_record(&walk, &record, &chain);
 	if (chain.count == 0)
 		return false;
 	*ret_count = chain.count;

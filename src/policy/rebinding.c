@@ -177,42 +177,18 @@ bool rebinding_find_in_record(uint16_t type, const uint8_t *rdata, size_t len,
 	}
 }
 
-/* `ttl_at` is what tells a record's place: type and class stand before it, RDATA behind it. */
-static bool check_record(const uint8_t *wire, size_t wire_len, size_t ttl_at, struct addr *ret_addr)
+bool rebinding_find(const uint8_t *wire, size_t wire_len, struct addr *ret_addr)
 {
-	struct cursor in = cursor_over(wire + ttl_at - 4, wire_len - (ttl_at - 4));
-	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
+	struct message_walk walk = message_walk_from(wire, wire_len);
+	struct message_record record;
 
-	(void)cursor_u32(&in);
-	const uint16_t len = cursor_u16(&in);
-	const uint8_t *rdata = cursor_bytes(&in, len);
-	return !in.failed && class == CLASS_IN &&
-	       rebinding_find_in_record(type, rdata, len, ret_addr);
-}
-
-static bool check_records(const uint8_t *wire, size_t wire_len, const uint16_t *ttl_at,
-			  size_t count, struct addr *ret_addr)
-{
-	for (size_t i = 0; i < count; i++)
-		if (check_record(wire, wire_len, ttl_at[i], ret_addr))
+	while (message_walk_next(&walk, &record)) {
+		if (record.class == CLASS_IN &&
+		    rebinding_find_in_record(record.type, wire + record.rdata_at, record.rdata_len,
+					     ret_addr))
 			return true;
+	}
 	return false;
-}
-
-static bool find_among_many(const uint8_t *wire, size_t wire_len, struct addr *ret_addr)
-{
-	uint16_t ttl_at[MESSAGE_MAX_LEN / 11]; /* no record is shorter */
-	const size_t max = sizeof(ttl_at) / sizeof(ttl_at[0]);
-	const size_t count = message_ttl_offsets(wire, wire_len, ttl_at, max);
-
-	return check_records(wire, wire_len, ttl_at, count < max ? count : max, ret_addr);
-}
-
-bool rebinding_find(const uint8_t *wire, const struct message_facts *facts, struct addr *ret_addr)
-{
-	if (facts->ttl_count > MESSAGE_TTLS_MAX)
-		return find_among_many(wire, facts->wire_len, ret_addr);
-	return check_records(wire, facts->wire_len, facts->ttl_at, facts->ttl_count, ret_addr);
 }
 
 int rebinding_reply(const struct query_view *view, uint8_t *out, size_t out_max, size_t *ret_len)

@@ -51,44 +51,36 @@ static bool is_of_type(uint16_t type, uint16_t asked)
 	return type == asked || type == TYPE_A || type == TYPE_AAAA;
 }
 
-static void look_at_cname(const struct squash_family *family, const uint8_t *wire, size_t wire_len,
+static void look_at_cname(const struct squash_family *family, const struct message_walk *walk,
 			  size_t at, struct found *found)
 {
 	size_t len, next;
 
-	if (found->has_cname || name_read(wire, wire_len, at, found->target, &len, &next) != 0)
+	if (found->has_cname ||
+	    name_read(walk->wire, walk->wire_len, at, found->target, &len, &next) != 0)
 		return;
 	found->has_cname = true;
 	found->is_right = name_equal(found->target, family->target);
 }
 
-/* Returns where the next record begins, or 0 where there is none to be read. */
-static size_t look_at_record(const struct squash_family *family, const uint8_t *wire,
-			     size_t wire_len, size_t at, uint16_t asked, struct found *found)
+static void look_at_record(const struct squash_family *family, const struct message_walk *walk,
+			   const struct message_record *record, uint16_t asked, struct found *found)
 {
-	const size_t owner_at = at;
+	const uint8_t *rdata = walk->wire + record->rdata_at;
 	struct addr addr;
 
-	if ((at = name_check(wire, wire_len, at)) == 0)
-		return 0;
-	struct cursor in = cursor_over(wire + at, wire_len - at);
-	const uint16_t type = cursor_u16(&in), class = cursor_u16(&in);
-	(void)cursor_u32(&in);
-	const uint16_t rdata_len = cursor_u16(&in);
-	const uint8_t *rdata = cursor_bytes(&in, rdata_len);
-	if (in.failed)
-		return 0;
-	if (class == CLASS_IN && rebinding_find_in_record(type, rdata, rdata_len, &addr))
+	if (record->class != CLASS_IN)
+		return;
+	if (rebinding_find_in_record(record->type, rdata, record->rdata_len, &addr))
 		found->has_private = true;
-	if (class == CLASS_IN && (type == TYPE_A || type == TYPE_AAAA))
+	if (record->type == TYPE_A || record->type == TYPE_AAAA)
 		found->has_address = true;
-	if (class == CLASS_IN && name_is_same(wire, owner_at, family->alias, 0)) {
-		if (type == TYPE_CNAME)
-			look_at_cname(family, wire, wire_len, (size_t)(rdata - wire), found);
-		else if (is_of_type(type, asked))
-			found->has_data = true;
-	}
-	return (size_t)(in.at - wire);
+	if (!name_is_same(walk->wire, record->at, family->alias, 0))
+		return;
+	if (record->type == TYPE_CNAME)
+		look_at_cname(family, walk, record->rdata_at, found);
+	else if (is_of_type(record->type, asked))
+		found->has_data = true;
 }
 
 static uint16_t asked_type(const uint8_t *wire, const struct message_facts *facts)
@@ -105,11 +97,12 @@ static void look_at_answer(const struct squash_family *family, const uint8_t *wi
 			   const struct message_facts *facts, struct found *ret_found)
 {
 	const uint16_t asked = asked_type(wire, facts);
-	size_t at = MESSAGE_HEADER_LEN + facts->question_len;
+	struct message_walk walk = message_walk_from(wire, facts->wire_len);
+	struct message_record record;
 
 	*ret_found = (struct found){ 0 };
-	for (unsigned i = 0; i < facts->records[SECTION_ANSWER] && at != 0; i++)
-		at = look_at_record(family, wire, facts->wire_len, at, asked, ret_found);
+	while (message_walk_next(&walk, &record) && record.section == SECTION_ANSWER)
+		look_at_record(family, &walk, &record, asked, ret_found);
 }
 
 static enum squash judge_noerror(const struct squash_family *family, const uint8_t *wire,

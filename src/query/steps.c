@@ -370,7 +370,7 @@ static bool hold_back_private(struct request *request)
 	struct addr address;
 	size_t len = 0;
 
-	if (!rebinding_find(result->wire, &result->facts, &address))
+	if (!rebinding_find(result->wire, result->facts.wire_len, &address))
 		return true;
 	if (rebinding_reply(&request->view, worker->found, MESSAGE_MAX_LEN, &len) != 0)
 		return false;

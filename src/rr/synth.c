@@ -309,25 +309,16 @@ static bool read_soa(const uint8_t *wire, size_t len, size_t rdata_at, struct so
 static bool find_soa(const uint8_t *wire, size_t len, struct soa *soa)
 {
 	struct message_facts facts;
-	size_t name_len;
+	struct message_record record;
+	size_t name_len, next;
 
 	if (message_read(wire, len, &facts) != MESSAGE_OK || !facts.has_soa)
 		return false;
-	size_t at = MESSAGE_HEADER_LEN + facts.question_len;
-	const unsigned answers = facts.records[SECTION_ANSWER];
-	for (unsigned i = 0; i < answers + facts.records[SECTION_AUTHORITY]; i++) {
-		if (name_read(wire, len, at, soa->owner, &name_len, &at) != 0)
-			return false;
-		struct cursor in = cursor_over(wire + at, len - at);
-		const uint16_t type = cursor_u16(&in);
-		(void)cursor_bytes(&in, 2 + 4); /* class, TTL */
-		const uint16_t rdata_len = cursor_u16(&in);
-		const uint8_t *rdata = cursor_bytes(&in, rdata_len);
-		if (in.failed)
-			return false;
-		if (i >= answers && type == TYPE_SOA)
-			return read_soa(wire, len, (size_t)(rdata - wire), soa);
-		at = (size_t)(in.at - wire);
+	struct message_walk walk = message_walk_from(wire, len);
+	while (message_walk_next(&walk, &record)) {
+		if (record.section == SECTION_AUTHORITY && record.type == TYPE_SOA)
+			return name_read(wire, len, record.at, soa->owner, &name_len, &next) == 0 &&
+			       read_soa(wire, len, record.rdata_at, soa);
 	}
 	return false;
 }

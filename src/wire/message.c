@@ -89,22 +89,6 @@ void message_set_case(uint8_t *wire, size_t wire_len, const uint8_t *name, size_
 
 /* --- TTLs ---------------------------------------------------------------------------------- */
 
-size_t message_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *ret_offsets, size_t max)
-{
-	struct message_walk walk = message_walk_from(wire, wire_len);
-	struct message_record record;
-	size_t count = 0;
-
-	while (message_walk_next(&walk, &record)) {
-		if (record.type == TYPE_OPT)
-			continue;
-		if (count < max)
-			ret_offsets[count] = (uint16_t)record.ttl_at;
-		count++;
-	}
-	return count;
-}
-
 static void set_ttl(uint8_t *wire, const struct message_record *record, uint32_t ttl)
 {
 	message_set_u16(wire + record->ttl_at, (uint16_t)(ttl >> 16));

@@ -94,8 +94,7 @@ size_t message_cut_opt(uint8_t *wire, struct message_facts *facts)
 
 	if (!facts->has_opt)
 		return facts->wire_len;
-	const bool is_last = cut.to == facts->wire_len;
-	if (is_last)
+	if (cut.to == facts->wire_len)
 		cut.wire_len = cut.from;
 	else
 		cut_out_of_others(&cut, facts);
@@ -105,8 +104,5 @@ size_t message_cut_opt(uint8_t *wire, struct message_facts *facts)
 	facts->options_len = 0;
 	facts->trailing = 0;
 	facts->wire_len = cut.wire_len;
-	if (!is_last)
-		facts->ttl_count = (uint16_t)message_ttl_offsets(wire, cut.wire_len, facts->ttl_at,
-								 MESSAGE_TTLS_MAX);
 	return cut.wire_len;
 }

@@ -1,5 +1,4 @@
-/* message_internal.h: numbers in a message, and the walk over its records once message_read() has
- * accepted it. */
+/* message_internal.h: what the parts of message share: numbers, records, names. */
 #pragma once
 
 #include "wire/message.h"
@@ -33,13 +32,6 @@ static inline uint32_t message_ttl_meant(uint32_t ttl)
 	return ttl > INT32_MAX ? 0 : ttl;
 }
 
-struct message_record {
-	enum message_section section;
-	size_t at, ttl_at, rdata_at, next;
-	uint16_t type, class, rdata_len;
-	uint32_t ttl;
-};
-
 /** Reads what stands behind its owner: `type_at` and nine more bytes are in the message. Returns
  * the offset behind it, which may be beyond the message. */
 static inline size_t message_record_read(const uint8_t *wire, size_t type_at,
@@ -66,20 +58,6 @@ static inline struct rdata message_record_rdata(const uint8_t *wire, size_t wire
 			       .class = record->class };
 }
 
-/* `at` is where the next record starts; left[] says how many each section still has. */
-struct message_walk {
-	const uint8_t *wire;
-	size_t wire_len, at;
-	uint16_t left[SECTION_COUNT];
-	unsigned section;
-};
-
-/* Below: for a message that message_read() accepted. */
-
 /** Where the name that stands at `at` ends: the offset of its root label or of its pointer, 0 where
  * it does not end in the message. */
 size_t message_name_end(const uint8_t *wire, size_t wire_len, size_t at);
-/** Stands before the first record. */
-struct message_walk message_walk_from(const uint8_t *wire, size_t wire_len);
-/** The next record; false at the end. */
-bool message_walk_next(struct message_walk *walk, struct message_record *ret_record);

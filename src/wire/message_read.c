@@ -132,9 +132,6 @@ static void take_soa(const struct reader *reader, const struct message_record *r
 
 static void take_ttl(struct message_facts *facts, const struct message_record *record)
 {
-	if (facts->ttl_count < MESSAGE_TTLS_MAX)
-		facts->ttl_at[facts->ttl_count] = (uint16_t)record->ttl_at;
-	facts->ttl_count++;
 	if (record->section == SECTION_ADDITIONAL)
 		return;
 	const uint32_t ttl = message_ttl_meant(record->ttl);
@@ -205,7 +202,7 @@ static bool read_record(struct reader *reader, enum message_section section)
 
 static void begin(struct message_facts *facts, const uint8_t *wire, size_t wire_len)
 {
-	memset(facts, 0, offsetof(struct message_facts, ttl_at));
+	memset(facts, 0, sizeof(*facts));
 	if (wire_len < MESSAGE_HEADER_LEN)
 		return;
 	facts->id = message_id(wire);

@@ -55,6 +55,24 @@ static inline void build_count(struct build *build, size_t at, int n)
 	build_set_u16(build, at, (unsigned)((int)build_get_u16(build, at) + n));
 }
 
+/* Where TTLs stand, all but OPT's. Returns how many there are. */
+static inline size_t build_ttl_offsets(const uint8_t *wire, size_t wire_len, uint16_t *offsets,
+				       size_t max)
+{
+	struct message_walk walk = message_walk_from(wire, wire_len);
+	struct message_record record;
+	size_t count = 0;
+
+	while (message_walk_next(&walk, &record)) {
+		if (record.type == TYPE_OPT)
+			continue;
+		if (count < max)
+			offsets[count] = (uint16_t)record.ttl_at;
+		count++;
+	}
+	return count;
+}
+
 static inline void build_start(struct build *build, unsigned id, unsigned flags)
 {
 	memset(build->wire, 0, MESSAGE_HEADER_LEN);

@@ -13,7 +13,7 @@ static bool find(struct addr *ret_addr)
 	const size_t len = made_reply_len(&reply);
 
 	assert_int_not_equal(message_read(reply.wire, len, &facts), MESSAGE_BAD);
-	return rebinding_find(reply.wire, &facts, ret_addr);
+	return rebinding_find(reply.wire, len, ret_addr);
 }
 
 /* The bytes of an address; an IPv4-mapped one stays what it is. */

@@ -292,7 +292,7 @@ static void CA_10_opt_fields_are_no_ttl(void **state)
 	assert_int_equal(facts.min_ttl, 300);
 
 	uint16_t offsets[8];
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 8), 1);
+	assert_int_equal(build_ttl_offsets(build.wire, build.len, offsets, 8), 1);
 	uint8_t before[64];
 	memcpy(before, build.wire + facts.opt_at, facts.opt_len);
 	message_clamp_ttls(build.wire, build.len, 400, 500);
@@ -533,19 +533,15 @@ static void SP_11_case_goes_with_what_repeats_the_question(void **state)
 static void ttls_are_found_in_order(void **state)
 {
 	(void)state;
-	uint16_t offsets[4] = { 0, 0, 0, 4711 };
+	uint16_t offsets[3] = { 0 };
 	build_courier(&build);
 	build_opt(&build, 1232, 0, "", 0);
 	ADDITIONAL("a", TYPE_A, 7, "\xc0\x00\x02\x01");
 	assert_int_equal(read_built(), MESSAGE_OK);
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 3), 3);
+	assert_int_equal(build_ttl_offsets(build.wire, build.len, offsets, 3), 3);
 	assert_int_equal(build_get_u16(&build, offsets[0] + 2u), 279);
 	assert_int_equal(build_get_u16(&build, offsets[1] + 2u), 49);
 	assert_int_equal(build_get_u16(&build, offsets[2] + 2u), 7);
-	offsets[1] = 4711;
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, offsets, 1), 3);
-	assert_int_equal(offsets[1], 4711);
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, NULL, 0), 3);
 }
 
 static void ttls_are_found_without_a_question_too(void **state)
@@ -555,17 +551,17 @@ static void ttls_are_found_without_a_question_too(void **state)
 	build_start(&build, 1, FLAG_QR);
 	ANSWER("a", TYPE_A, 7, "\xc0\x00\x02\x01");
 	assert_int_equal(read_built(), MESSAGE_OK);
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, &offset, 1), 1);
+	assert_int_equal(build_ttl_offsets(build.wire, build.len, &offset, 1), 1);
 	assert_int_equal(offset, 12 + 3 + 4);
 }
 
 static uint32_t clamped(uint32_t ttl, uint32_t ttl_min, uint32_t ttl_max)
 {
-	uint16_t offset;
+	uint16_t offset = 0;
 	start_reply();
 	ANSWER("example.com", TYPE_A, ttl, "\xc0\x00\x02\x01");
 	message_clamp_ttls(build.wire, build.len, ttl_min, ttl_max);
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, &offset, 1), 1);
+	assert_int_equal(build_ttl_offsets(build.wire, build.len, &offset, 1), 1);
 	return (uint32_t)build_get_u16(&build, offset) << 16 | build_get_u16(&build, offset + 2u);
 }
 
@@ -619,7 +615,7 @@ static void every_ttl_but_that_of_opt_is_set(void **state)
 	ANSWER("example.com", TYPE_A, 300, "\300\0\2\2");
 	ADDITIONAL(".", TYPE_OPT, 0x8000, "");
 	message_set_ttls(build.wire, build.len, 30);
-	assert_int_equal(message_ttl_offsets(build.wire, build.len, at, 8), 2);
+	assert_int_equal(build_ttl_offsets(build.wire, build.len, at, 8), 2);
 	assert_memory_equal(build.wire + at[0], "\0\0\0\36", 4);
 	assert_memory_equal(build.wire + at[1], "\0\0\0\36", 4);
 	assert_int_equal(read_built(), MESSAGE_OK);

@@ -1,4 +1,4 @@
-/* What the one walk notes for those who come after it: where TTLs stand, where CNAMEs lead. */
+/* What the one walk notes for those who come after it: where the CNAMEs lead. */
 #include <stdio.h>
 
 #include "made_reply.h"
@@ -25,66 +25,6 @@ static void put_opt(void)
 {
 	made_reply_count(&reply, SECTION_ADDITIONAL);
 	cursor_put(&reply.out, "\0\0\51\4\320\0\0\0\0\0\6\0\3\0\2id", 17);
-}
-
-/* --- TTLs ---------------------------------------------------------------------------------- */
-
-static void assert_ttls_are_noted(size_t records)
-{
-	uint16_t ttl_at[64];
-	const size_t count = message_ttl_offsets(reply.wire, facts.wire_len, ttl_at, 64);
-
-	assert_int_equal(count, records);
-	assert_int_equal(facts.ttl_count, records);
-	for (size_t i = 0; i < count && i < MESSAGE_TTLS_MAX; i++)
-		assert_int_equal(facts.ttl_at[i], ttl_at[i]);
-}
-
-static void the_first_ttls_are_noted_and_all_are_counted(void **state)
-{
-	(void)state;
-	for (size_t records = 0; records <= 2 * MESSAGE_TTLS_MAX; records++) {
-		ask(RCODE_NOERROR, "a.example", TYPE_A);
-		for (size_t i = 0; i < records; i++)
-			answer("a.example", TYPE_A, NULL);
-		put_opt();
-		assert_int_equal(read_reply(), MESSAGE_OK);
-		assert_ttls_are_noted(records);
-		message_cut_opt(reply.wire, &facts);
-		assert_ttls_are_noted(records);
-	}
-}
-
-static void ttls_behind_opt_move_with_their_records(void **state)
-{
-	(void)state;
-	ask(RCODE_NOERROR, "a.example", TYPE_A);
-	answer("a.example", TYPE_A, NULL);
-	put_opt();
-	made_reply_add(&reply, SECTION_ADDITIONAL, "ns.example", TYPE_A, NULL);
-	made_reply_add(&reply, SECTION_ADDITIONAL, "ns.example", TYPE_AAAA, NULL);
-	assert_int_equal(read_reply(), MESSAGE_OK);
-	assert_ttls_are_noted(3);
-	const uint16_t before = facts.ttl_at[2];
-	message_cut_opt(reply.wire, &facts);
-	assert_ttls_are_noted(3);
-	assert_int_equal(facts.ttl_at[2], before - 17);
-}
-
-static void ttls_of_records_that_go_with_opt_are_none(void **state)
-{
-	(void)state;
-	ask(RCODE_NOERROR, "a.example", TYPE_A);
-	answer("a.example", TYPE_A, NULL);
-	const size_t opt_at = made_reply_len(&reply);
-	made_reply_count(&reply, SECTION_ADDITIONAL);
-	cursor_put(&reply.out, "\0\0\51\4\320\0\0\0\0\0\7\0\3\0\3\1x\0", 18);
-	const uint8_t into_opt[] = { 0xc0, (uint8_t)(opt_at + 15) };
-	made_reply_add_raw(&reply, SECTION_ADDITIONAL, into_opt, 2, TYPE_A, "\1\2\3\4", 4);
-	assert_int_equal(read_reply(), MESSAGE_OK);
-	assert_int_equal(facts.ttl_count, 2);
-	message_cut_opt(reply.wire, &facts);
-	assert_ttls_are_noted(1);
 }
 
 /* --- the chain ----------------------------------------------------------------------------- */
@@ -209,8 +149,7 @@ static void the_rest_is_read_behind_a_question_that_is_known(void **state)
 	const size_t len = made_reply_len(&reply);
 	assert_int_equal(message_read_behind(reply.wire, len, facts.question_len, &known),
 			 MESSAGE_OK);
-	assert_memory_equal(&known, &facts, offsetof(struct message_facts, ttl_at));
-	assert_memory_equal(known.ttl_at, facts.ttl_at, 2 * sizeof(known.ttl_at[0]));
+	assert_memory_equal(&known, &facts, sizeof(facts));
 	for (size_t shorter = MESSAGE_HEADER_LEN + facts.question_len; shorter < len; shorter++)
 		assert_int_equal(
 			message_read_behind(reply.wire, shorter, facts.question_len, &known),
@@ -218,9 +157,6 @@ static void the_rest_is_read_behind_a_question_that_is_known(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(the_first_ttls_are_noted_and_all_are_counted),
-	cmocka_unit_test(ttls_behind_opt_move_with_their_records),
-	cmocka_unit_test(ttls_of_records_that_go_with_opt_are_none),
 	cmocka_unit_test(plain_answers_are_followed),
 	cmocka_unit_test(chains_are_followed_in_order),
 	cmocka_unit_test(what_a_cname_is_asked_for_by_its_type_ends_there),
