@@ -12,7 +12,7 @@ from servers import CORES, LOAD_CORE, Responder, sweep
 
 COUNT, CORES_WANTED = 2, 4
 WORKLOADS = ("W1", "W4")
-HOW = {"lanes": 32, "window": 256}  # each socket of the load is one worker's: so many are spread evenly
+LANES, WINDOW = 16, 128     # for each worker. A socket of the load is one worker's: so many are spread evenly
 IS_FREE = len(CORES) >= CORES_WANTED
 
 
@@ -58,7 +58,8 @@ def run(rig, server, echo, workload, seconds):
     if workload.mix:
         sweep(rig, server, **workload.mix)
     before = server.cpu()
-    result = workload.run(rig, server, seconds, echo=echo, **HOW)
+    result = workload.run(rig, server, seconds, echo=echo, lanes=LANES * server.count,
+                          window=WINDOW * server.count)
     ours = result["server"]
     spent = server.cpu() - before
     return {"rate": ours["rate"], "ratio": ours["rate"] / result["echo"]["rate"],
