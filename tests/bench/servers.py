@@ -171,7 +171,7 @@ class Measured:
         return cpu_seconds(self.process.pid)
 
     def amounts(self):
-        return {**super().amounts(), "cache_names": NAMES, "forwards": 10000}
+        return {**super().amounts(), "cache_names": NAMES, "forwards": 2100}
 
     def memory(self):
         """(resident, anonymous) in MB."""
