@@ -38,7 +38,7 @@ static struct {
 	struct {
 		const void *thing;
 		void (*give_back)(void);
-	} owned[64];
+	} owned[128];
 	size_t owned_count;
 	size_t zalloc_used;
 } run;
