@@ -57,7 +57,7 @@ PACK = $(call tried,PACK,link)
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(SMALL),$(1)),$(AS_SMALL),$(if $(filter $(FAST),$(1)),,$(BETWEEN)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
-LIBS := -lldns -lconfig -levent_core $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
+LIBS := -lldns -lconfig -levent_core -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
