@@ -218,8 +218,9 @@ static bool read_place(struct shard *shard, struct index_place place, uint64_t n
 static bool find_in(struct shard *shard, const struct cache_key *key, bool stale_ok,
 		    uint64_t now_us, const struct into *into)
 {
+	if (!store_may_have(&shard->store, hash_in_shard(key->hash)))
+		return false;
 	struct index_place place = find_sort(shard, key, SORT_ANSWER);
-
 	if (place.bucket != NULL) {
 		const struct entry *answer = store_entry(&shard->store, place);
 
@@ -408,7 +409,7 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, key, item);
 	struct shard *shard = take_shard(cache, key);
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
-	if (!is_failure)
+	if (!is_failure && store_may_have(&shard->store, hash_in_shard(key->hash)))
 		drop_sort(shard, key, SORT_FAILURE);
 	if (can_keep && is_failure)
 		store_failure(cache, shard, &draft);

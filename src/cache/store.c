@@ -72,6 +72,13 @@ struct index_place store_find(const struct store *store, const struct cache_key 
 	return (struct index_place){ NULL, 0 };
 }
 
+bool store_may_have(const struct store *store, uint32_t hash)
+{
+	const struct index_home home = index_home(&store->index, hash);
+
+	return has_hash(home.bucket[0], hash) || has_hash(home.bucket[1], hash);
+}
+
 void store_prefetch(const struct store *store, uint32_t hash)
 {
 	const struct index_home home = index_home(&store->index, hash);

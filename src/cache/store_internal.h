@@ -65,6 +65,8 @@ void store_close(struct store *store);
 /** Of this key and sort; bucket is NULL for none. Good until the next store_put(). */
 struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
 			      bool is_failure);
+/** False where there is nothing of this hash, of either sort. */
+bool store_may_have(const struct store *store, uint32_t hash);
 struct entry *store_entry(const struct store *store, struct index_place place);
 void store_drop(struct store *store, struct index_place place);
 

@@ -20,17 +20,6 @@ static const struct stage_match family_stages[] = {
 	[COURIER_COUNT_TXT] = { .stage = STAGE_TXT, .expects = STAGE_EXPECTS_TEXT },
 };
 
-/* Of what a rule here answers, nobody else wants to know. */
-static struct courier_match courier_of(const struct request *request)
-{
-	const struct cache_key *key = &request->key;
-	struct courier_match match = request->courier;
-
-	if (request->decision.action != ZONE_FORWARD)
-		(void)courier_find(request->plan->courier, key->name, key->name_len, &match);
-	return match;
-}
-
 /* Families come first: of what is forwarded they are known already. */
 bool device_feed_stage(const struct courier_match *courier, const uint8_t *name, size_t name_len,
 		       struct stage_match *ret_match)
@@ -49,7 +38,12 @@ static bool find_stage(const struct request *request, struct stage_match *ret_ma
 
 	if (view->class != CLASS_IN || view->is_opaque)
 		return false;
-	const struct courier_match courier = courier_of(request);
+	if (request->decision.action == ZONE_FORWARD)
+		return device_feed_stage(&request->courier, request->key.name, view->name_len,
+					 ret_match);
+	/* of what a rule here answers, nobody else wants to know */
+	struct courier_match courier;
+	(void)courier_find(request->plan->courier, request->key.name, view->name_len, &courier);
 	return device_feed_stage(&courier, request->key.name, view->name_len, ret_match);
 }
 
