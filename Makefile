@@ -247,7 +247,7 @@ size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its ca
 
 $(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o \
 		$(patsubst src/%.c,$(RELEASE)/obj/%.o,$(filter-out src/app/main.c,$(SOURCES)))
-	$(Q)$(CC) $(RELEASEFLAGS) $(WHOLE) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(RELEASEFLAGS) $(WHOLE) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 bench-parts: $(BENCH:%=$(RELEASE)/%)	## what the parts cost, one by one: nanoseconds, bytes
 	$(Q)for bench in $^; do echo "$$(basename $$bench):"; $$bench || exit 1; done

@@ -134,6 +134,7 @@ struct cache_report {
 	uint64_t entries;   /* answers and failures that can be found, past their time or not */
 	uint64_t bytes;	    /* index, entries, and what gaps there are between them; 0 when empty */
 	uint64_t max_bytes; /* never exceeded by bytes */
+	uint64_t passed;    /* entries and gaps that have been gone by to make room, ever */
 };
 void cache_report(const struct cache *cache, struct cache_report *ret_report);
 

@@ -478,6 +478,7 @@ void cache_report(const struct cache *cache, struct cache_report *ret_report)
 		lock_take(&shard->lock);
 		ret_report->entries += shard->store.entries;
 		ret_report->bytes += store_bytes(&shard->store);
+		ret_report->passed += shard->store.passed;
 		lock_give(&shard->lock);
 	}
 }

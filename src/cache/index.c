@@ -32,7 +32,7 @@ static void move_slot(struct index_place from, struct index_place to)
 {
 	to.bucket->hash[to.slot] = from.bucket->hash[from.slot];
 	to.bucket->unit[to.slot] = from.bucket->unit[from.slot];
-	from.bucket->unit[from.slot] = 0;
+	from.bucket->unit[from.slot] = from.bucket->hash[from.slot] = 0;
 }
 
 /* An empty slot there; where there is none, `depth` others may each move to its other bucket. */
@@ -64,6 +64,18 @@ struct index_place index_make_slot(const struct index *index, const struct index
 			place = find_empty(index, home->bucket[1], depth);
 	}
 	return place;
+}
+
+bool index_remembers(const struct index_home *home, uint32_t hash)
+{
+	for (unsigned i = 0; i < 2 * INDEX_SLOTS; i++) {
+		const struct index_bucket *bucket = home->bucket[i / INDEX_SLOTS];
+		const unsigned slot = i % INDEX_SLOTS;
+
+		if (bucket->unit[slot] == 0 && bucket->hash[slot] == hash)
+			return true;
+	}
+	return false;
 }
 
 void index_grow(struct index *index)

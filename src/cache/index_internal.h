@@ -88,5 +88,13 @@ static inline void index_mark(struct index_place place)
 		place.bucket->unit[place.slot] |= INDEX_FOUND;
 }
 
+/** Empties the slot, which keeps the hash until it is used again. */
+static inline void index_drop(struct index_place place)
+{
+	place.bucket->unit[place.slot] = 0;
+}
+/** One of this hash has been dropped not long ago, or so it seems. */
+bool index_remembers(const struct index_home *home, uint32_t hash);
+
 /** One bucket more, below max_count. */
 void index_grow(struct index *index);

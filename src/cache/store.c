@@ -106,7 +106,7 @@ void store_prefetch_entry(const struct store *store, uint32_t hash)
 
 void store_drop(struct store *store, struct index_place place)
 {
-	place.bucket->unit[place.slot] = 0;
+	index_drop(place);
 	store->entries--;
 }
 
@@ -132,15 +132,34 @@ static uint32_t reserve_of(const struct store *store)
 	return more * BUCKET_UNITS;
 }
 
+/* Where the index is too crowded by now, the ring is to end earlier after this round, if there is
+ * time enough for keep_ahead(). */
+static void plan_ceiling(struct store *store)
+{
+	struct store_ring *kept = &store->kept;
+	const uint32_t count = index_count(&store->index), left = store->index.max_count - count;
+	const uint32_t most = (kept->end - kept->start) / 8;
+	uint32_t above = (count < left ? count : left) * BUCKET_UNITS;
+
+	if (above > most)
+		above = most;
+	if (kept->is_wrapped && kept->ceiling == kept->end && is_loaded(store, INDEX_CROWDED) &&
+	    kept->tail + 2 * above < kept->end)
+		kept->ceiling = kept->end - above;
+}
+
 /* Where the index is crowded and there is room for a bucket more. */
 static void grow_index(struct store *store)
 {
 	struct store_ring *kept = &store->kept;
 	const uint32_t floor = floor_of(store), last = kept->is_wrapped ? kept->limit : kept->head;
 
-	if (!is_loaded(store, INDEX_FULL) || index_count(&store->index) >= store->index.max_count ||
-	    floor - last < BUCKET_UNITS)
+	if (!is_loaded(store, INDEX_FULL) || index_count(&store->index) >= store->index.max_count)
 		return;
+	if (floor - last < BUCKET_UNITS) {
+		plan_ceiling(store);
+		return;
+	}
 	index_grow(&store->index);
 	uint32_t end = floor - BUCKET_UNITS;
 	if (!kept->is_wrapped)
@@ -298,22 +317,6 @@ static void pass_kept(struct putting *putting)
 	leave_tail(kept, units);
 }
 
-/* Where the index is too crowded by now, the ring is to end earlier after this round, if there is
- * time enough for keep_ahead(). */
-static void plan_ceiling(struct store *store)
-{
-	struct store_ring *kept = &store->kept;
-	const uint32_t count = index_count(&store->index), left = store->index.max_count - count;
-	const uint32_t most = (kept->end - kept->start) / 8;
-	uint32_t above = (count < left ? count : left) * BUCKET_UNITS;
-
-	if (above > most)
-		above = most;
-	if (kept->is_wrapped && kept->ceiling == kept->end && is_loaded(store, INDEX_CROWDED) &&
-	    kept->tail + 2 * above < kept->end)
-		kept->ceiling = kept->end - above;
-}
-
 /* Before the head comes to the ceiling, the tail is to be through with what lies above it: so it
  * goes ahead, by twice what is put in. */
 static void keep_ahead(struct putting *putting, uint32_t units)
@@ -329,10 +332,22 @@ static void keep_ahead(struct putting *putting, uint32_t units)
 	}
 }
 
+/* A put has found no slot, so the room is held by fewer entries than could be: the ring goes on
+ * without anything being put in, until it has come round and the index can grow. */
+static void bring_round(struct putting *putting, uint32_t units)
+{
+	struct store_ring *kept = &putting->store->kept;
+
+	for (uint32_t gone = 0; kept->is_wrapped && gone < 2 * units;) {
+		gone += entry_at(putting->store, kept->tail)->units;
+		pass_kept(putting);
+	}
+	putting->store->is_short = false;
+}
+
 /* For `units`, by putting out what is in the way. */
 static void make_room_kept(struct putting *putting, uint32_t units)
 {
-	plan_ceiling(putting->store);
 	keep_ahead(putting, units);
 	while (!has_room(&putting->store->kept, units))
 		pass_kept(putting);
@@ -401,6 +416,7 @@ static struct index_place find_slot(struct putting *putting, uint32_t hash)
 	if (place.bucket == NULL) {
 		place = least_of(store, &home, putting->now_us);
 		put_out(putting, place);
+		store->is_short = index_count(&store->index) < store->index.max_count;
 	}
 	return place;
 }
@@ -413,8 +429,14 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 				   .chances = SECOND_CHANCE_UNITS + 4 * units,
 				   .evictions = evictions };
 
+	const struct index_home home = index_home(&store->index, hash);
+
 	assert(units > 0 && units <= store->max_units);
+	if (index_remembers(&home, hash)) /* it left too early */
+		rank = STORE_KNOWN;
 	grow_index(store);
+	if (store->is_short)
+		bring_round(&putting, units);
 	struct store_ring *ring = make_room(&putting, units, rank);
 	const struct index_place place = find_slot(&putting, hash);
 	const uint32_t unit = take_head(ring, units);

@@ -18,7 +18,9 @@
  * Newcomers have a part of the room, so that a flood of names that nobody asks for twice cannot put
  * out those that are asked for. Only good answers are kept from the start, while there is room
  * without putting out anything; what does not exist, and failures, never fill more than that part
- * before they are asked for again. Too small a store has one ring for all.
+ * before they are asked for again. Too small a store has one ring for all. An entry that comes
+ * again while the index has not yet used the slot of the one before is no newcomer: it was put out
+ * too early.
  *
  * The index grows with the entries; where a slot cannot be made in an entry's two buckets, the
  * least of all in them gives way, wherever it lies. The room for a bucket is taken from the end of
@@ -51,6 +53,7 @@ struct store {
 	struct store_ring newcomers, kept; /* no room in the first: it is not used */
 	uint32_t entries;
 	uint32_t max_units; /* of one entry */
+	bool is_short;	    /* of slots: the last put has found none */
 	uint64_t passed;    /* entries and gaps that a tail has come by */
 };
 
@@ -77,7 +80,7 @@ void store_prefetch_entry(const struct store *store, uint32_t hash);
 enum store_rank {
 	STORE_NEWCOMER,
 	STORE_GOOD,  /* a newcomer that may be kept where there is room */
-	STORE_KNOWN, /* in place of one that was there: kept */
+	STORE_KNOWN, /* in place of one that was there: kept; found out by the index too */
 };
 /** Makes room for an entry of this size and hash, puts it in the index, and returns it to be filled
  * in at once. Adds to *evictions one for each entry put out that might still have been shown. */

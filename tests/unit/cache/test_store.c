@@ -113,21 +113,6 @@ static void CA_28_too_small_for_an_entry_keeps_nothing(void **state)
 	assert_int_equal(report_of(f).bytes, 0);
 }
 
-static void small_entry_costs_little_beyond_its_bytes(void **state)
-{
-	(void)state;
-	struct fixture *f = fixture_new(16u << 20);
-
-	for (uint64_t n = 0; n < 300000; n++)
-		store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
-	cache_verify(f->cache);
-	const uint64_t entries = report_of(f).entries;
-	const uint64_t each = (16u << 20) / entries;
-	print_message("%u bytes of message, %u of name: %u bytes each, %u in 16M\n",
-		      (unsigned)reply.len, key.name_len, (unsigned)each, (unsigned)entries);
-	assert_true(each <= reply.len + 64);
-}
-
 static void nothing_is_in_use_before_the_first_entry(void **state)
 {
 	(void)state;
@@ -494,69 +479,9 @@ static void RX_07_failures_leave_most_of_the_cache_free(void **state)
 	}
 }
 
-/* Zipf's law over many names, and as many asked for just once in between: against a plain queue
- * with room for as many. Same numbers in each run. */
-#define ZIPF_NAMES 20000u
-#define ZIPF_QUERIES 120000u
-
-static uint32_t zipf(const double *sums, uint64_t random)
-{
-	const double at =
-		(double)(random >> 11) / (double)(UINT64_C(1) << 53) * sums[ZIPF_NAMES - 1];
-	uint32_t low = 0, high = ZIPF_NAMES - 1;
-
-	while (low < high) {
-		const uint32_t middle = (low + high) / 2;
-		if (sums[middle] < at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void second_chance_beats_a_plain_queue(void **state)
-{
-	(void)state;
-	static double sums[ZIPF_NAMES];
-	static uint32_t queue[ZIPF_QUERIES];
-	static uint32_t queued[1000000]; /* times this number is in the queue: 0 or 1 */
-	struct fixture *f = fixture_new(1u << 18);
-	uint64_t seed = 42, once = 100000;
-	unsigned found = 0, found_plain = 0, asked = 0;
-	size_t head = 0, tail = 0;
-
-	const uint64_t room = fill(f, 500000) - 500000;
-	for (uint32_t i = 0; i < ZIPF_NAMES; i++)
-		sums[i] = (i > 0 ? sums[i - 1] : 0) + 1.0 / (i + 1);
-	memset(queued, 0, sizeof(queued));
-	for (unsigned i = 0; i < ZIPF_QUERIES; i++) {
-		const bool is_once = unit_random(&seed) % 2 == 0;
-		const uint32_t n = is_once ? (uint32_t)once++ : zipf(sums, unit_random(&seed));
-
-		asked += !is_once;
-		if (find_number(f, n))
-			found++;
-		else
-			store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
-		if (queued[n]) {
-			found_plain++;
-			continue;
-		}
-		queued[n] = 1;
-		queue[head++] = n;
-		if (head - tail > room)
-			queued[queue[tail++]] = 0;
-	}
-	cache_verify(f->cache);
-	print_message("of %u: second chance %u, plain queue %u\n", asked, found, found_plain);
-	assert_true(found > found_plain + asked / 20);
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(cap_holds_with_the_index_at_every_size),
 	cmocka_unit_test(CA_28_too_small_for_an_entry_keeps_nothing),
-	cmocka_unit_test(small_entry_costs_little_beyond_its_bytes),
 	cmocka_unit_test(nothing_is_in_use_before_the_first_entry),
 	cmocka_unit_test(oldest_gives_way_unless_it_was_found),
 	cmocka_unit_test(second_chance_is_one_chance),
@@ -573,6 +498,5 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(RX_03_RX_07_flood_of_names_asked_once_leaves_the_hot_ones),
 	cmocka_unit_test(RX_03_RX_07_hot_names_asked_rarely_survive_a_flood_too),
 	cmocka_unit_test(RX_07_failures_leave_most_of_the_cache_free),
-	cmocka_unit_test(second_chance_beats_a_plain_queue),
 };
 UNIT_MAIN(tests)
