@@ -1,6 +1,6 @@
 # courierdns. Two commands do all the set-up on a fresh Debian 12: make run, make check.
-# `make help` lists the others. V=1 shows whole commands. CC=clang, SAN=address,undefined and
-# COVERAGE=1 each build in a folder of their own below build/.
+# `make help` lists the others. V=1 shows whole commands. CC=clang, SAN=address,undefined,
+# SAN=thread and COVERAGE=1 each build in a folder of their own below build/.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local

@@ -13,15 +13,23 @@
 
 #include "base/mem.h"
 
+/* A sanitizer brings a malloc() of its own; that for addresses looks for leaks too. */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define HAS_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define HAS_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define HAS_TSAN 1
 #endif
 #endif
 #ifndef HAS_ASAN
 #define HAS_ASAN 0
+#endif
+#ifndef HAS_TSAN
+#define HAS_TSAN 0
 #endif
 
 #define TRIES_ONE_BY_ONE 100u
@@ -95,8 +103,10 @@ uint64_t unit_random(uint64_t *seed)
 /* --- counting and failing allocations ------------------------------------------------------ */
 
 #if HAS_ASAN
-
 int __lsan_do_recoverable_leak_check(void);
+#endif
+
+#if HAS_ASAN || HAS_TSAN
 
 static void arm(void)
 {
@@ -112,7 +122,7 @@ bool unit_is_starved(void)
 	return run.fail_at > 0 && mem_allocations() >= run.fail_at;
 }
 
-/* The sanitizer finds what is left when the child ends. */
+/* The sanitizer for addresses finds what is left when the child ends. */
 static size_t report_leaks(void)
 {
 	return 0;
