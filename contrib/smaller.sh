@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says which flags that make a program smaller are known to a compiler, its linker and, where that matters,
 # the loader of this machine. What cannot be tried here (the program of a cross compiler does not run) is
-# left out. Usage: smaller.sh small|between|whole|link CC...
+# left out. Usage: smaller.sh small|brisk|whole|link CC...
 set -eu
 what=$1
 shift
@@ -33,8 +33,9 @@ knows() {
 case $what in
 small) # of what is hardly ever run
 	if knows "$@" -Oz; then echo -Oz; else echo -Os; fi
+	if knows "$@" -fno-inline-functions-called-once; then echo -fno-inline-functions-called-once; fi
 	;;
-between) # of what is run now and then: -O2 without what grows it most and gains it least
+brisk) # of what is run now and then: -O2 without what grows it most and gains it least
 	for flag in -fno-inline-functions -falign-functions=1 -falign-jumps=1 -falign-loops=1; do
 		if knows "$@" -O2 $flag; then printf '%s ' $flag; fi
 	done

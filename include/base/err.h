@@ -9,6 +9,8 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 /* Text is for people, and so what leads to it is off the path of a query: made small, and apart. */
 #define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at), cold))
+/* Run at the start, the end or a reload: made small, with all that only such functions call. */
+#define RARELY __attribute__((cold))
 #define UNREACHABLE() abort()
 /** Has the processor fetch what lies there, wherever that is. */
 #define PREFETCH(at) __builtin_prefetch(at)

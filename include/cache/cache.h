@@ -67,8 +67,8 @@ struct cache_hit {
  * single entry, keeps nothing. NULL when memory is short. The clock and stats are borrowed. Counts
  * evictions only: whether a query hit or missed is for the caller, who may look more than once for
  * it. */
-struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
-			struct stats *stats);
+RARELY struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
+			       struct stats *stats);
 /** A handle to the same cache for another worker, who has a clock and stats of his own; clocks may
  * differ by a moment. NULL when memory is short. */
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats);

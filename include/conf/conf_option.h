@@ -37,8 +37,8 @@ enum conf_option_kind {
 struct conf_option {
 	const char *name;
 	enum conf_option_kind kind;
-	uint16_t offset, size; /* of the field */
-	int64_t min, max, fallback;
+	uint16_t offset, size;	    /* of the field */
+	int32_t min, max, fallback; /* of kind SIZE in KB */
 	union {
 		const char *const *words;	    /* of kind WORD; NULL at the end */
 		const struct conf_section *section; /* of kind SECTION */
@@ -46,7 +46,9 @@ struct conf_option {
 			     void *base); /* of kind OTHER, as the next */
 	};
 	void (*print)(struct conf_printer *printer, const void *base); /* or nothing */
+#ifdef COURIERDNS_TESTS
 	const char *help;
+#endif
 };
 #define CONF_OPTION_FIELD(type, field) \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
@@ -54,8 +56,10 @@ struct conf_option {
  * not carry it. */
 #ifdef COURIERDNS_TESTS
 #define HELP(text) .help = text
+#define HELP_OF(option) (option)->help
 #else
-#define HELP(text) .help = NULL
+#define HELP(text)
+#define HELP_OF(option) NULL
 #endif
 
 struct conf_section {

@@ -27,8 +27,8 @@ struct timeline;
 
 /** For so many workers (1 or more); the handle is for the first. Clock and stats are borrowed. With
  * `limit` 0 it remembers nobody and takes no memory to speak of. NULL when memory is short. */
-struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
-			      struct stats *stats);
+RARELY struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
+				     struct stats *stats);
 /** A handle to the same timeline for another worker, who has a clock and stats of his own; clocks
  * may differ by a moment. NULL when memory is short. */
 struct timeline *timeline_share(struct timeline *timeline, const struct clock *clock,
@@ -37,7 +37,7 @@ struct timeline *timeline_share(struct timeline *timeline, const struct clock *c
 void timeline_free(struct timeline *timeline);
 /** Keeps those who asked last, as many as the new limit lets; once for all handles. No other worker
  * may be running meanwhile. -ENOMEM: all is as it was. */
-MUST_CHECK int timeline_set_limit(struct timeline *timeline, uint32_t limit);
+MUST_CHECK RARELY int timeline_set_limit(struct timeline *timeline, uint32_t limit);
 uint32_t timeline_limit(const struct timeline *timeline);
 
 /* The first seven are the verdicts of policy/classify.h, in their order. */

@@ -10,14 +10,16 @@
 /* What the connections of all listeners are counted in. */
 struct listener_stream_table;
 /** NULL when memory is short. Loop and worker are borrowed. */
-struct listener_stream_table *listener_stream_table_new(struct loop *loop, struct worker *worker);
+RARELY struct listener_stream_table *listener_stream_table_new(struct loop *loop,
+							       struct worker *worker);
 /** Closes every connection. After the worker is freed; NULL is fine. */
 void listener_stream_table_free(struct listener_stream_table *table);
 uint32_t listener_stream_connections(const struct listener_stream_table *table);
 
 struct listener_stream;
 /** Binds; the errors are stream_listener_new()'s. */
-MUST_CHECK int listener_stream_new(struct listener_stream_table *table, const struct addr *bind_to,
-				   struct listener_stream **ret_listener);
+MUST_CHECK RARELY int listener_stream_new(struct listener_stream_table *table,
+					  const struct addr *bind_to,
+					  struct listener_stream **ret_listener);
 void listener_stream_free(struct listener_stream *listener); /* NULL is fine */
 struct addr listener_stream_local(const struct listener_stream *listener);

@@ -8,7 +8,8 @@ struct listener_udp;
 
 /** Binds; the errors are udp_server_new()'s. Loop and worker are borrowed and, as long as the
  * worker lives, so is the listener. */
-MUST_CHECK int listener_udp_new(struct loop *loop, struct worker *worker,
-				const struct addr *bind_to, struct listener_udp **ret_listener);
-void listener_udp_free(struct listener_udp *listener); /* NULL is fine */
+MUST_CHECK RARELY int listener_udp_new(struct loop *loop, struct worker *worker,
+				       const struct addr *bind_to,
+				       struct listener_udp **ret_listener);
+RARELY void listener_udp_free(struct listener_udp *listener); /* NULL is fine */
 struct addr listener_udp_local(const struct listener_udp *listener);

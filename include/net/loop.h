@@ -7,9 +7,9 @@
 
 struct loop;
 
-MUST_CHECK int loop_new(struct loop **ret_loop);
+MUST_CHECK RARELY int loop_new(struct loop **ret_loop);
 /** Everything that was registered must have been freed before. NULL is fine. */
-void loop_free(struct loop *loop);
+RARELY void loop_free(struct loop *loop);
 
 /** Brought up to date once per turn. */
 const struct clock *loop_clock(const struct loop *loop);

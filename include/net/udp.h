@@ -24,10 +24,10 @@ typedef void (*udp_server_fn)(void *ctx, const struct client_message *messages, 
 
 /** Binds. `client` is what all its clients have in common: ops, listener. -EADDRINUSE,
  * -EADDRNOTAVAIL, -EACCES and such as the system says. */
-MUST_CHECK int udp_server_new(struct loop *loop, const struct addr *bind_to,
-			      const struct client *client, udp_server_fn fn, void *ctx,
-			      struct udp_server **ret_server);
-void udp_server_free(struct udp_server *server); /* NULL is fine */
+MUST_CHECK RARELY int udp_server_new(struct loop *loop, const struct addr *bind_to,
+				     const struct client *client, udp_server_fn fn, void *ctx,
+				     struct udp_server **ret_server);
+RARELY void udp_server_free(struct udp_server *server); /* NULL is fine */
 /** The bound address, its port as the system chose it where 0 was asked. */
 struct addr udp_server_local(const struct udp_server *server);
 /** Sends from to->local, together with others: what is sent from inside the callback leaves with

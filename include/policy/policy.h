@@ -14,8 +14,8 @@ struct synth_records;
 /** Borrows `conf`, which must outlive it. Record texts are read here: ERR_CONF where complaints
  * were added; -ENOMEM. `route_key` seeds the hashes of routes and views: the same key gives the
  * same ones after a reload, wherever in the file a rule stands. */
-MUST_CHECK int policy_compile(const struct conf *conf, const struct hash_key *route_key,
-			      struct complaints *complaints, struct policy **ret_policy);
+MUST_CHECK RARELY int policy_compile(const struct conf *conf, const struct hash_key *route_key,
+				     struct complaints *complaints, struct policy **ret_policy);
 void policy_free(struct policy *policy); /* NULL is fine */
 
 enum decision_source { DECISION_DEFAULT, DECISION_RULE, DECISION_SPECIAL };

@@ -36,9 +36,9 @@ struct plan {
 /** Takes over `conf`, also on failure. What was learned of servers that stand in the table is kept;
  * it must outlive the plan; NULL for a plan that nobody asks by. ERR_CONF where complaints were
  * added; -ENOMEM. */
-MUST_CHECK int plan_new(struct conf *conf, const struct hash_key *route_key,
-			struct server_table *servers, struct complaints *complaints,
-			struct plan **ret_plan);
+MUST_CHECK RARELY int plan_new(struct conf *conf, const struct hash_key *route_key,
+			       struct server_table *servers, struct complaints *complaints,
+			       struct plan **ret_plan);
 /** The same configuration, whose groups have other servers now: only the pools are new, so that
  * this costs little however many zones there are. -ENOMEM. */
 MUST_CHECK int plan_renew(const struct plan *plan, struct server_table *servers,

@@ -23,15 +23,15 @@ struct worker;
  * flight, and the cache's size, are those of this plan for good. `first` is NULL for the first of
  * them; else it has another worker's loop and a plan that shares its rules (plan_share()), and no
  * thread may run yet. -ENOMEM, or -errno of the system. */
-MUST_CHECK int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
-			  struct worker **ret_worker);
+MUST_CHECK RARELY int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
+				 struct worker **ret_worker);
 /** Cancels what is in flight: nobody is answered any more. The first goes last, and no thread may
  * run any more. NULL is fine. */
-void worker_free(struct worker *worker);
+RARELY void worker_free(struct worker *worker);
 
 /** What the next query will be decided by. What the cache holds stays, and is used as far as the
  * new plan takes the same route to it. */
-void worker_set_plan(struct worker *worker, struct plan *plan);
+RARELY void worker_set_plan(struct worker *worker, struct plan *plan);
 const struct plan *worker_plan(const struct worker *worker);
 
 /** Addresses, routes or name servers are others than before: what failed may work now. Failures

@@ -53,7 +53,7 @@ static const struct conf_option limits[] = {
 };
 static const struct conf_option cache[] = {
 	{ "size", OPTION_SIZE, FIELD(cache_size),
-	  .min = 64 << 10, .max = (int64_t)64 << 30, .fallback = 16 << 20,
+	  .min = 64, .max = 64 << 20, .fallback = 16 << 10,
 	  HELP("bytes that the cache may take, index included; \"0\": no cache") },
 	{ "ttl_max", OPTION_SECONDS, FIELD(ttl_max), .min = 1, .max = 604800, .fallback = 86400,
 	  HELP("longest that an answer is kept; below 86400 also the largest TTL shown") },
@@ -166,7 +166,8 @@ bool conf_load_row(size_t at, struct conf_load_row *ret_row)
 			continue;
 		}
 		const struct conf_option *option = &sections[i]->options[at];
-		*ret_row = (struct conf_load_row){ sections[i]->path, option->name, option->help };
+		*ret_row =
+			(struct conf_load_row){ sections[i]->path, option->name, HELP_OF(option) };
 		return true;
 	}
 	return false;

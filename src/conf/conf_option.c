@@ -113,6 +113,11 @@ void *conf_option_alloc(struct conf_reader *reader, size_t count, size_t each)
 
 /* --- fields -------------------------------------------------------------------------------- */
 
+static int64_t in_units(const struct conf_option *option, int32_t value)
+{
+	return option->kind == OPTION_SIZE ? (int64_t)value * 1024 : value;
+}
+
 static void set_field(const struct conf_option *option, void *base, int64_t value)
 {
 	uint8_t *at = (uint8_t *)base + option->offset;
@@ -144,7 +149,7 @@ void conf_option_defaults(const struct conf_section *section, void *base)
 		if (option->kind == OPTION_SECTION)
 			conf_option_defaults(option->section, base);
 		else if (option->kind != OPTION_OTHER)
-			set_field(option, base, option->fallback);
+			set_field(option, base, in_units(option, option->fallback));
 	}
 }
 
@@ -173,11 +178,11 @@ static const char *expected_of(const struct conf_option *option, struct expectat
 
 	switch (option->kind) {
 	case OPTION_INTEGER:
-		snprintf(into->text, max, "an integer from %" PRId64 " to %" PRId64, option->min,
+		snprintf(into->text, max, "an integer from %" PRId32 " to %" PRId32, option->min,
 			 option->max);
 		break;
 	case OPTION_SECONDS:
-		snprintf(into->text, max, "whole seconds from %" PRId64 " to %" PRId64, option->min,
+		snprintf(into->text, max, "whole seconds from %" PRId32 " to %" PRId32, option->min,
 			 option->max);
 		break;
 	case OPTION_MILLISECONDS:
@@ -188,8 +193,8 @@ static const char *expected_of(const struct conf_option *option, struct expectat
 		snprintf(into->text, max,
 			 "bytes, as an integer or with K, M or G in a string such as \"16M\", "
 			 "from %s to %s, or 0",
-			 conf_option_size_text(option->min, &low),
-			 conf_option_size_text(option->max, &high));
+			 conf_option_size_text(in_units(option, option->min), &low),
+			 conf_option_size_text(in_units(option, option->max), &high));
 		break;
 	case OPTION_BOOL:
 		snprintf(into->text, max, "true or false (without quotes)");
@@ -297,7 +302,8 @@ static void read_scalar(struct conf_reader *reader, const struct conf_node *node
 		conf_option_refuse(reader, node, expected_of(option, &expected));
 		return;
 	}
-	if (option->kind != OPTION_BOOL && (value < option->min || value > option->max) &&
+	if (option->kind != OPTION_BOOL &&
+	    (value < in_units(option, option->min) || value > in_units(option, option->max)) &&
 	    !(option->kind == OPTION_SIZE && value == 0)) {
 		conf_option_refuse(reader, node, expected_of(option, &expected));
 		return;
