@@ -7,6 +7,7 @@
 #include "loop_internal.h"
 #include "net/udp.h"
 #include "outgoing.h"
+#include "udp_burst.h"
 #include "udp_internal.h"
 
 /* One recvmmsg() takes this many; what is left is told again in the next turn. */
@@ -15,7 +16,7 @@
 /* As much as we ever say that we take. */
 #define IN_USUAL 4096u
 /* So much waits for the end of the turn; more leaves sooner. */
-#define OUT_MAX 64u
+#define OUT_MAX UDP_BURST_MAX
 #define OUT_BYTES UDP_CLIENT_MAX
 /* Closed ones are kept for the next, up to this. */
 #define SPARE_MAX 64u
@@ -48,7 +49,7 @@ struct post {
 	size_t out_len; /* used of out_bytes */
 	uint8_t out_next[OUT_MAX];
 	struct iovec out_parts[OUT_MAX];
-	struct mmsghdr out[OUT_MAX]; /* those of one client, while they leave */
+	struct udp_burst burst; /* those of one client, while they leave */
 	struct mmsghdr in[IN_MAX];
 	/* What is longer than usual goes on behind the head of `whole`; there is one. */
 	struct iovec in_parts[IN_MAX][2];
@@ -68,21 +69,13 @@ static bool is_lack(int err)
 /* After an error nothing more is tried: it is told, and whoever hears of it asks elsewhere. */
 static int send_waiting(struct post *post, const struct udp_client *client)
 {
-	unsigned count = 0, done = 0, at = client->first;
+	struct udp_burst *burst = &post->burst;
 
-	for (;; at = post->out_next[at]) {
-		post->out[count++].msg_hdr.msg_iov = &post->out_parts[at];
+	for (unsigned at = client->first;; at = post->out_next[at]) {
+		burst->parts[burst->count++] = post->out_parts[at];
 		if (at == client->last)
-			break;
+			return udp_burst_send(burst, client->fd);
 	}
-	while (done < count) {
-		const int sent = sendmmsg(client->fd, post->out + done, count - done, 0);
-		if (sent > 0)
-			done += (unsigned)sent;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
 }
 
 static void send_all(struct post *post)
@@ -233,8 +226,6 @@ static struct post *post_of(struct loop *loop)
 	post->turn_end = (struct loop_task){ .run = on_turn_end, .ctx = post };
 	post->end = (struct loop_orphan){ .free = free_spare, .ctx = post };
 	loop_adopt(loop, &post->end);
-	for (unsigned i = 0; i < OUT_MAX; i++)
-		post->out[i].msg_hdr.msg_iovlen = 1;
 	for (unsigned i = 0; i < IN_MAX; i++) {
 		post->in_parts[i][0] = (struct iovec){ post->usual[i], IN_USUAL };
 		post->in_parts[i][1] =

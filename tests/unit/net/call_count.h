@@ -2,6 +2,7 @@
  * functions are linked instead of the C library's. */
 #pragma once
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -10,10 +11,13 @@
 enum call { CALL_RECVMMSG, CALL_SENDMMSG, CALL_RECV, CALL_SEND, CALL_COUNT };
 
 static unsigned call_counts[CALL_COUNT];
+static int call_cut_err;   /* what a send that is to be cut fails with; 0: it does not */
+static unsigned call_cuts; /* messages that were */
 
 static inline void call_count_reset(void)
 {
 	memset(call_counts, 0, sizeof(call_counts));
+	call_cuts = 0;
 }
 
 static inline unsigned call_count(enum call call)
@@ -30,6 +34,16 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	call_counts[CALL_SENDMMSG]++;
+	for (unsigned i = 0; i < count && call_cut_err != 0; i++) {
+		if (messages[i].msg_hdr.msg_iovlen > 1)
+			count = i;
+	}
+	if (count == 0) {
+		errno = call_cut_err;
+		return -1;
+	}
+	for (unsigned i = 0; i < count; i++)
+		call_cuts += messages[i].msg_hdr.msg_iovlen > 1;
 	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 }
 

@@ -335,12 +335,12 @@ static void what_is_asked_in_one_turn_leaves_in_one_call(void **state)
 	open_so(seen, &server, &seen->client);
 	call_count_reset();
 	for (unsigned i = 0; i < MANY; i++)
-		put(seen->client, i % 2 == 0 ? "even" : "odd");
+		put(seen->client, i % 2 == 0 ? "one" : "two");
 	assert_int_equal(call_count(CALL_SENDMMSG), 0);
 	end_turn(seen);
 	assert_int_equal(call_count(CALL_SENDMMSG), 1);
 	for (unsigned i = 0; i < MANY; i++)
-		assert_heard(fd, i % 2 == 0 ? "even" : "odd", i % 2 == 0 ? 4 : 3);
+		assert_heard(fd, i % 2 == 0 ? "one" : "two", 3);
 	end_turn(seen);
 	assert_int_equal(call_count(CALL_SENDMMSG), 1);
 }
@@ -472,6 +472,89 @@ static void of_several_that_are_too_long_one_is_whole(void **state)
 	assert_int_equal(seen->lens[3], sizeof(long_one));
 }
 
+/* --- cut by the system --- */
+
+/* Texts of all lengths up to 32, and one that is longer than any link takes; among others so many
+ * alike. `heard` says how often each length has come. */
+static void assert_all_arrive(struct seen *seen, int fd, unsigned alike)
+{
+	static uint8_t text[3000], heard_text[4000];
+	unsigned heard[sizeof(text) + 1] = { 0 };
+
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)('a' + i % 26);
+	for (unsigned i = 1; i <= 32; i++) {
+		assert_int_equal(udp_client_send(seen->client, text, i), 0);
+		if (i <= alike)
+			assert_int_equal(udp_client_send(seen->client, text, 20), 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(udp_client_send(seen->client, text, sizeof(text)), 0);
+	end_turn(seen);
+	for (unsigned i = 0; i < 34 + alike; i++) {
+		const ssize_t len = recv(fd, heard_text, sizeof(heard_text), 0);
+
+		assert_in_range(len, 1, sizeof(text));
+		assert_memory_equal(heard_text, text, (size_t)len);
+		heard[len]++;
+	}
+	for (unsigned i = 1; i <= 32; i++)
+		assert_int_equal(heard[i], i == 20 ? alike + 1 : 1);
+	assert_int_equal(heard[sizeof(text)], 2);
+}
+
+static void what_is_equally_long_is_cut_by_the_system(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct conf_server server = { .addr = loop_bench_local(fd) };
+	(void)state;
+
+	call_cut_err = 0;
+	open_so(seen, &server, &seen->client);
+	call_count_reset();
+	assert_all_arrive(seen, fd, 28);
+	assert_int_equal(call_count(CALL_SENDMMSG), 1);
+	assert_int_equal(call_cuts, 1); /* but not what is too long for that */
+}
+
+static void where_the_system_cuts_nothing_each_goes_by_itself(void **state)
+{
+	static const int errs[] = { EIO, EINVAL, EMSGSIZE, EOPNOTSUPP };
+	(void)state;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct seen *seen = new_seen();
+		const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+		const struct conf_server server = { .addr = loop_bench_local(fd) };
+
+		open_so(seen, &server, &seen->client);
+		call_cut_err = errs[i];
+		call_count_reset();
+		assert_all_arrive(seen, fd, 28);
+		assert_in_range(call_count(CALL_SENDMMSG), 2, 3);
+		assert_all_arrive(seen, fd, 20); /* and it is not tried again */
+		assert_in_range(call_count(CALL_SENDMMSG), 3, 4);
+		assert_int_equal(call_cuts, 0);
+		call_cut_err = 0;
+	}
+}
+
+static void an_error_is_told_where_the_system_cuts_too(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr nobody = loop_bench_addr("127.0.0.1", 1);
+	(void)state;
+
+	seen->stop_at = 0;
+	ask(seen, &nobody, "question");
+	put(seen->client, "again");
+	put(seen->client, "alike");
+	loop_bench_pass(&seen->bench, 5000);
+	assert_int_equal(seen->count, 1);
+	assert_int_equal(seen->err, -ECONNREFUSED);
+}
+
 /* --- errors of what was sent --- */
 
 static void UF_31_the_error_of_an_earlier_send_is_told_once_and_later(void **state)
@@ -576,6 +659,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_one_that_was_freed_had_to_send_does_not_leave),
 	cmocka_unit_test(a_burst_of_replies_takes_two_calls),
 	cmocka_unit_test(of_several_that_are_too_long_one_is_whole),
+	cmocka_unit_test(what_is_equally_long_is_cut_by_the_system),
+	cmocka_unit_test(where_the_system_cuts_nothing_each_goes_by_itself),
+	cmocka_unit_test(an_error_is_told_where_the_system_cuts_too),
 	cmocka_unit_test(UF_31_the_error_of_an_earlier_send_is_told_once_and_later),
 	cmocka_unit_test(one_that_is_freed_when_it_hears_of_an_error_is_no_trouble),
 	cmocka_unit_test(one_that_has_failed_and_is_freed_hears_nothing),
