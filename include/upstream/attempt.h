@@ -65,8 +65,6 @@ struct attempt {
 	const struct attempt_question *question;
 	struct server *server;
 	struct transport_datagram udp;
-	/* A second one on another connection, where the first seems to lead nowhere. */
-	struct transport_question streams[2];
 	uint8_t udp_sends, stream_sends, stream_failures;
 	uint8_t unheard_sends;	    /* since it answered, or since the start */
 	uint64_t first_us, last_us; /* when the first and the last of these were */
@@ -86,6 +84,9 @@ struct attempt {
 	bool is_owed;	 /* the last send came to nothing for want of our own resources */
 	bool is_silence_noted;
 	struct letter_case letters; /* over UDP; TCP needs none */
+	/* A second one on another connection, where the first seems to lead nowhere. Not even
+	 * zeroed while stream_sends is 0, for most never need them. */
+	struct transport_question streams[2];
 };
 
 /** The question is borrowed. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "upstream/packet_match.h"
 
@@ -58,10 +59,15 @@ static bool goes_by_stream(const struct attempt *attempt)
 	       !attempt->is_stream_dead;
 }
 
+static bool is_out_on(const struct attempt *attempt, unsigned stream)
+{
+	return attempt->stream_sends > 0 && transport_stream_is_out(&attempt->streams[stream]);
+}
+
 /* One of them is free where the attempt is askable. */
 static struct transport_question *free_stream(struct attempt *attempt)
 {
-	return &attempt->streams[transport_stream_is_out(&attempt->streams[0]) ? 1 : 0];
+	return &attempt->streams[is_out_on(attempt, 0) ? 1 : 0];
 }
 
 bool attempt_is_askable(const struct attempt *attempt)
@@ -71,16 +77,14 @@ bool attempt_is_askable(const struct attempt *attempt)
 		return false;
 	if (goes_by_stream(attempt))
 		return attempt->stream_sends < ATTEMPT_SENDS_MAX &&
-		       !(transport_stream_is_out(&attempt->streams[0]) &&
-			 transport_stream_is_out(&attempt->streams[1]));
+		       !(is_out_on(attempt, 0) && is_out_on(attempt, 1));
 	return !attempt->needs_stream && !attempt->is_udp_dead &&
 	       attempt->udp_sends < ATTEMPT_SENDS_MAX;
 }
 
 static bool is_out_by_stream(const struct attempt *attempt)
 {
-	return transport_stream_is_out(&attempt->streams[0]) ||
-	       transport_stream_is_out(&attempt->streams[1]);
+	return is_out_on(attempt, 0) || is_out_on(attempt, 1);
 }
 
 bool attempt_has_hope(const struct attempt *attempt)
@@ -107,8 +111,8 @@ void attempt_note_silence(struct attempt *attempt)
 static void close_all(struct attempt *attempt)
 {
 	transport_udp_close(&attempt->udp);
-	transport_stream_forget(&attempt->streams[0]);
-	transport_stream_forget(&attempt->streams[1]);
+	for (unsigned i = 0; i < 2 && attempt->stream_sends > 0; i++)
+		transport_stream_forget(&attempt->streams[i]);
 }
 
 /* --- what a packet means ------------------------------------------------------------------- */
@@ -179,7 +183,7 @@ static void take_truncated(struct attempt *attempt)
 	attempt->needs_stream = true;
 	server_count_failure(attempt->server, SERVER_FAILED_TRUNCATED);
 	transport_udp_close(&attempt->udp);
-	if (transport_stream_is_out(&attempt->streams[0]))
+	if (is_out_on(attempt, 0))
 		tell(attempt, ATTEMPT_RESENT);
 	else
 		resend(attempt);
@@ -397,6 +401,8 @@ static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 {
 	struct transport_question *question = free_stream(attempt);
 
+	if (attempt->stream_sends == 0)
+		memset(attempt->streams, 0, sizeof(attempt->streams));
 	question->fn = on_stream;
 	question->ctx = attempt;
 	question->is_alone = has_more_to_come(attempt);
@@ -489,9 +495,12 @@ bool attempt_ask_again_by_stream(struct attempt *attempt)
 void attempt_init(struct attempt *attempt, const struct attempt_question *question,
 		  struct server *server, bool randomize_case)
 {
-	*attempt = (struct attempt){ .question = question,
-				     .server = server,
-				     .udp = { .fn = on_datagram, .ctx = attempt } };
+	memset(attempt, 0, offsetof(struct attempt, letters));
+	attempt->letters.is_random = false;
+	attempt->question = question;
+	attempt->server = server;
+	attempt->udp.fn = on_datagram;
+	attempt->udp.ctx = attempt;
 	attempt->needs_stream = question->via_stream;
 	/* an opaque question goes as the client wrote it, and there is no OPT of ours to leave
 	 * out */
