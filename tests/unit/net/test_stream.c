@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "call_count.h"
 #include "loop_bench.h"
 #include "stream_bench.h"
 #include "unit.h"
+
+#define MANY 100u
 
 /* --- reading --- */
 
@@ -177,6 +180,40 @@ static void CT_22_length_and_message_leave_together(void **state)
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->drains, 2);
 	assert_heard(seen, "\0\1a\0\1b\0\1c", 9);
+}
+
+/* What peers pay for each: one read brings many questions, and one write takes their answers. */
+static void CT_22_a_burst_costs_one_read_and_one_write(void **state)
+{
+	struct stream_bench *seen = new_accepted();
+	uint8_t heard[MANY * 22 + 1];
+	(void)state;
+
+	seen->is_echoing = true;
+	seen->stops_on_drained = true;
+	say_messages(seen, MANY, 20);
+	call_count_reset();
+	loop_bench_run(&seen->bench);
+	assert_int_equal(seen->messages, MANY);
+	assert_int_equal(call_count(CALL_RECV), 1);
+	assert_int_equal(call_count(CALL_SEND), 1);
+	assert_int_equal(recv(seen->fd, heard, sizeof(heard), 0), MANY * 22);
+}
+
+static void what_is_sent_in_one_turn_is_one_write(void **state)
+{
+	struct stream_bench *seen = new_accepted();
+	uint8_t heard[MANY * 3 + 1];
+	(void)state;
+
+	seen->stops_on_drained = true;
+	call_count_reset();
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(stream_send(seen->stream, (const uint8_t *)"x", 1), 0);
+	assert_int_equal(call_count(CALL_SEND), 0);
+	loop_bench_run(&seen->bench);
+	assert_int_equal(call_count(CALL_SEND), 1);
+	assert_int_equal(recv(seen->fd, heard, sizeof(heard), 0), MANY * 3);
 }
 
 static void what_cannot_leave_waits_up_to_a_limit(void **state)
@@ -402,6 +439,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(CT_14_a_paused_stream_reads_nothing),
 	cmocka_unit_test(CT_19_urgent_bytes_stay_in_their_place),
 	cmocka_unit_test(CT_22_length_and_message_leave_together),
+	cmocka_unit_test(CT_22_a_burst_costs_one_read_and_one_write),
+	cmocka_unit_test(what_is_sent_in_one_turn_is_one_write),
 	cmocka_unit_test(what_cannot_leave_waits_up_to_a_limit),
 	cmocka_unit_test(CT_17_reset_while_writing_is_told_later),
 	cmocka_unit_test(CT_18_a_half_closed_client_is_still_answered),
