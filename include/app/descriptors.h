@@ -1,9 +1,8 @@
 /* app/descriptors.h: open files: what the limits want of them, and what the system allows.
  *
  * Each question in flight may have a socket or two (those that come together share them), each TCP
- * client one. Some are kept for files, so
- * that a reload always works, and some for clients, so that servers that are silent do not shut
- * them out. */
+ * client one. Some are kept for files, so that a reload always works, and some for clients, so that
+ * servers that are silent do not shut them out. */
 #pragma once
 
 #include "base/err.h"
