@@ -1,6 +1,7 @@
 /* upstream/packet_match.h: is this packet the reply that is waited for? (RFC 5452 section 9.1) */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,5 @@ enum packet_match {
 enum packet_match packet_match(const struct query_view *view, uint16_t id, const uint8_t *wire,
 			       size_t wire_len, struct message_facts *ret_facts,
 			       enum message_quality *ret_quality);
+/** It is about that question, whatever else it is. */
+bool packet_match_question(const struct query_view *view, const uint8_t *wire, size_t wire_len);

@@ -20,6 +20,7 @@
 #include "base/stats.h"
 #include "net/loop.h"
 #include "upstream/server.h"
+#include "wire/query_view.h"
 
 struct transport_udp; /* the sockets of one loop */
 /** Loop and stats are borrowed. NULL when memory is short. */
@@ -27,19 +28,21 @@ struct transport_udp *transport_udp_new(struct loop *loop, struct stats *stats);
 void transport_udp_free(struct transport_udp *transport); /* NULL is fine; nothing may be out */
 
 struct transport_datagram;
-/** `err` 0 and a packet from the server with the question's ID, whatever else is in it; or, with
- * `wire` NULL, one that came by its socket with an ID that was none of ours, which has been
- * counted: somebody guesses. The question stays out until it is closed. Else a negative code
+/** `err` 0 and a packet from the server that has the question's ID, whatever else is in it, or
+ * another one and the question; so, too, whatever comes for the only one that is out. With `wire`
+ * NULL one came, and has been counted, that is nobody's and may have been meant for this one. The
+ * question stays out until it is closed. Else a negative code
  * (-ECONNREFUSED: ICMP port unreachable), and it is out no more. Never from inside a call of this
  * module. */
 typedef void (*transport_udp_fn)(struct transport_datagram *question, int err, uint8_t *wire,
 				 size_t wire_len);
 
-/* A question out; lives in the struct of who asks, who sets fn, ctx and is_alone. Otherwise zeroed
- * is none. */
+/* A question out; lives in the struct of who asks, who sets fn, ctx, view and is_alone.
+ * Otherwise zeroed is none. */
 struct transport_datagram {
 	transport_udp_fn fn;
 	void *ctx;
+	const struct query_view *view; /* the question; NULL: packets go by their IDs alone */
 	bool is_alone; /* on a socket of its own: is told of each packet, whatever its ID */
 	uint8_t place;
 	uint16_t id;

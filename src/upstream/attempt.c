@@ -189,6 +189,15 @@ static void take_truncated(struct attempt *attempt)
 		resend(attempt);
 }
 
+static void ask_by_stream_too(struct attempt *attempt)
+{
+	if (attempt->prefers_stream)
+		return;
+	attempt->prefers_stream = true;
+	if (attempt_is_askable(attempt) && attempt_send(attempt) == 0)
+		tell(attempt, ATTEMPT_RESENT);
+}
+
 /* Over UDP it may be forged: it is as if it had not come, but that the question goes over TCP as
  * well, where forging is harder (D13). */
 static void take_other_datagram(struct attempt *attempt)
@@ -200,11 +209,7 @@ static void take_other_datagram(struct attempt *attempt)
 			resend(attempt);
 		return;
 	}
-	if (attempt->prefers_stream)
-		return;
-	attempt->prefers_stream = true;
-	if (attempt_is_askable(attempt) && attempt_send(attempt) == 0)
-		tell(attempt, ATTEMPT_RESENT);
+	ask_by_stream_too(attempt);
 }
 
 /* What is lost over TCP is asked for once more, by who asks the servers in turn. */
@@ -283,9 +288,9 @@ static void on_datagram(struct transport_datagram *question, int err, uint8_t *w
 {
 	struct attempt *attempt = question->ctx;
 
-	if (err == 0 && wire == NULL) {
+	if (err == 0 && wire == NULL) { /* no guess at this question: it does not close the port */
 		attempt->has_spoken = true;
-		take_other_datagram(attempt);
+		ask_by_stream_too(attempt);
 		return;
 	}
 	if (err == 0) {
@@ -501,6 +506,7 @@ void attempt_init(struct attempt *attempt, const struct attempt_question *questi
 	attempt->server = server;
 	attempt->udp.fn = on_datagram;
 	attempt->udp.ctx = attempt;
+	attempt->udp.view = question->view;
 	attempt->needs_stream = question->via_stream;
 	/* an opaque question goes as the client wrote it, and there is no OPT of ours to leave
 	 * out */

@@ -40,3 +40,8 @@ enum packet_match packet_match(const struct query_view *view, uint16_t id, const
 	*ret_quality = message_read_behind(wire, wire_len, view->question_len, ret_facts);
 	return *ret_quality == MESSAGE_BAD ? PACKET_OTHER : PACKET_REPLY;
 }
+
+bool packet_match_question(const struct query_view *view, const uint8_t *wire, size_t wire_len)
+{
+	return wire_len >= MESSAGE_HEADER_LEN && has_question(view, wire, wire_len);
+}

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "net/udp.h"
 #include "server_internal.h"
+#include "upstream/packet_match.h"
 #include "wire/message.h"
 
 #define PLACES 64u
@@ -103,17 +104,42 @@ static void tell_error(struct transport_socket *socket, int err)
 	}
 }
 
-/* Any of those that are out may be meant; and whoever goes on guessing meets no new ones here. */
-static void tell_stranger(struct transport_socket *socket)
+static uint64_t behind(const struct transport_datagram *question)
 {
-	struct transport_datagram *question;
+	return ~((UINT64_C(2) << question->place) - 1);
+}
+
+/* Whose question it is about, or the only one that is out; NULL for none. */
+static struct transport_datagram *addressee(const struct transport_socket *socket,
+					    const uint8_t *wire, size_t wire_len)
+{
+	struct transport_datagram *question = first_out(socket, ALL);
+
+	if (first_out(socket, behind(question)) == NULL)
+		return question;
+	while (question != NULL &&
+	       (question->view == NULL || !packet_match_question(question->view, wire, wire_len)))
+		question = first_out(socket, behind(question));
+	return question;
+}
+
+/* Its ID is none of ours. Who guesses at one question has to name it, so that others need not fear
+ * for theirs; where it is about nothing that we have asked, any may be meant. Whoever goes on meets
+ * no new ones here. */
+static void take_stranger(struct transport_socket *socket, uint8_t *wire, size_t wire_len)
+{
+	struct transport_datagram *question = addressee(socket, wire, wire_len);
 	uint64_t untold = ALL;
 
+	retire(socket);
+	if (question != NULL) {
+		question->fn(question, 0, wire, wire_len);
+		return;
+	}
 	stats_add(socket->transport->stats, STAT_UPSTREAM_MISMATCHED, 1);
 	server_count_failure(socket->server, SERVER_FAILED_MISMATCH);
-	retire(socket);
 	while ((question = first_out(socket, untold)) != NULL) {
-		untold = ~((UINT64_C(2) << question->place) - 1);
+		untold = behind(question);
 		question->fn(question, 0, NULL, 0);
 	}
 }
@@ -129,7 +155,7 @@ static void take_packet(struct transport_socket *socket, uint8_t *wire, size_t w
 		question = first_out(socket, ALL);
 		question->fn(question, 0, wire, wire_len);
 	} else if (!has_id || (socket->used >> place & 1) == 0 || socket->ids[place] != id) {
-		tell_stranger(socket);
+		take_stranger(socket, wire, wire_len);
 	} else if ((socket->out >> place & 1) != 0) { /* else one more answer to what is settled */
 		question->fn(question, 0, wire, wire_len);
 	}

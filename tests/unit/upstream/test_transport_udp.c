@@ -344,13 +344,63 @@ static void SP_09_a_place_that_nobody_had_is_no_id(void **state)
 	struct bench *bench = new_bench();
 	(void)state;
 
-	ask(bench, 0);
+	ask_first(bench, 2);
 	for (unsigned id = 0; id < 65536; id++) {
-		if (id != bench->askers[0].id)
+		if (id != bench->askers[0].id && id != bench->askers[1].id)
 			say(bench, 0, (uint16_t)id, 1);
 	}
-	assert_int_equal(bench->askers[0].strangers, 65535);
-	assert_int_equal(bench->askers[0].calls, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(bench->askers[i].strangers, 65534);
+		assert_int_equal(bench->askers[i].calls, 0);
+	}
+}
+
+static void SP_09_the_only_one_that_is_out_is_told_of_all(void **state)
+{
+	struct bench *bench = new_bench();
+	(void)state;
+
+	ask(bench, 0);
+	say(bench, 0, no_id(bench, 0), 9);
+	fake_deliver(bench->loop, 0, (const uint8_t *)"short", 5);
+	assert_int_equal(bench->askers[0].calls, 2);
+	assert_int_equal(bench->stats.count[STAT_UPSTREAM_MISMATCHED], 0); /* it counts */
+}
+
+/* Three questions; the first two are alike but for the type. */
+static void SP_09_who_guesses_at_a_question_names_it(void **state)
+{
+	static const uint8_t queries[3][22] = {
+		"\0\0\1\0\0\1\0\0\0\0\0\0\3one\0\0\1\0\1",
+		"\0\0\1\0\0\1\0\0\0\0\0\0\3one\0\0\34\0\1",
+		"\0\0\1\0\0\1\0\0\0\0\0\0\3two\0\0\1\0\1",
+	};
+	struct bench *bench = new_bench();
+	struct query_view *views = unit_zalloc(3 * sizeof(*views));
+	uint8_t wire[21];
+	(void)state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(query_view_parse(&views[i], queries[i], sizeof(wire)), QUERY_OK);
+		bench->askers[i].question.view = &views[i];
+		ask(bench, i);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(wire, queries[i], sizeof(wire));
+		message_set_id(wire, no_id(bench, i));
+		wire[13] ^= 0x20; /* in whatever case */
+		fake_deliver(bench->loop, 0, wire, sizeof(wire));
+		assert_int_equal(bench->askers[i].calls, 1);
+	}
+	assert_int_equal(bench->stats.count[STAT_UPSTREAM_MISMATCHED], 0); /* they count */
+	fake_deliver(bench->loop, 0, wire, sizeof(wire) - 1); /* of nothing that was asked */
+	wire[14] = 'x';
+	fake_deliver(bench->loop, 0, wire, sizeof(wire));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(bench->askers[i].calls, 1);
+		assert_int_equal(bench->askers[i].strangers, 2);
+	}
+	assert_int_equal(bench->stats.count[STAT_UPSTREAM_MISMATCHED], 2);
 }
 
 static void SP_09_where_somebody_guesses_nothing_new_is_asked(void **state)
@@ -577,6 +627,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(SP_13_one_more_answer_to_what_is_settled_is_nobodys),
 	cmocka_unit_test(SP_09_an_id_of_nobody_is_told_to_all_and_counted_once),
 	cmocka_unit_test(SP_09_a_place_that_nobody_had_is_no_id),
+	cmocka_unit_test(SP_09_the_only_one_that_is_out_is_told_of_all),
+	cmocka_unit_test(SP_09_who_guesses_at_a_question_names_it),
 	cmocka_unit_test(SP_09_where_somebody_guesses_nothing_new_is_asked),
 	cmocka_unit_test(strangers_may_be_met_by_closing_everything),
 	cmocka_unit_test(strangers_may_be_met_by_asking_anew),
