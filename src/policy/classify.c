@@ -54,7 +54,8 @@ enum verdict classify_reply(const uint8_t *wire, const struct message_facts *fac
 		return VERDICT_FAILED;
 	if (facts->is_followed)
 		return classify_shape(&shape);
-	if (has_answers && packet_shape(wire, facts->wire_len, &shape) == 0)
+	if (has_answers && facts->records[SECTION_ANSWER] <= CLASSIFY_READ_MAX &&
+	    packet_shape(wire, facts->wire_len, &shape) == 0)
 		return classify_shape(&shape);
 	/* nothing to follow, or nothing ldns could follow: answers beside an SOA are a chain, most
 	 * likely, and a negative answer taken for a positive one would be kept too long */

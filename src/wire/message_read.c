@@ -7,6 +7,10 @@
 
 #define POINTER 0xc000u
 #define POINTER_MAX 0x3fffu
+/* Pointers that owners may take to be read, of each record and of all: with most it is one to three. A
+ * reply of pointers to pointers would cost a hundred times what it is worth. */
+#define JUMPS_EACH 16u
+#define JUMPS_MORE 256u
 
 /* A message being read. */
 struct reader {
@@ -14,6 +18,7 @@ struct reader {
 	size_t wire_len, at;
 	struct message_facts *facts;
 	bool is_odd;
+	unsigned jumps_left;
 
 	/* The chain, as far as it was followed: where its names stand, the asked one first. */
 	uint16_t names[MESSAGE_HOPS_MAX + 1];
@@ -173,7 +178,7 @@ static bool take_record(struct reader *reader, const struct message_record *reco
 
 /* The offset behind the owner that stands at `at`, 0 where it is bad. Most are a pointer to the
  * question's name, or the root, OPT's. */
-static size_t check_owner(const struct reader *reader, size_t at)
+static size_t check_owner(struct reader *reader, size_t at)
 {
 	const uint8_t *wire = reader->wire;
 
@@ -184,7 +189,8 @@ static size_t check_owner(const struct reader *reader, size_t at)
 		    reader->facts->questions == 1)
 			return at + 2;
 	}
-	return name_check(wire, reader->wire_len, at);
+	reader->jumps_left += JUMPS_EACH;
+	return name_check_within(wire, reader->wire_len, at, &reader->jumps_left);
 }
 
 static bool read_record(struct reader *reader, enum message_section section)
@@ -213,7 +219,7 @@ static void begin(struct message_facts *facts, const uint8_t *wire, size_t wire_
 static enum message_quality read_records(const uint8_t *wire, size_t wire_len,
 					 struct message_facts *facts)
 {
-	struct reader reader = { .facts = facts };
+	struct reader reader = { .facts = facts, .jumps_left = JUMPS_MORE };
 
 	reader.wire = wire;
 	reader.wire_len = wire_len;

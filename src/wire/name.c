@@ -220,8 +220,14 @@ int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name
 
 size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
 {
+	unsigned jumps_left = NAME_MAX_LABELS;
+
+	return name_check_within(wire, wire_len, at, &jumps_left);
+}
+
+size_t name_check_within(const uint8_t *wire, size_t wire_len, size_t at, unsigned *jumps_left)
+{
 	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
-	unsigned jumps = 0;
 
 	for (;;) {
 		if (at >= piece_end)
@@ -233,13 +239,14 @@ size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
 			if (at > piece_end || len > NAME_MAX_LEN)
 				return 0;
 			if (byte == 0)
-				return jumps == 0 ? at : next;
+				return next == 0 ? at : next;
 			continue;
 		}
 		const size_t target = pointer_target(wire, piece_end, at, piece_at);
-		if (target == 0 || ++jumps > NAME_MAX_LABELS)
+		if (target == 0 || *jumps_left == 0)
 			return 0;
-		if (jumps == 1)
+		--*jumps_left;
+		if (next == 0)
 			next = at + 2;
 		piece_end = piece_at;
 		at = piece_at = target;

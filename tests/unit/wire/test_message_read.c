@@ -156,7 +156,42 @@ static void the_rest_is_read_behind_a_question_that_is_known(void **state)
 			MESSAGE_BAD);
 }
 
+/* --- names that are laborious to read --------------------------------------------------------- */
+
+/* One record whose RDATA is pointers, each to the one before and the first to the question's name,
+ * and behind it so many whose owner is the last. */
+static enum message_quality read_pointers(unsigned pointers, unsigned records)
+{
+	uint8_t chain[2 * NAME_MAX_LABELS];
+
+	ask(RCODE_NOERROR, "a.example", TYPE_A);
+	const size_t at = made_reply_len(&reply) + 12;
+	size_t last = MESSAGE_HEADER_LEN;
+	for (unsigned i = 0; i < pointers; i++) {
+		chain[2 * i] = (uint8_t)(0xc0 | last >> 8);
+		chain[2 * i + 1] = (uint8_t)last;
+		last = at + 2 * i;
+	}
+	made_reply_add_raw(&reply, SECTION_ANSWER, "\300\014", 2, 65280, (const char *)chain,
+			   2 * pointers);
+	const uint8_t owner[2] = { (uint8_t)(0xc0 | last >> 8), (uint8_t)last };
+	while (records-- > 0)
+		made_reply_add_raw(&reply, SECTION_ANSWER, (const char *)owner, 2, TYPE_A,
+				   "\300\0\2\1", 4);
+	return read_reply();
+}
+
+static void pointers_may_lead_far_for_a_few_owners_or_near_for_all(void **state)
+{
+	(void)state;
+	assert_int_equal(read_pointers(120, 2), MESSAGE_OK);
+	assert_int_equal(read_pointers(120, 20), MESSAGE_BAD);
+	assert_int_equal(read_pointers(12, 20), MESSAGE_OK);
+	assert_int_equal(read_pointers(15, 60), MESSAGE_OK);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(pointers_may_lead_far_for_a_few_owners_or_near_for_all),
 	cmocka_unit_test(plain_answers_are_followed),
 	cmocka_unit_test(chains_are_followed_in_order),
 	cmocka_unit_test(what_a_cname_is_asked_for_by_its_type_ends_there),
