@@ -105,7 +105,7 @@ static uint32_t new_id(void)
 int plan_new(struct conf *conf, const struct hash_key *route_key, struct server_table *servers,
 	     struct complaints *complaints, struct plan **ret_plan)
 {
-	struct plan_rules *rules;
+	struct plan_rules *rules = NULL;
 	int err = rules_new(conf, route_key, complaints, &rules);
 
 	return err == 0 ? plan_of(rules, new_id(), servers, ret_plan) : err;
