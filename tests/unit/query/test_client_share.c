@@ -73,6 +73,23 @@ static void each_client_is_counted_by_itself(void **state)
 	assert_int_equal(count(bench, "192.0.2.1"), 0);
 }
 
+/* Who has no network of its own is known by the whole address, and by the link it is of. */
+static void link_local_clients_are_one_each(void **state)
+{
+	static const char *const who[] = { "fe80::1%1", "fe80::2%1", "fe80::1%2", "fe80::2%2",
+					   "fe80:0:0:1::1%1" };
+	struct bench *bench = new_bench();
+	(void)state;
+
+	for (unsigned i = 0; i < 5; i++) {
+		for (unsigned j = 0; j <= i; j++)
+			take(bench, who[i], i * 8 + j);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(count(bench, who[i]), i + 1);
+	assert_int_equal(count(bench, "fe80::3%1"), 0);
+}
+
 static void who_has_most_is_known_and_gives_its_oldest(void **state)
 {
 	struct bench *bench = new_bench();
@@ -168,6 +185,7 @@ static void counts_are_right_at_any_time(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_client_is_counted_by_itself),
+	cmocka_unit_test(link_local_clients_are_one_each),
 	cmocka_unit_test(who_has_most_is_known_and_gives_its_oldest),
 	cmocka_unit_test(equals_take_turns),
 	cmocka_unit_test(a_full_table_has_room_for_every_client),
