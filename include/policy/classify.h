@@ -22,6 +22,7 @@ enum verdict classify_shape(const struct packet_shape *shape);
 /** By what message_read() has seen of the answer section. ldns reads it only where that could not
  * follow it (facts->is_followed): the CNAMEs out of order, in a circle with more behind it, or more
  * than MESSAGE_HOPS_MAX; an odd message. What ldns cannot read, or more than
- * CLASSIFY_READ_MAX answers, for it is slow, is judged by the counts. Allocates nothing but there. */
+ * CLASSIFY_READ_MAX answers, for it is slow, is judged by the counts. Allocates nothing but there.
+ */
 #define CLASSIFY_READ_MAX 64u
 enum verdict classify_reply(const uint8_t *wire, const struct message_facts *facts);

@@ -7,8 +7,8 @@
 
 #define POINTER 0xc000u
 #define POINTER_MAX 0x3fffu
-/* Pointers that owners may take to be read, of each record and of all: with most it is one to three. A
- * reply of pointers to pointers would cost a hundred times what it is worth. */
+/* Pointers that owners may take to be read, of each record and of all: with most it is one to
+ * three. A reply of pointers to pointers would cost a hundred times what it is worth. */
 #define JUMPS_EACH 16u
 #define JUMPS_MORE 256u
 
