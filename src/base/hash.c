@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdbool.h>
 #include <string.h>
@@ -47,18 +48,19 @@ uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
 
 /* --- of the process ------------------------------------------------------------------------ */
 
+#define WORDS (HASH_LOWERED_MAX / 8)
 static struct {
 	bool is_drawn;
-	struct hash_key key;
 	uint64_t more[2];
+	uint64_t words[WORDS + 1][4]; /* for each word of a string, and for its length */
 } secret;
 
 void hash_draw_secret(void)
 {
 	if (secret.is_drawn)
 		return;
-	hash_key_draw(&secret.key);
 	random_bytes(secret.more, sizeof(secret.more));
+	random_bytes(secret.words, sizeof(secret.words));
 	secret.is_drawn = true;
 }
 
@@ -94,24 +96,49 @@ static uint64_t lower_rest(uint8_t *to, const uint8_t *from, size_t left)
 	return word;
 }
 
-uint64_t hash_lowered(uint8_t *to, const uint8_t *from, size_t len)
-{
-	const size_t whole = len & ~(size_t)7, left = len & 7;
+/* Two sums of products of half words, each with a secret number added: strongly universal in their
+ * upper halves (Thorup, "High speed hashing for integers and strings", section 3.5). */
+struct sums {
+	uint64_t a, b;
+};
 
-	hash_draw_secret();
-	struct sip sip = sip_begin(secret.key.k0, secret.key.k1);
-	for (size_t i = 0; i < whole; i += 8)
-		sip_word(&sip, le64toh(lower_to(to + i, load(from + i))));
-	uint64_t last = (uint64_t)(len & 0xff) << 56;
-	if (left > 0 && whole > 0) /* once more over some: what is lower case stays so */
-		last |= le64toh(lower_to(to + len - 8, load(from + len - 8))) >> (64 - 8 * left);
-	else
-		last |= lower_rest(to, from, left);
-	return end_with(&sip, last);
+static inline void add_word(struct sums *sums, const uint64_t key[4], uint64_t word)
+{
+	const uint64_t low = (uint32_t)word, high = word >> 32;
+
+	sums->a += (key[0] + low) * (key[1] + high);
+	sums->b += (key[2] + low) * (key[3] + high);
 }
 
-/* Strongly universal in its upper half: a product of two words, each with a secret number added
- * (Thorup, "High speed hashing for integers and strings", section 3.5). */
+/* Names that differ in a number would lie at even distances: nothing of that is left. What was
+ * different stays so. */
+static inline uint64_t finish(uint64_t hash)
+{
+	hash ^= hash >> 32;
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+uint64_t hash_lowered(uint8_t *to, const uint8_t *from, size_t len)
+{
+	const size_t whole = len / 8, left = len % 8;
+	struct sums sums = { 0, 0 };
+	uint64_t last = 0;
+
+	assert(len <= HASH_LOWERED_MAX);
+	hash_draw_secret();
+	add_word(&sums, secret.words[WORDS], len);
+	for (size_t i = 0; i < whole; i++)
+		add_word(&sums, secret.words[i], lower_to(to + 8 * i, load(from + 8 * i)));
+	if (left > 0 && whole > 0) /* once more over some: what is lower case stays so */
+		last = le64toh(lower_to(to + len - 8, load(from + len - 8))) >> (64 - 8 * left);
+	else if (left > 0)
+		last = lower_rest(to, from, left);
+	if (left > 0)
+		add_word(&sums, secret.words[whole], last);
+	return finish((sums.a & ~(uint64_t)UINT32_MAX) | sums.b >> 32);
+}
+
 uint64_t hash_with(uint64_t hash, uint64_t number)
 {
 	hash_draw_secret();

@@ -13,7 +13,7 @@
 /* One recvmmsg() takes this many. */
 #define BATCH UDP_SERVER_BATCH
 /* Then others have their turn; what is left is told again in the next. */
-#define BATCHES_PER_TURN 4u
+#define BATCHES_PER_TURN 8u
 /* For the bursts that arrive while we do something else. The system grants what it likes. */
 #define RECEIVE_BUFFER (1 << 20)
 /* No power of two, or the starts of all datagrams would want the same few lines of the processor's

