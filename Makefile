@@ -39,10 +39,9 @@ TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DC
 # which is made fast where that costs little; the rest is made small. (make bench-check PROFILE=1, make size)
 # A debugger unwinds by -g. Of the stack, what has a buffer is protected: -strong would be all whose address
 # is taken as well, for 10 kB more.
-FAST := base/hash% cache/cache_key cache/entry cache/index net/udp query/fastpath wire/reply
-BRISK := base/arena base/slab cache/cache cache/store front/listener_% net/stream net/stream_queue \
-	net/timer query/flight query/gate query/recall query/request query/steps query/worker \
-	upstream/attempt upstream/exchange upstream/latency wire/message_read
+FAST := base/hash% cache/cache_key cache/index net/udp query/fastpath
+BRISK := base/slab cache/cache cache/entry cache/store front/listener_udp query/steps query/worker \
+	upstream/exchange
 RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fstack-protector --param=ssp-buffer-size=4 -Icontrib/release
 # Known by trying, once, when first wanted; WHOLE= and the like do without.
@@ -52,7 +51,7 @@ AS_BRISK = $(call tried,AS_BRISK,brisk)
 WHOLE = $(call tried,WHOLE,whole)
 PACK = $(call tried,PACK,link)
 # for $(1), a module
-release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),,$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
+release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
 LIBS := -lldns -lconfig -levent_core -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 

@@ -33,7 +33,9 @@ knows() {
 case $what in
 small) # of what is hardly ever run
 	if knows "$@" -Oz; then echo -Oz; else echo -Os; fi
-	if knows "$@" -fno-inline-functions-called-once; then echo -fno-inline-functions-called-once; fi
+	for flag in -fno-inline-functions-called-once -fno-jump-tables; do
+		if knows "$@" $flag; then echo $flag; fi
+	done
 	;;
 brisk) # of what is run now and then: -O2 without what grows it most and gains it least
 	for flag in -fno-inline-functions -falign-functions=1 -falign-jumps=1 -falign-loops=1; do
@@ -44,6 +46,10 @@ whole) # the program is optimised as one; clang's way of that wants a linker of 
 	case $("$@" --version) in
 	*clang*) ;;
 	*) if knows "$@" -O2 -flto -flto-partition=none; then echo -flto -flto-partition=none; fi ;;
+	esac
+	# where a call through a table is one instruction
+	case $("$@" -dumpmachine) in
+	x86_64*) if knows "$@" -fno-plt; then echo -fno-plt; fi ;;
 	esac
 	;;
 link) # Each pointer in a table is a relocation: 24 bytes of the file, or a bit where the loader knows of
