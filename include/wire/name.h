@@ -48,7 +48,7 @@ MUST_CHECK int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_
 			 size_t *ret_len, size_t *ret_next);
 /** Where name_read() would end, `ret_next`; 0 where it would fail. */
 size_t name_check(const uint8_t *wire, size_t wire_len, size_t at);
-/** The same, for many names: fails once as many pointers have been followed as there were left. */
+/** The same, for many names: fails where more pointers would have to be followed than are left. */
 size_t name_check_within(const uint8_t *wire, size_t wire_len, size_t at, unsigned *jumps_left);
 
 /** name_equal() of the names at two places of messages, where name_read() has read them before;

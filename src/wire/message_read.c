@@ -6,7 +6,7 @@
 #include "wire/name.h"
 
 #define POINTER 0xc000u
-#define POINTER_MAX 0x3fffu
+#define RECORD_MIN_LEN 10u /* without its owner */
 /* Pointers that owners may take to be read, of each record and of all: with most it is one to
  * three. A reply of pointers to pointers would cost a hundred times what it is worth. */
 #define JUMPS_EACH 16u
@@ -17,6 +17,7 @@ struct reader {
 	const uint8_t *wire;
 	size_t wire_len, at;
 	struct message_facts *facts;
+	bool is_asked; /* there is a question */
 	bool is_odd;
 	unsigned jumps_left;
 
@@ -84,7 +85,7 @@ static bool is_followed(const struct reader *reader)
 {
 	const struct message_facts *facts = reader->facts;
 
-	return facts->questions == 1 && !reader->is_odd &&
+	return reader->is_asked && !reader->is_odd &&
 	       (facts->has_data || facts->hops == 0 || !reader->has_strays);
 }
 
@@ -159,8 +160,6 @@ static enum rdata_quality check_rdata(const struct reader *reader,
 /* False where it makes the message bad. */
 static bool take_record(struct reader *reader, const struct message_record *record)
 {
-	const struct message_facts *facts = reader->facts;
-
 	if (record->type == TYPE_OPT)
 		return take_opt(reader, record);
 	const enum rdata_quality quality = check_rdata(reader, record);
@@ -171,35 +170,38 @@ static bool take_record(struct reader *reader, const struct message_record *reco
 	take_ttl(reader->facts, record);
 	if (record->type == TYPE_SOA && record->section == SECTION_AUTHORITY)
 		take_soa(reader, record, quality != RDATA_OK);
-	if (record->section == SECTION_ANSWER && facts->questions == 1 && !reader->is_odd)
+	if (record->section == SECTION_ANSWER && reader->is_asked && !reader->is_odd)
 		follow(reader, record);
 	return true;
 }
 
-/* The offset behind the owner that stands at `at`, 0 where it is bad. Most are a pointer to the
- * question's name, or the root, OPT's. */
-static size_t check_owner(struct reader *reader, size_t at)
+/* Where the type stands behind the owner that is next, 0 where it is bad or too little is left.
+ * Most owners are a pointer to the question's name, or the root, OPT's. */
+static size_t check_owner(struct reader *reader)
 {
-	const uint8_t *wire = reader->wire;
+	const uint8_t *owner = reader->wire + reader->at;
+	const size_t left = reader->wire_len - reader->at;
 
-	if (reader->wire_len - at >= 2) {
-		if (wire[at] == 0)
-			return at + 1;
-		if (message_get_u16(wire + at) == (POINTER | MESSAGE_HEADER_LEN) &&
-		    reader->facts->questions == 1)
-			return at + 2;
-	}
+	if (left >= 2 + RECORD_MIN_LEN && reader->is_asked &&
+	    message_get_u16(owner) == (POINTER | MESSAGE_HEADER_LEN))
+		return reader->at + 2;
+	if (left >= 1 + RECORD_MIN_LEN && *owner == 0)
+		return reader->at + 1;
 	reader->jumps_left += JUMPS_EACH;
-	return name_check_within(wire, reader->wire_len, at, &reader->jumps_left);
+	const size_t type_at =
+		name_check_within(reader->wire, reader->wire_len, reader->at, &reader->jumps_left);
+	return reader->wire_len - type_at < RECORD_MIN_LEN ? 0 : type_at;
 }
 
 static bool read_record(struct reader *reader, enum message_section section)
 {
-	struct message_record record = { .section = section, .at = reader->at };
-	const size_t type_at = check_owner(reader, reader->at);
+	struct message_record record;
+	const size_t type_at = check_owner(reader);
 
-	if (type_at == 0 || reader->wire_len - type_at < 10)
+	if (type_at == 0)
 		return false;
+	record.section = section;
+	record.at = reader->at;
 	reader->at = message_record_read(reader->wire, type_at, &record);
 	return reader->at <= reader->wire_len && take_record(reader, &record);
 }
@@ -219,13 +221,18 @@ static void begin(struct message_facts *facts, const uint8_t *wire, size_t wire_
 static enum message_quality read_records(const uint8_t *wire, size_t wire_len,
 					 struct message_facts *facts)
 {
-	struct reader reader = { .facts = facts, .jumps_left = JUMPS_MORE };
+	struct reader reader;
 
 	reader.wire = wire;
 	reader.wire_len = wire_len;
 	reader.at = MESSAGE_HEADER_LEN + facts->question_len;
-	if (facts->questions == 1) {
-		reader.names[0] = MESSAGE_HEADER_LEN;
+	reader.facts = facts;
+	reader.jumps_left = JUMPS_MORE;
+	reader.is_odd = reader.is_at_end = reader.has_strays = false;
+	reader.is_asked = facts->questions == 1;
+	reader.asked_type = reader.asked_class = 0;
+	reader.names[0] = MESSAGE_HEADER_LEN;
+	if (reader.is_asked) {
 		reader.asked_type = message_get_u16(wire + reader.at - 4);
 		reader.asked_class = message_get_u16(wire + reader.at - 2);
 	}

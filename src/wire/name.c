@@ -228,6 +228,7 @@ size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
 size_t name_check_within(const uint8_t *wire, size_t wire_len, size_t at, unsigned *jumps_left)
 {
 	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
+	unsigned jumps = 0;
 
 	for (;;) {
 		if (at >= piece_end)
@@ -239,18 +240,19 @@ size_t name_check_within(const uint8_t *wire, size_t wire_len, size_t at, unsign
 			if (at > piece_end || len > NAME_MAX_LEN)
 				return 0;
 			if (byte == 0)
-				return next == 0 ? at : next;
+				break;
 			continue;
 		}
 		const size_t target = pointer_target(wire, piece_end, at, piece_at);
-		if (target == 0 || *jumps_left == 0)
+		if (target == 0 || ++jumps > NAME_MAX_LABELS || jumps > *jumps_left)
 			return 0;
-		--*jumps_left;
-		if (next == 0)
+		if (jumps == 1)
 			next = at + 2;
 		piece_end = piece_at;
 		at = piece_at = target;
 	}
+	*jumps_left -= jumps;
+	return jumps == 0 ? at : next;
 }
 
 /* To the label that a good name's next piece begins with. */
