@@ -19,6 +19,7 @@
 struct made_chain {
 	struct cursor_out out;
 	uint16_t last[8][2]; /* where each name stood last, by case; 0: nowhere */
+	uint8_t depth[8][2]; /* so many pointers lead on from there: more than a few are bad */
 	uint16_t zone_at;    /* where the end that all names share stood first */
 };
 
@@ -35,7 +36,8 @@ static inline void made_chain_put_name(struct made_chain *chain, unsigned bits)
 	case 1:
 		if (last != 0) {
 			cursor_put_u16(&chain->out, 0xc000u | last);
-			chain->last[which][upper] = at;
+			if (chain->depth[which][upper]++ < 3)
+				chain->last[which][upper] = at;
 			return;
 		}
 		break;
