@@ -432,6 +432,12 @@ static bool try_shape(struct walk *walk, const struct shape *shape, struct zone_
 	return false;
 }
 
+/* Some plain name is that long. */
+static bool has_plain(const struct zone_tree *tree, unsigned labels)
+{
+	return (tree->plain[labels / WORD_BITS] >> labels % WORD_BITS & 1) != 0;
+}
+
 static bool try_length(struct walk *walk, unsigned labels)
 {
 	const struct zone_tree *tree = walk->tree;
@@ -439,8 +445,7 @@ static bool try_length(struct walk *walk, unsigned labels)
 	struct zone_match match = { .suffix = walk->name + suffix_at,
 				    .is_whole = labels == walk->labels.count };
 
-	if (labels <= walk->depth &&
-	    (tree->plain[labels / WORD_BITS] >> labels % WORD_BITS & 1) != 0 &&
+	if (labels <= walk->depth && has_plain(tree, labels) &&
 	    try_key(walk, zone_labels_value(&walk->hashed[labels]), match.suffix,
 		    walk->labels.len - suffix_at, &match))
 		return true;
@@ -480,7 +485,8 @@ static size_t search(const struct zone_tree *tree, const uint8_t *name, bool suf
 	begin(&walk);
 	if (suffixes_too) {
 		for (unsigned labels = most_labels(&walk) + 1; labels-- > 0;) {
-			if (try_length(&walk, labels))
+			if ((tree->shape_count > 0 || has_plain(tree, labels)) &&
+			    try_length(&walk, labels))
 				break;
 		}
 	} else {
