@@ -301,15 +301,14 @@ static void put_options(struct cursor_out *out, const struct query_view *view, b
 static void put_opt(struct cursor_out *out, const struct query_view *view,
 		    const struct query_out *how)
 {
+	const uint8_t head[OPT_HEAD_LEN] = { [2] = TYPE_OPT,
+					     [3] = (uint8_t)(how->edns_size >> 8),
+					     [4] = (uint8_t)how->edns_size,
+					     [7] = view->wants_dnssec ? EDNS_FLAG_DO >> 8 : 0 };
 	uint8_t *options_len_at = out->at + OPT_HEAD_LEN - 2;
 
-	cursor_put_u8(out, 0);
-	cursor_put_u16(out, TYPE_OPT);
-	cursor_put_u16(out, how->edns_size);
-	cursor_put_u16(out, 0);
-	cursor_put_u16(out, view->wants_dnssec ? EDNS_FLAG_DO : 0);
-	cursor_put_u16(out, 0);
-	if (out->failed)
+	cursor_put(out, head, sizeof(head));
+	if (out->failed || view->options_len == 0)
 		return;
 	put_options(out, view, how->strip_ecs);
 	struct cursor_out len_out = cursor_into(options_len_at, 2);
@@ -321,16 +320,18 @@ size_t query_view_write(uint8_t *out, size_t out_max, const struct query_view *v
 {
 	struct cursor_out cursor = cursor_into(out, out_max);
 
-	cursor_put_u16(&cursor, how->id);
+	const uint16_t flags = view->flags & (FLAG_RD | FLAG_AD | FLAG_CD);
+	const uint8_t head[MESSAGE_HEADER_LEN] = {
+		(uint8_t)(how->id >> 8), (uint8_t)how->id, (uint8_t)(flags >> 8),
+		(uint8_t)flags,		 [5] = 1,	   [11] = how->with_edns
+	};
+
 	if (view->is_opaque) {
+		cursor_put_u16(&cursor, how->id);
 		cursor_put(&cursor, view->wire + 2, view->wire_len - 2);
 		return cursor.failed ? 0 : cursor_written(&cursor);
 	}
-	cursor_put_u16(&cursor, view->flags & (FLAG_RD | FLAG_AD | FLAG_CD));
-	cursor_put_u16(&cursor, 1);
-	cursor_put_u16(&cursor, 0);
-	cursor_put_u16(&cursor, 0);
-	cursor_put_u16(&cursor, how->with_edns ? 1 : 0);
+	cursor_put(&cursor, head, sizeof(head));
 	cursor_put(&cursor, view->name, view->question_len);
 	if (how->with_edns)
 		put_opt(&cursor, view, how);
