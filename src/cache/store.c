@@ -9,6 +9,9 @@
  * crowded than that, the ring makes room. It is never more than an eighth of all, as much as the
  * smallest replies there are can need. */
 #define INDEX_FULL 64u /* tenths */
+/* Few buckets are filled unevenly: a full one among them would put out what was just put in. */
+#define INDEX_FEW 64u
+#define INDEX_FULL_FEW 45u
 #define INDEX_CROWDED 68u
 #define INDEX_SHARE 8u
 #define INDEX_LEAST 6u /* a part of that is left to it when the rings are full first */
@@ -154,7 +157,10 @@ static void grow_index(struct store *store)
 	struct store_ring *kept = &store->kept;
 	const uint32_t floor = floor_of(store), last = kept->is_wrapped ? kept->limit : kept->head;
 
-	if (!is_loaded(store, INDEX_FULL) || index_count(&store->index) >= store->index.max_count)
+	const uint32_t count = index_count(&store->index);
+
+	if (!is_loaded(store, count < INDEX_FEW ? INDEX_FULL_FEW : INDEX_FULL) ||
+	    count >= store->index.max_count)
 		return;
 	if (floor - last < BUCKET_UNITS) {
 		plan_ceiling(store);
