@@ -151,21 +151,14 @@ static void plan_ceiling(struct store *store)
 		kept->ceiling = kept->end - above;
 }
 
-/* Where the index is crowded and there is room for a bucket more. */
-static void grow_index(struct store *store)
+/* A bucket more. False where there is no room for it. */
+static bool add_bucket(struct store *store)
 {
 	struct store_ring *kept = &store->kept;
 	const uint32_t floor = floor_of(store), last = kept->is_wrapped ? kept->limit : kept->head;
 
-	const uint32_t count = index_count(&store->index);
-
-	if (!is_loaded(store, count < INDEX_FEW ? INDEX_FULL_FEW : INDEX_FULL) ||
-	    count >= store->index.max_count)
-		return;
-	if (floor - last < BUCKET_UNITS) {
-		plan_ceiling(store);
-		return;
-	}
+	if (index_count(&store->index) >= store->index.max_count || floor - last < BUCKET_UNITS)
+		return false;
 	index_grow(&store->index);
 	uint32_t end = floor - BUCKET_UNITS;
 	if (!kept->is_wrapped)
@@ -176,6 +169,28 @@ static void grow_index(struct store *store)
 		kept->ceiling = kept->end;
 	if (!kept->is_wrapped)
 		kept->limit = kept->end;
+	return true;
+}
+
+static bool has_slot(const struct store *store, uint32_t hash)
+{
+	const struct index_home home = index_home(&store->index, hash);
+
+	return index_make_slot(&store->index, &home).bucket != NULL;
+}
+
+/* Where the index is crowded; while it is small, where there is no slot in it for this one. */
+static void grow_index(struct store *store, uint32_t hash)
+{
+	const uint32_t count = index_count(&store->index);
+
+	if (count >= store->index.max_count)
+		return;
+	if (is_loaded(store, count < INDEX_FEW ? INDEX_FULL_FEW : INDEX_FULL) && !add_bucket(store))
+		plan_ceiling(store);
+	while (index_count(&store->index) < INDEX_FEW && !has_slot(store, hash) &&
+	       add_bucket(store))
+		;
 }
 
 static bool is_newcomer(const struct store *store, uint32_t unit)
@@ -440,7 +455,7 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 	assert(units > 0 && units <= store->max_units);
 	if (index_remembers(&home, hash)) /* it left too early */
 		rank = STORE_KNOWN;
-	grow_index(store);
+	grow_index(store, hash);
 	if (store->is_short)
 		bring_round(&putting, units);
 	struct store_ring *ring = make_room(&putting, units, rank);
