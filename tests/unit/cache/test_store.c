@@ -57,6 +57,26 @@ static struct cache_report report_of(const struct fixture *f)
 	return report;
 }
 
+static void nothing_is_put_out_where_there_is_room(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(ROOMY);
+	struct cache *first = f->cache;
+
+	for (uint64_t from = 0; from < 1000000; from += 2500) {
+		f->cache = cache_new(ROOMY, 1, &f->clock, &f->stats);
+		assert_non_null(f->cache);
+		for (uint64_t n = from; n < from + 200; n++)
+			store_number(f, n, CACHE_POSITIVE, LIFETIME_S);
+		cache_verify(f->cache);
+		const struct cache_report report = report_of(f);
+		cache_free(f->cache);
+		f->cache = first;
+		assert_int_equal(report.entries, 200);
+		assert_int_equal(f->stats.count[STAT_CACHE_EVICTIONS], 0);
+	}
+}
+
 /* Stores numbers from `n` on until the next would put one out, but for the little that either ring
  * has left at its end; returns that. */
 static uint64_t fill(struct fixture *f, uint64_t n)
@@ -480,6 +500,7 @@ static void RX_07_failures_leave_most_of_the_cache_free(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nothing_is_put_out_where_there_is_room),
 	cmocka_unit_test(cap_holds_with_the_index_at_every_size),
 	cmocka_unit_test(CA_28_too_small_for_an_entry_keeps_nothing),
 	cmocka_unit_test(nothing_is_in_use_before_the_first_entry),
