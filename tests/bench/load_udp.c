@@ -121,8 +121,10 @@ static void refill(struct load *load, struct lane *lane)
 {
 	const unsigned window = load->plan->window / load->plan->lanes;
 
-	/* half a window at a time, so that bursts stay bursts */
-	const unsigned least = load->plan->is_in_step ? window : (window + 1) / 2;
+	/* Half a window at a time, so that bursts stay bursts; of a large one less, or what waits
+	 * for its lost ones keeps the two halves from being out by turns. */
+	const unsigned part = window > BURST ? BURST / 4 : (window + 1) / 2;
+	const unsigned least = load->plan->is_in_step ? window : part;
 
 	if (load->plan->rate > 0 || lane->free_count < least)
 		return;
