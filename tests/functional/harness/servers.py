@@ -2,6 +2,7 @@
 ended by its process id."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -238,13 +239,25 @@ forward-zone:
 """).format(address=address, port=PORT, directory=directory, behind=behind.address))
     return Server(t, [program("unbound"), "-d", "-c", path], address, origin)
 
+def free_port(address):
+    """Below those that the system gives away by itself, so that nobody else gets it meanwhile."""
+    for _try in range(100):
+        port = random.randrange(20000, 32000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as free:
+                    free.bind((address, port))
+            return port
+        except OSError:
+            pass
+    raise AssertionError("no port of %s is free" % address)
+
+
 def named(t, origin, behind):
     """BIND's named, forwarding only. It listens on addresses that interfaces have and on no others,
     so on a port that is free."""
     address, directory = "127.0.0.1", place(t, "named")
-    with socket.socket() as free:
-        free.bind((address, 0))
-        port = free.getsockname()[1]
+    port = free_port(address)
     path = conf(directory, """
 options {{
     directory "{directory}";
