@@ -7,12 +7,14 @@
 
 #include "wire/cursor.h"
 
+#define OPTION_HEAD_LEN 4u /* code and length */
 struct edns_option {
 	uint16_t code, len;
 	const uint8_t *data;
 };
 
-/** The next option; false at the end, and with cursor->failed where one overruns. */
+/** The next option; false at the end, and with cursor->failed where one overruns: there the cursor
+ * stays. */
 bool option_next(struct cursor *cursor, struct edns_option *ret_option);
 
 /** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828,

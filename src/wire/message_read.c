@@ -4,6 +4,7 @@
 
 #include "wire/cursor.h"
 #include "wire/name.h"
+#include "wire/option.h"
 
 #define POINTER 0xc000u
 #define RECORD_MIN_LEN 10u /* without its owner */
@@ -94,10 +95,10 @@ static bool is_followed(const struct reader *reader)
 static bool options_are_whole(const uint8_t *options, size_t len)
 {
 	struct cursor cursor = cursor_over(options, len);
-	while (cursor_left(&cursor) > 0 && !cursor.failed) {
-		cursor_u16(&cursor);
-		cursor_bytes(&cursor, cursor_u16(&cursor));
-	}
+	struct edns_option option;
+
+	while (option_next(&cursor, &option))
+		;
 	return !cursor.failed;
 }
 

@@ -7,14 +7,25 @@
 #define HEX_LEN 17    /* 02:00:5e:10:00:01 */
 #define BASE64_LEN 8u /* of six bytes: no padding */
 
+/* A packet may have a thousand of them, all empty. */
 bool option_next(struct cursor *cursor, struct edns_option *ret_option)
 {
-	if (cursor->failed || cursor_left(cursor) == 0)
+	const uint8_t *at = cursor->at;
+	const size_t left = cursor_left(cursor);
+
+	if (cursor->failed || left == 0)
 		return false;
-	ret_option->code = cursor_u16(cursor);
-	ret_option->len = cursor_u16(cursor);
-	ret_option->data = cursor_bytes(cursor, ret_option->len);
-	return !cursor->failed;
+	if (left >= OPTION_HEAD_LEN) {
+		ret_option->code = (uint16_t)(at[0] << 8 | at[1]);
+		ret_option->len = (uint16_t)(at[2] << 8 | at[3]);
+		ret_option->data = at + OPTION_HEAD_LEN;
+	}
+	if (left < OPTION_HEAD_LEN || left - OPTION_HEAD_LEN < ret_option->len) {
+		cursor->failed = true;
+		return false;
+	}
+	cursor->at = ret_option->data + ret_option->len;
+	return true;
 }
 
 bool option_is_of_one_hop(uint16_t code)
@@ -111,12 +122,10 @@ size_t option_relay(const uint8_t *options, size_t len, bool is_private, uint8_t
 
 	while (option_next(&cursor, &option)) {
 		const size_t room = out_max - cursor_written(&copy);
+		const size_t whole_len = OPTION_HEAD_LEN + (size_t)option.len;
 
-		if (!goes_on(option.code, is_private) || room < 4u + option.len)
-			continue;
-		cursor_put_u16(&copy, option.code);
-		cursor_put_u16(&copy, option.len);
-		cursor_put(&copy, option.data, option.len);
+		if (goes_on(option.code, is_private) && room >= whole_len)
+			cursor_put(&copy, option.data - OPTION_HEAD_LEN, whole_len);
 	}
 	return cursor_written(&copy);
 }

@@ -284,18 +284,20 @@ bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, si
 
 /* --- writing it on ------------------------------------------------------------------------- */
 
+/* What goes on in a row is copied at once: there may be a thousand of them. */
 static void put_options(struct cursor_out *out, const struct query_view *view, bool strip_ecs)
 {
 	struct cursor cursor = cursor_over(view->options, view->options_len);
+	const uint8_t *row = cursor.at;
 	struct edns_option option;
 
 	while (option_next(&cursor, &option)) {
-		if (is_consumed(option.code) || (strip_ecs && option.code == OPTION_ECS))
+		if (!is_consumed(option.code) && !(strip_ecs && option.code == OPTION_ECS))
 			continue;
-		cursor_put_u16(out, option.code);
-		cursor_put_u16(out, option.len);
-		cursor_put(out, option.data, option.len);
+		cursor_put(out, row, (size_t)(option.data - OPTION_HEAD_LEN - row));
+		row = cursor.at;
 	}
+	cursor_put(out, row, (size_t)(cursor.at - row));
 }
 
 static void put_opt(struct cursor_out *out, const struct query_view *view,
