@@ -60,6 +60,7 @@ static void an_overrun_ends_the_walk(void **state)
 	assert_true(option_next(&cursor, &option));
 	assert_false(option_next(&cursor, &option));
 	assert_true(cursor.failed);
+	assert_ptr_equal(cursor.at, cut + 6);
 	assert_int_equal(option_relay(cut, sizeof(cut), true, out, sizeof(out)), 6);
 }
 
