@@ -5,22 +5,19 @@
 
 #include "base/mem.h"
 
-int table_init(struct table *table, uint32_t limit, uint32_t expected)
+int table_init(struct table *table, struct device *devices, uint32_t expected)
 {
 	uint32_t buckets = 1;
 
-	*table = (struct table){ .limit = limit, .newest = TABLE_NOBODY, .oldest = TABLE_NOBODY };
-	if (limit == 0)
-		return 0;
+	*table = (struct table){ .devices = devices,
+				 .newest = TABLE_NOBODY,
+				 .oldest = TABLE_NOBODY };
 	while (buckets < expected && buckets < 1u << 30)
 		buckets *= 2;
 	table->bucket_mask = buckets - 1;
 	table->buckets = mem_alloc(buckets * sizeof(uint32_t));
-	table->devices = mem_zalloc((size_t)limit * sizeof(struct device));
-	if (table->buckets == NULL || table->devices == NULL) {
-		table_done(table);
+	if (table->buckets == NULL)
 		return -ENOMEM;
-	}
 	memset(table->buckets, 0xff, buckets * sizeof(uint32_t));
 	return 0;
 }
@@ -28,7 +25,6 @@ int table_init(struct table *table, uint32_t limit, uint32_t expected)
 void table_done(struct table *table)
 {
 	mem_free(table->buckets);
-	mem_free(table->devices);
 }
 
 static void unlink_device(struct table *table, const struct device *device)
@@ -61,11 +57,6 @@ uint32_t table_first(const struct table *table, uint32_t hash)
 	return table->buckets[hash & table->bucket_mask];
 }
 
-struct device *table_take(struct table *table)
-{
-	return &table->devices[table->used++];
-}
-
 void table_enter(struct table *table, struct device *device, uint32_t hash)
 {
 	uint32_t *bucket = &table->buckets[hash & table->bucket_mask];
@@ -73,6 +64,7 @@ void table_enter(struct table *table, struct device *device, uint32_t hash)
 	device->chain = *bucket;
 	*bucket = (uint32_t)(device - table->devices);
 	link_newest(table, device);
+	table->used++;
 }
 
 void table_leave(struct table *table, const struct device *device, uint32_t hash)
@@ -83,6 +75,7 @@ void table_leave(struct table *table, const struct device *device, uint32_t hash
 		link = &table->devices[*link].chain;
 	*link = device->chain;
 	unlink_device(table, device);
+	table->used--;
 }
 
 void table_renew(struct table *table, struct device *device)

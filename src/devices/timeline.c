@@ -27,12 +27,13 @@ struct shard {
 
 struct shared {
 	atomic_uint handles;
-	atomic_uint known; /* devices, in all shards */
+	atomic_uint known; /* devices, in all shards: so many of the array are in use */
 	bool has_workers;  /* several */
 	uint32_t limit;	   /* of known */
 	uint32_t count;	   /* of shards in use, a power of two */
 	uint64_t start_us;
 	uint64_t keys[KEYS];
+	struct device *devices; /* of the shard in whose table each is */
 	struct shard shards[SHARDS_MAX];
 };
 
@@ -112,9 +113,10 @@ static struct device *find(const struct table *table, const struct timeline_even
 static struct device *find_place(struct timeline *timeline, struct table *table)
 {
 	struct shared *shared = timeline->shared;
+	const uint32_t at = atomic_fetch_add(&shared->known, 1);
 
-	if (atomic_fetch_add(&shared->known, 1) < shared->limit)
-		return table_take(table);
+	if (at < shared->limit)
+		return &shared->devices[at];
 	atomic_fetch_sub(&shared->known, 1);
 	stats_add(timeline->stats, STAT_LIMIT_DEVICES, 1);
 	if (table->oldest == TABLE_NOBODY)
@@ -221,55 +223,61 @@ static void shared_free(struct shared *shared)
 		table_done(&shared->shards[i].table);
 		lock_done(&shared->shards[i].lock);
 	}
+	mem_free(shared->devices);
 	mem_free(shared);
 }
 
-static void tables_done(struct table tables[SHARDS_MAX])
+/* What a limit asks for. */
+struct room {
+	uint32_t limit, count; /* of devices; of tables that are in use */
+	struct device *devices;
+	struct table tables[SHARDS_MAX];
+};
+
+static void room_done(struct room *room)
 {
 	for (uint32_t i = 0; i < SHARDS_MAX; i++)
-		table_done(&tables[i]);
+		table_done(&room->tables[i]);
+	mem_free(room->devices);
 }
 
-/* As many as this limit asks for. */
-static int tables_init(struct table tables[SHARDS_MAX], uint32_t limit, bool has_workers,
-		       uint32_t *ret_count)
+/* In memory that is not touched before it is used. */
+static int room_init(struct room *room, uint32_t limit, bool has_workers)
 {
-	uint32_t count = 1;
+	int err = 0;
 
-	while (has_workers && count < SHARDS_MAX && limit / (2 * count) >= SHARD_DEVICES)
-		count *= 2;
-	memset(tables, 0, SHARDS_MAX * sizeof(*tables));
-	for (uint32_t i = 0; i < count; i++) {
-		const int err = table_init(&tables[i], limit, limit / count);
-
-		if (err != 0) {
-			tables[i] = (struct table){ .limit = 0 };
-			tables_done(tables);
-			return err;
-		}
-	}
-	*ret_count = count;
-	return 0;
+	*room = (struct room){ .limit = limit, .count = 1 };
+	while (has_workers && room->count < SHARDS_MAX &&
+	       limit / (2 * room->count) >= SHARD_DEVICES)
+		room->count *= 2;
+	room->devices = mem_zalloc((size_t)limit * sizeof(struct device));
+	if (room->devices == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < room->count && err == 0; i++)
+		err = table_init(&room->tables[i], room->devices, limit / room->count);
+	if (err != 0)
+		room_done(room);
+	return err;
 }
 
-/* In place of those there are, whose devices it has. */
-static void put_tables(struct shared *shared, const struct table tables[SHARDS_MAX], uint32_t limit,
-		       uint32_t count)
+/* In place of what there is, whose devices it has. */
+static void put_room(struct shared *shared, const struct room *room)
 {
 	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
 		table_done(&shared->shards[i].table);
-		shared->shards[i].table = tables[i];
+		shared->shards[i].table = room->tables[i];
 	}
-	shared->limit = limit;
-	shared->count = count;
+	mem_free(shared->devices);
+	shared->devices = room->devices;
+	shared->limit = room->limit;
+	shared->count = room->count;
 }
 
 struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
 			      struct stats *stats)
 {
 	struct shared *shared = mem_zalloc(sizeof(*shared));
-	struct table tables[SHARDS_MAX];
-	uint32_t count;
+	struct room room;
 
 	if (shared == NULL)
 		return NULL;
@@ -278,11 +286,11 @@ struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clo
 	random_bytes(shared->keys, sizeof(shared->keys));
 	for (uint32_t i = 0; i < SHARDS_MAX; i++)
 		lock_init(&shared->shards[i].lock, workers > 1);
-	if (tables_init(tables, limit, workers > 1, &count) != 0) {
+	if (room_init(&room, limit, workers > 1) != 0) {
 		shared_free(shared);
 		return NULL;
 	}
-	put_tables(shared, tables, limit, count);
+	put_room(shared, &room);
 	struct timeline *timeline = handle_new(shared, clock, stats);
 	if (timeline == NULL)
 		shared_free(shared);
@@ -306,10 +314,9 @@ void timeline_free(struct timeline *timeline)
 
 /* Those who asked last, as many as the limit lets; the oldest first, so that each is the newest
  * when it comes. Returns how many. */
-static uint32_t copy_devices(struct shared *shared, struct table tables[SHARDS_MAX], uint32_t limit,
-			     uint32_t count)
+static uint32_t copy_devices(struct shared *shared, struct room *room)
 {
-	const uint32_t known = shared->known, kept = known < limit ? known : limit;
+	const uint32_t known = shared->known, kept = known < room->limit ? known : room->limit;
 	struct walk walk = walk_from(shared, false);
 
 	for (uint32_t i = 0; i < known; i++) {
@@ -318,10 +325,9 @@ static uint32_t copy_devices(struct shared *shared, struct table tables[SHARDS_M
 		if (i < known - kept)
 			continue;
 		const uint32_t hash = hash_device(shared, from);
-		struct table *table = &tables[shard_of(hash, count)];
-		struct device *device = table_take(table);
+		struct device *device = &room->devices[i - (known - kept)];
 		*device = *from;
-		table_enter(table, device, hash);
+		table_enter(&room->tables[shard_of(hash, room->count)], device, hash);
 	}
 	return kept;
 }
@@ -329,18 +335,17 @@ static uint32_t copy_devices(struct shared *shared, struct table tables[SHARDS_M
 int timeline_set_limit(struct timeline *timeline, uint32_t limit)
 {
 	struct shared *shared = timeline->shared;
-	struct table tables[SHARDS_MAX];
-	uint32_t count;
+	struct room room;
 
 	if (limit == shared->limit)
 		return 0;
-	const int err = tables_init(tables, limit, shared->has_workers, &count);
+	const int err = room_init(&room, limit, shared->has_workers);
 	if (err != 0)
 		return err;
-	const uint32_t kept = copy_devices(shared, tables, limit, count);
+	const uint32_t kept = copy_devices(shared, &room);
 	stats_add(timeline->stats, STAT_LIMIT_DEVICES, shared->known - kept);
 	shared->known = kept;
-	put_tables(shared, tables, limit, count);
+	put_room(shared, &room);
 	return 0;
 }
 
@@ -570,16 +575,13 @@ void timeline_report(const struct timeline *timeline, struct timeline_report *re
 
 	take_all(timeline);
 	const uint32_t now = tenths_of_all(timeline);
-	for (uint32_t i = 0; i < shared->count; i++) {
-		const struct table *table = &shared->shards[i].table;
+	for (uint32_t i = 0; i < shared->count; i++)
+		report.known += shared->shards[i].table.used;
+	for (uint32_t at = 0; at < report.known; at++) {
+		struct diagnosis diagnosis;
 
-		report.known += table->used;
-		for (uint32_t at = 0; at < table->used; at++) {
-			struct diagnosis diagnosis;
-
-			diagnosis_make(&table->devices[at], now, &diagnosis);
-			report.by_verdict[diagnosis.verdict]++;
-		}
+		diagnosis_make(&shared->devices[at], now, &diagnosis);
+		report.by_verdict[diagnosis.verdict]++;
 	}
 	give_all(timeline);
 	*ret_report = report;

@@ -155,6 +155,28 @@ static void lower_limit_keeps_those_who_asked_last(void **state)
 	assert_int_equal(report_of(hands[0]).known, 3);
 }
 
+/* Of all the address space of this process, in bytes. */
+static uint64_t taken_by_process(void)
+{
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	assert_non_null(statm);
+	assert_int_equal(fscanf(statm, "%lu", &pages), 1);
+	fclose(statm);
+	return (uint64_t)pages * 4096;
+}
+
+/* What is not touched counts where a process may have so much and no more. */
+static void several_workers_ask_for_no_more_memory_than_one(void **state)
+{
+	const uint64_t before = taken_by_process();
+	(void)state;
+
+	share(100000);
+	assert_true(taken_by_process() - before < 2 * UINT64_C(100000) * 976);
+}
+
 /* --- threads ---------------------------------------------------------------------------------- */
 
 static void *hammer(void *ctx)
@@ -197,6 +219,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(clock_that_is_behind_turns_no_time_back),
 	cmocka_unit_test(walk_goes_by_time_through_all_parts),
 	cmocka_unit_test(lower_limit_keeps_those_who_asked_last),
+	cmocka_unit_test(several_workers_ask_for_no_more_memory_than_one),
 	cmocka_unit_test(threads_lose_no_question),
 };
 UNIT_MAIN_PLAIN(tests)
