@@ -7,6 +7,7 @@
 #include "wire/option.h"
 
 #define POINTER 0xc000u
+#define POINTER_MAX 0x3fffu /* as far as one leads */
 #define RECORD_MIN_LEN 10u /* without its owner */
 /* Pointers that owners may take to be read, of each record and of all: with most it is one to
  * three. A reply of pointers to pointers would cost a hundred times what it is worth. */
@@ -41,7 +42,8 @@ static bool is_here(const struct reader *reader, size_t owner_at)
 {
 	const size_t name_at = reader->names[reader->facts->hops];
 
-	if (message_get_u16(reader->wire + owner_at) == (POINTER | name_at))
+	if (name_at <= POINTER_MAX &&
+	    message_get_u16(reader->wire + owner_at) == (POINTER | name_at))
 		return true;
 	return name_is_same(reader->wire, owner_at, reader->wire, name_at);
 }

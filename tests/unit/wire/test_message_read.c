@@ -63,6 +63,29 @@ static void plain_answers_are_followed(void **state)
 	assert_followed(0, false);
 }
 
+/* A pointer has 14 bits: it cannot mean a name that stands behind the first 16 KB. */
+static void a_name_far_behind_is_not_that_of_a_pointer(void **state)
+{
+	static const uint8_t padding[0x4000] = { 0 };
+	const size_t target_at = 0x4000 + MESSAGE_HEADER_LEN + 2;
+	(void)state;
+
+	ask(RCODE_NOERROR, "a.example", TYPE_A);
+	const size_t padding_len = target_at - made_reply_len(&reply) - 11 - 11 - 10;
+	made_reply_count(&reply, SECTION_ANSWER);
+	made_reply_put_name(&reply, ".");
+	made_reply_head(&reply, 65280, padding_len);
+	cursor_put(&reply.out, padding, padding_len);
+	answer("a.example", TYPE_CNAME, "b.example");
+	made_reply_count(&reply, SECTION_ANSWER);
+	cursor_put_u16(&reply.out, 0xc000u | (MESSAGE_HEADER_LEN + 2)); /* "example" */
+	made_reply_head(&reply, TYPE_A, 4);
+	cursor_put(&reply.out, "\xc0\0\2\1", 4);
+	assert_int_equal(read_reply(), MESSAGE_OK);
+	assert_int_equal(facts.hops, 1);
+	assert_false(facts.has_data);
+}
+
 static void chains_are_followed_in_order(void **state)
 {
 	(void)state;
@@ -193,6 +216,7 @@ static void pointers_may_lead_far_for_a_few_owners_or_near_for_all(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pointers_may_lead_far_for_a_few_owners_or_near_for_all),
 	cmocka_unit_test(plain_answers_are_followed),
+	cmocka_unit_test(a_name_far_behind_is_not_that_of_a_pointer),
 	cmocka_unit_test(chains_are_followed_in_order),
 	cmocka_unit_test(what_a_cname_is_asked_for_by_its_type_ends_there),
 	cmocka_unit_test(circles_are_seen),
