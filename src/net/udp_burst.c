@@ -90,8 +90,18 @@ static unsigned take_apart(struct udp_burst *burst, unsigned first)
 	return count;
 }
 
-/* What a system says that knows nothing of cutting, or cannot on this way: where checksums are not
- * the device's business, say, or packets are enciphered. */
+/* A system that knows nothing of cutting does not say so when it is told to: it skips what it does
+ * not know, and sends all of them as one. But it knows no such option then. */
+static bool knows_cutting(int fd)
+{
+	int len = 0;
+	socklen_t size = sizeof(len);
+
+	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &len, &size) == 0;
+}
+
+/* What a system says that cannot on this way: where checksums are not the device's business, say,
+ * or packets are enciphered. */
 static bool is_uncut(const struct mmsghdr *message, int err)
 {
 	return message->msg_hdr.msg_iovlen > 1 &&
@@ -100,6 +110,10 @@ static bool is_uncut(const struct mmsghdr *message, int err)
 
 int udp_burst_send(struct udp_burst *burst, int fd)
 {
+	if (burst->count > 1 && !burst->is_asked) {
+		burst->is_asked = true;
+		burst->cuts_nothing = !knows_cutting(fd);
+	}
 	unsigned count = sort(burst), done = 0;
 	int err = 0;
 

@@ -26,7 +26,8 @@ struct udp_burst {
 	struct iovec sorted[UDP_BURST_MAX];
 	union udp_cut cuts[UDP_BURST_MAX];
 	uint8_t message_of[UDP_BURST_MAX]; /* by part */
-	bool cuts_nothing;		   /* the system cannot, on one way at least */
+	bool is_asked;			   /* the system, whether it can cut */
+	bool cuts_nothing;		   /* it cannot, on one way at least */
 };
 
 /** Sends all of it, and is empty then. After an error, which is -errno, the rest is not tried. */

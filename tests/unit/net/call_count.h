@@ -3,6 +3,8 @@
 #pragma once
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,6 +15,8 @@ enum call { CALL_RECVMMSG, CALL_SENDMMSG, CALL_RECV, CALL_SEND, CALL_COUNT };
 static unsigned call_counts[CALL_COUNT];
 static int call_cut_err;   /* what a send that is to be cut fails with; 0: it does not */
 static unsigned call_cuts; /* messages that were */
+/* As before Linux 4.18: there is no UDP_SEGMENT, and a message that asks for it goes out whole. */
+static bool call_knows_no_cut;
 
 static inline void call_count_reset(void)
 {
@@ -42,9 +46,20 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 		errno = call_cut_err;
 		return -1;
 	}
+	for (unsigned i = 0; i < count && call_knows_no_cut; i++)
+		messages[i].msg_hdr.msg_controllen = 0;
 	for (unsigned i = 0; i < count; i++)
 		call_cuts += messages[i].msg_hdr.msg_iovlen > 1;
 	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	if (call_knows_no_cut && level == IPPROTO_UDP && name == 103) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
 }
 
 ssize_t recv(int fd, void *bytes, size_t len, int flags)

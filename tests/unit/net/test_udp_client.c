@@ -540,6 +540,21 @@ static void where_the_system_cuts_nothing_each_goes_by_itself(void **state)
 	}
 }
 
+static void a_system_that_has_never_heard_of_cutting_is_not_asked_to(void **state)
+{
+	struct seen *seen = new_seen();
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.5");
+	const struct conf_server server = { .addr = loop_bench_local(fd) };
+	(void)state;
+
+	open_so(seen, &server, &seen->client);
+	call_knows_no_cut = true;
+	call_count_reset();
+	assert_all_arrive(seen, fd, 28);
+	assert_int_equal(call_cuts, 0);
+	call_knows_no_cut = false;
+}
+
 static void an_error_is_told_where_the_system_cuts_too(void **state)
 {
 	struct seen *seen = new_seen();
@@ -661,6 +676,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(of_several_that_are_too_long_one_is_whole),
 	cmocka_unit_test(what_is_equally_long_is_cut_by_the_system),
 	cmocka_unit_test(where_the_system_cuts_nothing_each_goes_by_itself),
+	cmocka_unit_test(a_system_that_has_never_heard_of_cutting_is_not_asked_to),
 	cmocka_unit_test(an_error_is_told_where_the_system_cuts_too),
 	cmocka_unit_test(UF_31_the_error_of_an_earlier_send_is_told_once_and_later),
 	cmocka_unit_test(one_that_is_freed_when_it_hears_of_an_error_is_no_trouble),
