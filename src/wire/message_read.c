@@ -8,7 +8,7 @@
 
 #define POINTER 0xc000u
 #define POINTER_MAX 0x3fffu /* as far as one leads */
-#define RECORD_MIN_LEN 10u /* without its owner */
+#define RECORD_MIN_LEN 10u  /* without its owner */
 /* Pointers that owners may take to be read, of each record and of all: with most it is one to
  * three. A reply of pointers to pointers would cost a hundred times what it is worth. */
 #define JUMPS_EACH 16u
