@@ -91,6 +91,8 @@ struct cache_copy {
 	size_t wire_len, options_len; /* as those of cache_hit */
 	uint8_t opt_rcode, verdict;   /* as those of cache_note */
 	bool is_watched;
+	bool is_new; /* nothing is kept under this key, of either sort; told even where nothing is
+		      * copied */
 };
 /** For who repeats an answer without judging the question anew: as cache_find() for a key of no
  * partition, but only an answer within its lifetime that was last confirmed under this plan, knows
@@ -113,18 +115,19 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 
 /** The answer, or the failure, that is kept under this key, within its time or past it, as
  * cache_find() would tell it; it does not count as found. */
-bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
-		size_t buf_max, struct cache_hit *ret_hit);
+RARELY bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure,
+		       uint8_t *buf, size_t buf_max, struct cache_hit *ret_hit);
 
 /** Stamps what is kept under this key and the route of `note` with its plan_id and is_watched: the
  * route was found unchanged under a newer plan. */
-void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note);
+RARELY void cache_confirm(struct cache *cache, const struct cache_key *key,
+			  const struct cache_note *note);
 /** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 
 /** No failure that has been kept so far is found, or counts, from here on: what made them may be
  * over. */
-void cache_forget_failures(struct cache *cache);
+RARELY void cache_forget_failures(struct cache *cache);
 
 /** How many failures in a row, silence aside, were stored under this key (D6's growth); none once
  * the last of them is 300 s old and a minute past its lifetime. */
@@ -136,7 +139,7 @@ struct cache_report {
 	uint64_t max_bytes; /* never exceeded by bytes */
 	uint64_t passed;    /* entries and gaps that have been gone by to make room, ever */
 };
-void cache_report(const struct cache *cache, struct cache_report *ret_report);
+RARELY void cache_report(const struct cache *cache, struct cache_report *ret_report);
 
 /** Tests only: aborts unless every invariant of the store holds. */
 void cache_verify(const struct cache *cache);

@@ -21,6 +21,7 @@ struct worker;
 bool fastpath_prepare(struct worker *worker, const struct query_view *view,
 		      struct cache_key *ret_key);
 /** True where the client has been sent the reply that the steps would have sent it; else nothing
- * has been done. The client may ask (access, rate). */
+ * has been done, and *ret_is_new says that the cache has nothing under this key at all. The client
+ * may ask (access, rate). */
 bool fastpath_answer(struct worker *worker, const struct client *client,
-		     const struct query_view *view, const struct cache_key *key);
+		     const struct query_view *view, const struct cache_key *key, bool *ret_is_new);

@@ -254,6 +254,7 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 {
 	const uint64_t now_us = cache->clock->now_us;
 
+	ret_copy->is_new = true;
 	if (keeps_nothing(cache))
 		return false;
 	struct shard *shard = take_shard(cache, key);
@@ -265,6 +266,7 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 		entry_count_hit(entry);
 		index_mark(place);
 	}
+	ret_copy->is_new = place.bucket == NULL && place.slot == 0;
 	give_shard(shard);
 	return is_found;
 }
@@ -349,18 +351,20 @@ void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
 /* --- keeping ---------------------------------------------------------------------------------- */
 
 /* Into the room of the old entry of this sort where it fits without much waste, else to the
- * head. */
+ * head. may_have: it is not all new. */
 static void put_draft(struct cache *cache, struct shard *shard, const struct entry_draft *draft,
-		      enum sort sort, uint32_t failures)
+		      enum sort sort, bool may_have, uint32_t failures)
 {
 	const uint64_t now_us = cache->clock->now_us;
 	const uint32_t hash = hash_in_shard(draft->key->hash);
-	const struct index_place old = find_sort(shard, draft->key, sort);
+	struct index_place old = { NULL, 0 };
 	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
 				       ? STORE_GOOD
 				       : STORE_NEWCOMER;
 	struct entry *entry = NULL;
 
+	if (may_have)
+		old = find_sort(shard, draft->key, sort);
 	if (old.bucket != NULL) {
 		rank = STORE_KNOWN;
 		entry = store_entry(&shard->store, old);
@@ -372,6 +376,8 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 			entry = NULL;
 		}
 	}
+	if (may_have && entry == NULL && store_remembers(&shard->store, hash)) /* left too early */
+		rank = STORE_KNOWN;
 	if (entry == NULL)
 		entry = store_put(&shard->store, hash, draft->units, rank, now_us,
 				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
@@ -380,7 +386,8 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 
 /* CA-20: a failure takes the place of an answer only where that is of no use any more: past its
  * stale window, or made by a route that is no longer taken. */
-static void store_failure(struct cache *cache, struct shard *shard, const struct entry_draft *draft)
+static void store_failure(struct cache *cache, struct shard *shard, const struct entry_draft *draft,
+			  bool may_have)
 {
 	const uint64_t now_us = cache->clock->now_us;
 	const struct index_place place = find_sort(shard, draft->key, SORT_ANSWER);
@@ -395,7 +402,7 @@ static void store_failure(struct cache *cache, struct shard *shard, const struct
 	}
 	if (now_us > shard->newest_failure_us)
 		shard->newest_failure_us = now_us;
-	put_draft(cache, shard, draft, SORT_FAILURE,
+	put_draft(cache, shard, draft, SORT_FAILURE, may_have,
 		  count_failures(shard, draft->key, now_us) + !draft->item->is_silence);
 }
 
@@ -409,12 +416,13 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, key, item);
 	struct shard *shard = take_shard(cache, key);
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
-	if (!is_failure && store_may_have(&shard->store, hash_in_shard(key->hash)))
+	const bool may_have = store_may_have(&shard->store, hash_in_shard(key->hash));
+	if (!is_failure && may_have)
 		drop_sort(shard, key, SORT_FAILURE);
 	if (can_keep && is_failure)
-		store_failure(cache, shard, &draft);
+		store_failure(cache, shard, &draft, may_have);
 	else if (can_keep)
-		put_draft(cache, shard, &draft, SORT_ANSWER, 0);
+		put_draft(cache, shard, &draft, SORT_ANSWER, may_have, 0);
 	else if (!is_failure)
 		drop_sort(shard, key, SORT_ANSWER);
 	give_shard(shard);

@@ -35,12 +35,24 @@ static void move_slot(struct index_place from, struct index_place to)
 	from.bucket->unit[from.slot] = from.bucket->hash[from.slot] = 0;
 }
 
+/* All eight at once, by a vector: of a crowded index many are full. */
+static bool has_empty(const struct index_bucket *bucket)
+{
+	uint32_t is_there = 0;
+
+	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)
+		is_there |= bucket->unit[slot] == 0;
+	return is_there != 0;
+}
+
 /* An empty slot there; where there is none, `depth` others may each move to its other bucket. */
 static struct index_place find_empty(const struct index *index, struct index_bucket *bucket,
 				     unsigned depth)
 {
-	struct index_place place = find_in(bucket, 0);
+	struct index_place place = { NULL, 0 };
 
+	if (has_empty(bucket))
+		return find_in(bucket, 0);
 	for (unsigned slot = 0; place.bucket == NULL && depth > 0 && slot < INDEX_SLOTS; slot++) {
 		const struct index_home its = index_home(index, bucket->hash[slot]);
 		struct index_bucket *other = its.bucket[its.bucket[0] == bucket];

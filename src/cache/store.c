@@ -58,10 +58,12 @@ struct index_place store_find(const struct store *store, const struct cache_key 
 			      bool is_failure)
 {
 	const struct index_home home = index_home(&store->index, hash);
+	unsigned with_hash = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!has_hash(home.bucket[i], hash))
 			continue;
+		with_hash++;
 		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
 			const struct index_place place = { home.bucket[i], slot };
 
@@ -72,7 +74,7 @@ struct index_place store_find(const struct store *store, const struct cache_key 
 				return place;
 		}
 	}
-	return (struct index_place){ NULL, 0 };
+	return (struct index_place){ NULL, with_hash };
 }
 
 bool store_may_have(const struct store *store, uint32_t hash)
@@ -80,6 +82,13 @@ bool store_may_have(const struct store *store, uint32_t hash)
 	const struct index_home home = index_home(&store->index, hash);
 
 	return has_hash(home.bucket[0], hash) || has_hash(home.bucket[1], hash);
+}
+
+bool store_remembers(const struct store *store, uint32_t hash)
+{
+	const struct index_home home = index_home(&store->index, hash);
+
+	return index_remembers(&home, hash);
 }
 
 void store_prefetch(const struct store *store, uint32_t hash)
@@ -95,6 +104,8 @@ void store_prefetch_entry(const struct store *store, uint32_t hash)
 	const struct index_home home = index_home(&store->index, hash);
 
 	for (unsigned i = 0; i < 2; i++) {
+		if (!has_hash(home.bucket[i], hash))
+			continue;
 		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
 			if (home.bucket[i]->hash[slot] != hash)
 				continue;
@@ -137,7 +148,7 @@ static uint32_t reserve_of(const struct store *store)
 
 /* Where the index is too crowded by now, the ring is to end earlier after this round, if there is
  * time enough for keep_ahead(). */
-static void plan_ceiling(struct store *store)
+RARELY static void plan_ceiling(struct store *store)
 {
 	struct store_ring *kept = &store->kept;
 	const uint32_t count = index_count(&store->index), left = store->index.max_count - count;
@@ -209,8 +220,8 @@ static uint64_t age_rank(const struct store *store, uint32_t unit)
 }
 
 /* Of two full buckets: an entry past its use, else the oldest not found lately, else the oldest. */
-static struct index_place least_of(const struct store *store, const struct index_home *home,
-				   uint64_t now_us)
+RARELY static struct index_place least_of(const struct store *store, const struct index_home *home,
+					  uint64_t now_us)
 {
 	struct index_place least = { NULL, 0 };
 	uint64_t least_rank = UINT64_MAX;
@@ -355,7 +366,7 @@ static void keep_ahead(struct putting *putting, uint32_t units)
 
 /* A put has found no slot, so the room is held by fewer entries than could be: the ring goes on
  * without anything being put in, until it has come round and the index can grow. */
-static void bring_round(struct putting *putting, uint32_t units)
+RARELY static void bring_round(struct putting *putting, uint32_t units)
 {
 	struct store_ring *kept = &putting->store->kept;
 
@@ -450,11 +461,7 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 				   .chances = SECOND_CHANCE_UNITS + 4 * units,
 				   .evictions = evictions };
 
-	const struct index_home home = index_home(&store->index, hash);
-
 	assert(units > 0 && units <= store->max_units);
-	if (index_remembers(&home, hash)) /* it left too early */
-		rank = STORE_KNOWN;
 	grow_index(store, hash);
 	if (store->is_short)
 		bring_round(&putting, units);

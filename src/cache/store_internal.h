@@ -65,11 +65,14 @@ uint64_t store_bytes(const struct store *store);
 bool store_open(struct store *store, uint64_t max_bytes);
 void store_close(struct store *store);
 
-/** Of this key and sort; bucket is NULL for none. Good until the next store_put(). */
+/** Of this key and sort; bucket is NULL for none, and slot 0 too where store_may_have() says so.
+ * Good until the next store_put(). */
 struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
 			      bool is_failure);
-/** False where there is nothing of this hash, of either sort. */
+/** False where there is nothing of this hash, of either sort, nor is one of it remembered. */
 bool store_may_have(const struct store *store, uint32_t hash);
+/** One of this hash has been put out not long ago, too early if it comes again. */
+bool store_remembers(const struct store *store, uint32_t hash);
 struct entry *store_entry(const struct store *store, struct index_place place);
 void store_drop(struct store *store, struct index_place place);
 
@@ -80,7 +83,7 @@ void store_prefetch_entry(const struct store *store, uint32_t hash);
 enum store_rank {
 	STORE_NEWCOMER,
 	STORE_GOOD,  /* a newcomer that may be kept where there is room */
-	STORE_KNOWN, /* in place of one that was there: kept; found out by the index too */
+	STORE_KNOWN, /* in place of one that was there, or is remembered: kept */
 };
 /** Makes room for an entry of this size and hash, puts it in the index, and returns it to be filled
  * in at once. Adds to *evictions one for each entry put out that might still have been shown. */

@@ -50,7 +50,7 @@ static void note_watched(struct worker *worker, const struct client *client,
 }
 
 bool fastpath_answer(struct worker *worker, const struct client *client,
-		     const struct query_view *view, const struct cache_key *key)
+		     const struct query_view *view, const struct cache_key *key, bool *ret_is_new)
 {
 	size_t max = sizeof(worker->found);
 	uint8_t *out = worker->found;
@@ -59,8 +59,10 @@ bool fastpath_answer(struct worker *worker, const struct client *client,
 	if (client->ops->reserve != NULL)
 		out = client->ops->reserve(client, &max);
 	if (!cache_repeat(worker->cache, key, worker->plan->id, (view->flags & FLAG_AD) != 0, out,
-			  max, &copy))
+			  max, &copy)) {
+		*ret_is_new = copy.is_new;
 		return false;
+	}
 	const struct reply_source source = { .wire = out,
 					     .wire_len = copy.wire_len,
 					     .opt_rcode = copy.opt_rcode,

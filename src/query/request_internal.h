@@ -92,6 +92,7 @@ struct request {
 
 	/* From here to `client` all is zero at first. */
 	enum watch watch;
+	bool is_new;	 /* the cache has nothing under its key, of no view */
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
 			  * only shared, failures are (RFC 9520 section 3.2) */

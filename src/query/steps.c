@@ -157,7 +157,8 @@ static enum step step_cache(struct request *request)
 		return STEP_FORWARD;
 	if (request->ahead != NULL)
 		return preresolve_wants(request) ? ask_ahead(request) : STEP_DONE;
-	switch (keep_find(request, &hit)) {
+	const bool is_new = request->is_new && request->key.view == 0;
+	switch (is_new ? FOUND_NOTHING : keep_find(request, &hit)) {
 	case FOUND_FRESH:
 		stats_add(stats, STAT_CACHE_HITS, 1);
 		answer_found(request, &hit);

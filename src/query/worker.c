@@ -184,11 +184,12 @@ static void tell_fault(struct worker *worker, const struct client *client,
 }
 
 static void start_request(struct worker *worker, const struct client *client,
-			  const struct query_view *view, const struct cache_key *key)
+			  const struct query_view *view, const struct cache_key *key, bool is_new)
 {
 	struct request *request = request_new(worker, client, view, key);
 
 	if (request != NULL) {
+		request->is_new = is_new;
 		steps_run(request, STEP_POLICY);
 		return;
 	}
@@ -219,8 +220,12 @@ static void start_intake(struct worker *worker, const struct client *client, con
 static void take_plain(struct worker *worker, const struct client *client,
 		       const struct intake *intake)
 {
-	if (!intake->has_key || !fastpath_answer(worker, client, &intake->view, &intake->key))
-		start_request(worker, client, &intake->view, intake->has_key ? &intake->key : NULL);
+	bool is_new = false;
+
+	if (!intake->has_key)
+		start_request(worker, client, &intake->view, NULL, false);
+	else if (!fastpath_answer(worker, client, &intake->view, &intake->key, &is_new))
+		start_request(worker, client, &intake->view, &intake->key, is_new);
 }
 
 static void take_query(struct worker *worker, const struct client *client, const uint8_t *wire,

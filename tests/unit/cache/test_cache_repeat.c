@@ -157,6 +157,24 @@ static void who_is_turned_away_has_used_nothing(void **state)
 	assert_false(f->hit.is_due); /* as nobody has found it before */
 }
 
+static void where_nothing_at_all_is_kept_that_is_told(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture_new(ROOMY);
+	const struct cache_note failure = { .kind = CACHE_FAILURE, .plan_id = PLAN };
+	const struct cache_key unknown = key_of("www.example.org", TYPE_A);
+
+	assert_false(repeat(f, &unknown, PLAN, false));
+	assert_true(copy.is_new);
+	const struct cache_key key = stored(f, &failure);
+	assert_false(repeat(f, &key, PLAN, false));
+	assert_false(copy.is_new); /* for the long way there is something to find */
+	const struct cache_note answer = { .plan_id = PLAN + 1 };
+	(void)stored(f, &answer);
+	assert_false(repeat(f, &key, PLAN, false));
+	assert_false(copy.is_new);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_answer_of_this_plan_is_repeated_counted_down),
 	cmocka_unit_test(another_plan_has_to_judge_first),
@@ -166,5 +184,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(near_its_end_and_past_it_nothing_is_repeated),
 	cmocka_unit_test(failures_and_the_unknown_are_not_repeated),
 	cmocka_unit_test(who_is_turned_away_has_used_nothing),
+	cmocka_unit_test(where_nothing_at_all_is_kept_that_is_told),
 };
 UNIT_MAIN(tests)
