@@ -92,7 +92,8 @@ static struct request *find_one_to_give_way(struct worker *worker)
 	return hold == NULL ? NULL : LIST_ITEM(hold, struct request, hold);
 }
 
-static bool make_room(struct worker *worker, uint32_t have, void (*on_giving_way)(void *request))
+RARELY static bool make_room(struct worker *worker, uint32_t have,
+			     void (*on_giving_way)(void *request))
 {
 	struct request *request = NULL;
 
