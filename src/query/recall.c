@@ -47,15 +47,16 @@ static uint64_t worth(const struct slot *slot)
 static struct recall_entry *entry_for(struct recall *recall, const struct cache_key *key)
 {
 	const uint64_t hash = hash_of(key);
-	struct slot *set = recall->sets[hash % SETS], *place = &set[0];
+	struct slot *set = recall->sets[hash % SETS], *place = set;
+	uint64_t least = UINT64_MAX;
 
-	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].hash == hash) {
-			place = &set[i];
-			break;
+	for (struct slot *slot = set; slot < set + WAYS; slot++) {
+		const uint64_t its = slot->hash == hash ? 0 : worth(slot) + 1;
+
+		if (its < least) {
+			place = slot;
+			least = its;
 		}
-		if (worth(&set[i]) < worth(place))
-			place = &set[i];
 	}
 	place->hash = hash;
 	return &place->entry;
