@@ -25,16 +25,13 @@
 
 static unsigned step_of(uint64_t us)
 {
-	uint64_t units = us / STEP_UNIT_US;
-	unsigned octave = 0;
+	const uint64_t units = us / STEP_UNIT_US;
 
 	if (units < 4)
 		return (unsigned)units;
-	while (units >= 8) {
-		units >>= 1;
-		octave++;
-	}
-	const unsigned step = 4 + octave * 4 + (unsigned)(units - 4);
+	/* so that 4 to 7 are left of it */
+	const unsigned octave = 61u - (unsigned)__builtin_clzll(units);
+	const unsigned step = octave * 4 + (unsigned)(units >> octave);
 	return step < LATENCY_STEPS ? step : LATENCY_STEPS - 1;
 }
 
