@@ -4,12 +4,12 @@
 
 /* Apart, so that a program that never says what they are for does not carry it. */
 static const char *const names[STAT_COUNT] = {
-#define STATS_NAME(id, name, help) [STAT_##id] = name,
+#define STATS_NAME(id, name, help) [STAT_##id] = (name),
 	STATS(STATS_NAME)
 #undef STATS_NAME
 };
 static const char *const helps[STAT_COUNT] = {
-#define STATS_HELP(id, name, help) [STAT_##id] = help,
+#define STATS_HELP(id, name, help) [STAT_##id] = (help),
 	STATS(STATS_HELP)
 #undef STATS_HELP
 };

@@ -95,7 +95,7 @@ static bool compile(struct access *access, const struct conf *conf)
 		access->trusted = prefix_table_new(conf->trusted, conf->trusted_count);
 	}
 	mem_free(prefixes);
-	if (access->table == NULL || access->trusted == NULL)
+	if (access->actions == NULL || access->table == NULL || access->trusted == NULL)
 		return false;
 	access->second = mem_zalloc(number_rows(access, conf) * sizeof(access->second[0]) + 1);
 	if (access->second == NULL)

@@ -115,6 +115,7 @@ static struct transport_datagram *addressee(const struct transport_socket *socke
 {
 	struct transport_datagram *question = first_out(socket, ALL);
 
+	assert(question != NULL);
 	if (first_out(socket, behind(question)) == NULL)
 		return question;
 	while (question != NULL &&
@@ -153,6 +154,7 @@ static void take_packet(struct transport_socket *socket, uint8_t *wire, size_t w
 
 	if (socket->is_alone) {
 		question = first_out(socket, ALL);
+		assert(question != NULL);
 		question->fn(question, 0, wire, wire_len);
 	} else if (!has_id || (socket->used >> place & 1) == 0 || socket->ids[place] != id) {
 		take_stranger(socket, wire, wire_len);
@@ -216,8 +218,9 @@ static struct transport_socket *any_of(const struct server_sockets *taking)
 {
 	struct list *link = list_first(&taking->list);
 
-	for (uint32_t skip = random_below(taking->count); skip > 0; skip--)
+	for (uint32_t skip = random_below(taking->count); skip > 0 && link != NULL; skip--)
 		link = list_next(&taking->list, link);
+	assert(link != NULL);
 	return LIST_ITEM(link, struct transport_socket, link);
 }
 
@@ -263,13 +266,14 @@ static uint16_t draw_id(const struct transport_socket *socket)
 int transport_udp_open(struct transport_udp *transport, struct server *server,
 		       struct transport_datagram *question)
 {
-	struct transport_socket *socket;
+	struct transport_socket *socket = NULL;
 
 	assert(question->socket == NULL);
 	int err = question->is_alone ? socket_new(transport, server, &socket)
 				     : choose(transport, server, &socket);
 	if (err != 0)
 		return err;
+	assert(socket != NULL);
 	socket->is_alone = question->is_alone;
 	question->socket = socket;
 	question->id = draw_id(socket);
