@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "unit.h"
@@ -11,6 +12,21 @@
 
 static const struct warmth_kinds apple = { .variants = 2, .types = 3, .has_count_txt = true };
 #define TOTAL (1u + 3 + 51 * 2 * 3) /* without the target */
+
+/* In place of the system's: how many of an hour's questions meet in one second is else a matter of
+ * luck, and of one run in thirty of bad luck. */
+ssize_t getrandom(void *out, size_t len, unsigned flags)
+{
+	static uint64_t seed = 1;
+	uint8_t *at = out;
+
+	(void)flags;
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		at[i] = (uint8_t)(seed >> 56);
+	}
+	return (ssize_t)len;
+}
 
 static struct warmth *new_warmth(const struct warmth_kinds *kinds, uint32_t count)
 {
