@@ -25,7 +25,7 @@ from harness import device, stage  # noqa: E402
 from harness.mark import Skip  # noqa: E402
 
 # Most of them mostly wait: for a timeout, for a server that is slow.
-AT_ONCE = int(os.environ.get("JOBS", "16"))
+AT_ONCE = int(os.environ.get("JOBS", "8"))
 HEAVY_AT_ONCE = min(4, AT_ONCE)
 LIMIT = 30.0
 
