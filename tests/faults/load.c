@@ -26,7 +26,7 @@
 #include "tally.h"
 
 #define SOURCES_MAX 1024u
-#define RING (1u << 20) /* questions that may wait at the same time */
+#define RING (1u << 22) /* questions that may wait at the same time */
 #define TICK_US 1000u
 #define BATCH 32u
 #define SEND_AT_ONCE 256u /* before looking at what has come */
