@@ -14,9 +14,10 @@ struct cursor {
 	bool failed;
 };
 
+/** Nothing may be at NULL: to that, C does not let even 0 be added. */
 static inline struct cursor cursor_over(const uint8_t *bytes, size_t len)
 {
-	return (struct cursor){ .at = bytes, .end = bytes + len, .failed = false };
+	return (struct cursor){ .at = bytes, .end = len > 0 ? bytes + len : bytes };
 }
 
 static inline size_t cursor_left(const struct cursor *cursor)
