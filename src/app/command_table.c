@@ -4,6 +4,7 @@
 #include "app/commands_devices.h"
 #include "app/commands_status.h"
 #include "app/explain.h"
+#include "app/metrics.h"
 
 /* --- one function each, while all workers are held ------------------------------------------ */
 
@@ -84,10 +85,18 @@ static enum control_code run_explain(void *ctx, const struct control_call *call,
 	return held(ctx, call, out, explain);
 }
 
+static enum control_code run_metrics(void *ctx, const struct control_call *call, FILE *out)
+{
+	(void)call;
+	metrics_write(ctx, out);
+	return CONTROL_DONE;
+}
+
 static const struct control_command table[] = {
 	{ { "status", " --json ", 0, 0 }, run_status },
 	{ { "devices", " --json ", 0, 1 }, run_devices },
 	{ { "explain", " --json --client= --file= --offline ", 1, 2 }, run_explain },
+	{ { "metrics", "", 0, 0 }, run_metrics },
 	{ { NULL, NULL, 0, 0 }, NULL },
 };
 

@@ -218,6 +218,9 @@ static const struct command commands[] = {
 	  "has come, and what to look at if it comes no further. With an address, or a hardware\n"
 	  "address, what that one asked and was told. Ends with 0, 1 not known, 3 no daemon.",
 	  ctl_main },
+	{ "metrics", "[-s SOCKET] [-c FILE]",
+	  "What the running daemon has counted, as Prometheus reads it: what the web side has at /metrics.",
+	  ctl_main },
 	{ "version", "", "Prints the version.", command_version },
 	{ "help", "[COMMAND]", "Prints this, or more on one command.", command_help },
 };
