@@ -24,7 +24,7 @@ struct latency {
 };
 
 /** A reply came so long after the first and after the last of so many sends. Which of them it
- * answers is not known; one that comes soon after the last, when the first has been out for much
+ * answers is not known; one that comes soon after the last, when the first had been out for much
  * longer than this server takes, answers the last: the first was lost. */
 void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
 		 uint64_t since_last_us, unsigned sends);

@@ -90,15 +90,27 @@ static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
 	latency->measured_us = now_us;
 }
 
-/* The last send is answered as soon as this server answers, and the first has been out for more
- * than twice that. */
+/* What a quarter of the answers take at most: its own speed, even while loss makes most of what is
+ * counted late. Resends are rare: all steps may be looked at. */
+static uint64_t quartile_us(const struct latency *latency)
+{
+	uint32_t within = 0;
+	unsigned step = 0;
+
+	while (4 * (within += latency->steps[step]) < latency->total)
+		step++;
+	return step_end_us(step);
+}
+
+/* The last send is answered within twice the server's own time, and when it left, the first had
+ * been out for longer than that. */
 static bool answers_a_resend(const struct latency *latency, uint64_t since_first_us,
 			     uint64_t since_last_us)
 {
-	const uint64_t p95_us = latency_p95_us(latency);
-	const uint64_t soon_us = p95_us > SOON_US ? p95_us : SOON_US;
+	const uint64_t quick_us = 2 * quartile_us(latency);
+	const uint64_t soon_us = quick_us > SOON_US ? quick_us : SOON_US;
 
-	return p95_us != 0 && since_last_us <= soon_us && since_first_us >= 2 * soon_us;
+	return since_last_us <= soon_us && since_first_us - since_last_us >= soon_us;
 }
 
 /* Another day, another network: what was learned then would only mislead. */
@@ -119,7 +131,8 @@ void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_
 		 uint64_t since_last_us, unsigned sends)
 {
 	forget_old(latency, now_us);
-	const bool was_lost = sends > 1 && answers_a_resend(latency, since_first_us, since_last_us);
+	const bool was_lost = sends > 1 && latency_p95_us(latency) != 0 &&
+			      answers_a_resend(latency, since_first_us, since_last_us);
 	const uint64_t so_long_us = was_lost ? since_last_us : since_first_us;
 	const uint64_t took_us = so_long_us < LONGEST_US ? so_long_us : LONGEST_US;
 

@@ -191,6 +191,29 @@ static void loss_is_seen_within_a_handful_of_questions(void **state)
 	assert_true(latency_smoothed_us(&latency, now_us) < 8 * MSEC);
 }
 
+/* The machine is late at first, so that what answers a resend seems to answer the first send. */
+static void loss_is_seen_after_a_late_beginning(void **state)
+{
+	struct latency latency = { 0 };
+	(void)state;
+
+	for (int i = 0; i < 60; i++) {
+		if (i % 10 < 3)
+			answer_resend(&latency, 400 * MSEC, 50 * MSEC);
+		else
+			answer(&latency, MSEC);
+	}
+	assert_true(latency_p95_us(&latency) > 400 * MSEC);
+	for (int i = 0; i < 100; i++) {
+		if (i % 10 < 3)
+			answer_resend(&latency, 400 * MSEC, MSEC);
+		else
+			answer(&latency, MSEC);
+	}
+	assert_true(latency_is_lossy(&latency));
+	assert_true(latency_p95_us(&latency) < 8 * MSEC);
+}
+
 static void loss_on_a_long_way_is_seen_too(void **state)
 {
 	struct latency latency = { 0 };
@@ -276,6 +299,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_known_fades_while_nobody_asks),
 	cmocka_unit_test(after_half_an_hour_all_is_learned_anew),
 	cmocka_unit_test(loss_is_seen_within_a_handful_of_questions),
+	cmocka_unit_test(loss_is_seen_after_a_late_beginning),
 	cmocka_unit_test(loss_on_a_long_way_is_seen_too),
 	cmocka_unit_test(loss_that_ends_is_forgotten),
 	cmocka_unit_test(slow_server_is_not_taken_for_a_lossy_one),
