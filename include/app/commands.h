@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/crew.h"
+#include "app/reload.h"
 #include "app/settings.h"
 
 /* All borrowed. */
@@ -9,5 +10,6 @@ struct commands {
 	struct crew *crew;
 	struct worker *worker; /* the first of them */
 	const struct settings *settings;
-	uint64_t started_us, loaded_us; /* the program; the configuration in use */
+	struct reload *reload;
+	uint64_t started_us;
 };

@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/commands_devices.h"
+#include "app/commands_reload.h"
 #include "app/commands_status.h"
 #include "app/explain.h"
 #include "app/metrics.h"
@@ -95,6 +96,7 @@ static enum control_code run_metrics(void *ctx, const struct control_call *call,
 static const struct control_command table[] = {
 	{ { "status", " --json ", 0, 0 }, run_status },
 	{ { "devices", " --json ", 0, 1 }, run_devices },
+	{ { "reload", " --json ", 0, 0 }, commands_reload_run },
 	{ { "explain", " --json --client= --file= --offline ", 1, 2 }, run_explain },
 	{ { "metrics", "", 0, 0 }, run_metrics },
 	{ { NULL, NULL, 0, 0 }, NULL },

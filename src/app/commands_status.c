@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/commands_families.h"
+#include "app/commands_reload.h"
 #include "app/commands_sums.h"
 #include "app/span.h"
 #include "base/json.h"
@@ -191,7 +192,8 @@ void commands_status_text(const struct commands *commands, FILE *out)
 	fputc('\n', out);
 	fprintf(out, "configuration  %s, in use for %s\n",
 		file == NULL ? "the built-in default" : file,
-		span_to_text(ago_s(commands, commands->loaded_us), &span));
+		span_to_text(ago_s(commands, commands_reload_in_use_us(commands)), &span));
+	commands_reload_text(commands, out);
 	print_listening(crew_mate(commands->crew, 0)->listeners, out);
 	print_traffic(commands, out);
 	print_devices(commands, out);
@@ -321,9 +323,11 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_number(&json, "uptime_s", (int64_t)ago_s(commands, commands->started_us));
 	json_open_object(&json, "configuration");
 	json_text(&json, "file", file_of(commands));
-	json_number(&json, "loaded_s_ago", (int64_t)ago_s(commands, commands->loaded_us));
+	json_number(&json, "loaded_s_ago",
+		    (int64_t)ago_s(commands, commands_reload_in_use_us(commands)));
 	json_number(&json, "plan", worker_plan(commands->worker)->id);
 	json_close_object(&json);
+	commands_reload_json(commands, &json);
 	put_listen(crew_mate(commands->crew, 0)->listeners, &json);
 	json_open_object(&json, "questions");
 	const uint32_t waiting = crew_waiting(commands->crew, &max_waiting);

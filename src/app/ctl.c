@@ -134,12 +134,15 @@ static const char *say_why(const char *path, int err, struct why *into)
 	return into->text;
 }
 
-static enum exit_code print_reply(const char *command, const struct ctl_reply *reply)
+/* For programs it is in one place, whatever it says. */
+static enum exit_code print_reply(const struct line *line, const struct ctl_reply *reply)
 {
-	FILE *out = reply->code == EXIT_CODE_OK ? stdout : stderr;
+	const bool is_json = control_request_option(&line->call, "--json") != NULL &&
+			     reply->len > 0 && reply->text[0] == '{';
+	FILE *out = reply->code == EXIT_CODE_OK || is_json ? stdout : stderr;
 
 	if (out == stderr)
-		fprintf(stderr, "courierdns %s: ", command);
+		fprintf(stderr, "courierdns %s: ", line->command);
 	fwrite(reply->text, 1, reply->len, out);
 	return reply->code;
 }
@@ -160,7 +163,7 @@ int ctl_main(int argc, char **argv)
 		return code;
 	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
 	if (err == 0) {
-		code = print_reply(line.command, &reply);
+		code = print_reply(&line, &reply);
 	} else {
 		fprintf(stderr, "courierdns %s: %s\n", line.command, say_why(path, err, &why));
 		code = is_no_daemon(err) ? EXIT_CODE_NO_DAEMON : EXIT_CODE_REFUSED;
@@ -217,7 +220,7 @@ int ctl_explain(int argc, char **argv)
 	if (code != EXIT_CODE_OK)
 		return code;
 	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
-	const int ends = err == 0 ? (int)print_reply(line.command, &reply)
+	const int ends = err == 0 ? (int)print_reply(&line, &reply)
 				  : explain_offline(&line, say_why(path, err, &why));
 	ctl_ask_done(&reply);
 	mem_free(path);

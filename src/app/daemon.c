@@ -11,8 +11,8 @@
 #include "app/descriptors.h"
 #include "app/exit_code.h"
 #include "app/network.h"
+#include "app/reload.h"
 #include "app/sources.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "query/family.h"
@@ -25,9 +25,10 @@
 
 struct daemon {
 	const struct settings *settings;
-	struct hash_key route_key; /* the same for every plan, so that routes can be compared */
 	struct sources *sources;
 	struct crew *crew;
+	struct reload_events reload_events;
+	struct reload *reload;
 	struct loop *loop; /* the first worker's */
 	struct network *network;
 	struct commands commands;
@@ -38,50 +39,9 @@ struct daemon {
 	int err; /* of another worker's loop */
 };
 
-/* NULL before there is one. */
 static const struct conf *conf_of(const struct daemon *daemon)
 {
-	const struct worker *worker = crew_mate(daemon->crew, 0)->worker;
-
-	return worker == NULL ? NULL : worker_plan(worker)->conf;
-}
-
-/* Takes over `conf`. */
-static int fill_plan(struct daemon *daemon, struct conf *conf, struct complaints *complaints,
-		     struct plan **ret_plan)
-{
-	bool has_changed;
-	int err = sources_read(daemon->sources, conf, &has_changed);
-
-	conf->workers = crew_count(conf);
-	if (err == 0)
-		err = descriptors_fit(conf, conf_of(daemon));
-	if (err != 0) {
-		conf_free(conf);
-		return err;
-	}
-	return plan_new(conf, &daemon->route_key, crew_mate(daemon->crew, 0)->servers, complaints,
-			ret_plan);
-}
-
-static int load_plan(struct daemon *daemon, struct plan **ret_plan)
-{
-	struct complaints *complaints = complaint_new();
-	struct conf *conf = NULL;
-
-	if (complaints == NULL)
-		return -ENOMEM;
-	int err = settings_load(daemon->settings, complaints, &conf);
-	if (err == 0) {
-		if (daemon->settings->is_verbose)
-			conf->log_level = LEVEL_DEBUG;
-		err = fill_plan(daemon, conf, complaints, ret_plan);
-	}
-	for (size_t i = 0; i < complaint_kept(complaints); i++)
-		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
-	complaint_free(complaints);
-	mem_trim(); /* a parsed file is several times as large as what is kept of it */
-	return err;
+	return worker_plan(crew_mate(daemon->crew, 0)->worker)->conf;
 }
 
 static void log_ready(const struct conf *conf)
@@ -119,30 +79,6 @@ static void share_descriptors(struct daemon *daemon)
 
 /* --- signals --- */
 
-static bool needs_restart(const struct conf *now, const struct conf *next)
-{
-	if (now->workers != next->workers || now->cache_size != next->cache_size ||
-	    now->inflight != next->inflight || now->listen_count != next->listen_count)
-		return true;
-	for (size_t i = 0; i < now->listen_count; i++) {
-		const struct conf_listen *a = &now->listen[i], *b = &next->listen[i];
-
-		if (!addr_equal(&a->addr, &b->addr) || a->udp != b->udp || a->tcp != b->tcp)
-			return true;
-	}
-	return false;
-}
-
-/* Of the first start for good, whatever later configurations say. */
-static void tell_restart(const struct daemon *daemon, const struct conf *next)
-{
-	const struct conf *now = conf_of(daemon);
-
-	if (needs_restart(now, next))
-		LOG(LEVEL_WARNING, "reload: changes of listen, workers, cache.size and "
-				   "limits.inflight take effect at the next start");
-}
-
 /* The others are held, so that none logs meanwhile. */
 static void reopen_log(struct daemon *daemon, const struct conf *conf)
 {
@@ -151,40 +87,33 @@ static void reopen_log(struct daemon *daemon, const struct conf *conf)
 	crew_release(daemon->crew);
 }
 
-static int reload(struct daemon *daemon, struct plan **ret_plan)
+static void on_reload_begin(void *ctx)
 {
-	int err = load_plan(daemon, ret_plan);
+	(void)ctx;
+}
 
-	if (err != 0)
-		return err;
-	tell_restart(daemon, (*ret_plan)->conf);
+static void on_reload_end(void *ctx, bool is_done)
+{
+	struct daemon *daemon = ctx;
+	const struct conf *conf = conf_of(daemon);
+
+	if (!is_done)
+		return;
 	crew_hold(daemon->crew);
-	err = crew_set_plan(daemon->crew, *ret_plan, false);
-	if (err == 0)
-		share_descriptors(daemon);
+	share_descriptors(daemon);
 	crew_release(daemon->crew);
-	return err;
+	reopen_log(daemon, conf);
+	network_follow(daemon->network);
+	command_socket_follow(daemon->control);
+	settings_warn(conf);
 }
 
 static void on_reload(void *ctx, int signal_number)
 {
 	struct daemon *daemon = ctx;
-	struct plan *plan = NULL;
 
 	(void)signal_number;
-	const int err = reload(daemon, &plan);
-	if (err != 0) {
-		log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
-		plan_unref(plan);
-		return;
-	}
-	reopen_log(daemon, plan->conf);
-	network_follow(daemon->network);
-	daemon->commands.loaded_us = loop_clock(daemon->loop)->now_us;
-	command_socket_follow(daemon->control);
-	settings_warn(plan->conf);
-	plan_unref(plan);
-	LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
+	(void)reload_again(daemon->reload); /* which tells in the log */
 }
 
 static void log_line(void *ctx, const char *text)
@@ -307,6 +236,7 @@ static void daemon_done(struct daemon *daemon)
 	if (daemon->loop != NULL)
 		timer_stop(loop_timers(daemon->loop), &daemon->finish);
 	crew_free(daemon->crew);
+	reload_free(daemon->reload);
 	sources_free(daemon->sources);
 }
 
@@ -314,14 +244,12 @@ static void daemon_done(struct daemon *daemon)
  */
 static int open_control(struct daemon *daemon)
 {
-	const uint64_t now_us = loop_clock(daemon->loop)->now_us;
-
 	daemon->commands = (struct commands){
 		.crew = daemon->crew,
 		.worker = crew_mate(daemon->crew, 0)->worker,
 		.settings = daemon->settings,
-		.started_us = now_us,
-		.loaded_us = now_us,
+		.reload = daemon->reload,
+		.started_us = loop_clock(daemon->loop)->now_us,
 	};
 	daemon->control = command_socket_new(daemon->loop, &daemon->commands);
 	return daemon->control != NULL ? 0 : -ENOMEM;
@@ -355,7 +283,11 @@ static int start(struct daemon *daemon)
 	daemon->sources = sources_new();
 	if (daemon->crew == NULL || daemon->sources == NULL)
 		return -ENOMEM;
-	int err = load_plan(daemon, &plan);
+	daemon->reload =
+		reload_new(daemon->settings, daemon->crew, daemon->sources, &daemon->reload_events);
+	if (daemon->reload == NULL)
+		return -ENOMEM;
+	int err = reload_first(daemon->reload, &plan);
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
@@ -374,7 +306,7 @@ int daemon_run(const struct settings *settings)
 	struct daemon daemon = { .settings = settings };
 
 	mem_take_little();
-	hash_key_draw(&daemon.route_key);
+	daemon.reload_events = (struct reload_events){ on_reload_begin, on_reload_end, &daemon };
 	timer_init(&daemon.finish, on_finish_look, &daemon);
 	log_open(settings->is_verbose ? LEVEL_DEBUG : LEVEL_INFO, LOG_TO_STDERR);
 	int err = start(&daemon);

@@ -55,7 +55,7 @@ static rlim_t raise_limit(rlim_t want)
 	return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
-int descriptors_fit(struct conf *conf, const struct conf *now)
+int descriptors_fit(struct conf *conf, const struct conf *now, struct complaints *complaints)
 {
 	const rlim_t want = wanted(conf), allowed = raise_limit(want);
 	const rlim_t least = always(conf) + workers(conf) * LEAST_FOR_SOCKETS;
@@ -64,11 +64,11 @@ int descriptors_fit(struct conf *conf, const struct conf *now)
 	if (allowed >= want)
 		return 0;
 	if (allowed < least) {
-		log_write(LEVEL_ERROR,
-			  "the system allows %llu open files (ulimit -n), and at least %llu are "
-			  "needed for %u worker%s",
-			  (unsigned long long)allowed, (unsigned long long)least, workers(conf),
-			  workers(conf) > 1 ? "s" : "");
+		complaint_add(complaints, NULL,
+			      "the system allows %llu open files (ulimit -n), and at least %llu "
+			      "are needed for %u worker%s",
+			      (unsigned long long)allowed, (unsigned long long)least, workers(conf),
+			      workers(conf) > 1 ? "s" : "");
 		return ERR_LIMIT;
 	}
 	const uint32_t room = (uint32_t)(allowed - always(conf));

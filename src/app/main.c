@@ -221,6 +221,10 @@ static const struct command commands[] = {
 	{ "metrics", "[-s SOCKET] [-c FILE]",
 	  "What the running daemon has counted, as Prometheus reads it: what the web side has at /metrics.",
 	  ctl_main },
+	{ "reload", "[-s SOCKET] [-c FILE] [--json]",
+	  "Has the running daemon read its configuration again, as HUP does, and tells what is wrong\n"
+	  "with it; then the one before stays in use. Ends with 0, 1 refused, 3 no daemon.",
+	  ctl_main },
 	{ "version", "", "Prints the version.", command_version },
 	{ "help", "[COMMAND]", "Prints this, or more on one command.", command_help },
 };

@@ -40,13 +40,24 @@ static struct conf make_conf(uint32_t inflight, uint32_t tcp_clients)
 			      .listen_count = 2 };
 }
 
+static int fit(struct conf *conf)
+{
+	struct complaints *complaints = complaint_new();
+
+	assert_non_null(complaints);
+	const int err = descriptors_fit(conf, NULL, complaints);
+	assert_int_equal(complaint_count(complaints), err == ERR_LIMIT);
+	complaint_free(complaints);
+	return err;
+}
+
 static void what_is_enough_stays(void **state)
 {
 	struct conf conf = make_conf(20, 10);
 	(void)state;
 
 	allow(100);
-	assert_int_equal(descriptors_fit(&conf, NULL), 0);
+	assert_int_equal(fit(&conf), 0);
 	assert_int_equal(conf.inflight, 20);
 	assert_int_equal(conf.tcp_clients, 10);
 	assert_int_equal(allowed(), 100);
@@ -58,7 +69,7 @@ static void the_soft_limit_is_raised_as_far_as_is_wanted(void **state)
 	(void)state;
 
 	allow(64);
-	assert_int_equal(descriptors_fit(&conf, NULL), 0);
+	assert_int_equal(fit(&conf), 0);
 	assert_int_equal(conf.inflight, 60);
 	assert_int_equal(conf.tcp_clients, 20);
 	assert_true(allowed() >= 60 * 2 + 20);
@@ -72,13 +83,13 @@ static void RX_16_limits_are_cut_to_what_is_allowed(void **state)
 		struct conf conf = make_conf(4096, 256);
 
 		allow_at_most(limit);
-		assert_int_equal(descriptors_fit(&conf, NULL), 0);
+		assert_int_equal(fit(&conf), 0);
 		assert_true(conf.tcp_clients >= 4 && conf.inflight >= 2);
 		assert_true(conf.inflight * 2 + conf.tcp_clients <= limit - 20);
 		assert_true(conf.inflight * 2 + conf.tcp_clients >= limit - 30);
 	}
 	struct conf small = make_conf(4096, 1);
-	assert_int_equal(descriptors_fit(&small, NULL), 0);
+	assert_int_equal(fit(&small), 0);
 	assert_int_equal(small.tcp_clients, 1);
 }
 
@@ -88,7 +99,7 @@ static void RX_16_too_few_are_refused(void **state)
 	(void)state;
 
 	allow_at_most(30);
-	assert_int_equal(descriptors_fit(&conf, NULL), ERR_LIMIT);
+	assert_int_equal(fit(&conf), ERR_LIMIT);
 }
 
 static const struct CMUnitTest tests[] = {
