@@ -6,10 +6,12 @@
  * no locks for what is theirs. It is done seldom and takes the others as long as it takes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "app/listeners.h"
 #include "net/loop.h"
+#include "net/passed.h"
 #include "query/worker.h"
 #include "upstream/server_table.h"
 
@@ -31,6 +33,9 @@ struct crew *crew_new(void);
 /** Ends the threads, then all the rest. NULL is fine. */
 void crew_free(struct crew *crew);
 
+/** Before crew_gather(): listeners take their sockets from these as far as there are such.
+ * Borrowed; NULL is fine. */
+void crew_use_passed(struct crew *crew, const struct passed *passed);
 /** As many as conf->workers says (1 or more), with loops and workers. -ENOMEM and what else the
  * system says. */
 MUST_CHECK int crew_gather(struct crew *crew, struct plan *plan);
@@ -48,6 +53,11 @@ const struct crew_mate *crew_mate(const struct crew *crew, size_t at);
  * often. Nothing where there is one. */
 void crew_hold(struct crew *crew);
 void crew_release(struct crew *crew);
+
+/** Asks all but the first for a sign of life, and waits for none. */
+void crew_knock(struct crew *crew);
+/** Each has ended a turn of its loop since it was last asked. */
+bool crew_has_answered(struct crew *crew);
 
 /* These hold by themselves. */
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "net/passed.h"
 #include "net/timer.h"
 
 struct loop;
@@ -37,6 +38,9 @@ enum loop_ports {
 };
 /** Of sockets that are bound from here on. */
 void loop_share_ports(struct loop *loop, enum loop_ports ports);
+/** Sockets that serve clients from here on are those that were passed, as far as there are such,
+ * for the at-th worker. Borrowed. */
+void loop_use_passed(struct loop *loop, const struct passed *passed, size_t at);
 
 typedef void (*loop_signal_fn)(void *ctx, int signal_number);
 MUST_CHECK int loop_on_signal(struct loop *loop, int signal_number, loop_signal_fn fn, void *ctx);

@@ -20,6 +20,7 @@ struct member {
 	pthread_t thread;
 	struct bell *bell; /* rung to hold it */
 	bool has_thread;
+	bool has_answered; /* crew_knock() */
 	int err;
 };
 
@@ -30,8 +31,9 @@ struct crew {
 	void (*on_failure)(void *ctx, int err);
 	void *ctx;
 	unsigned holds; /* the main thread's */
+	const struct passed *passed;
 
-	pthread_mutex_t mutex; /* of all that follows, and err of members */
+	pthread_mutex_t mutex; /* of all that follows, and err and has_answered of members */
 	pthread_cond_t parked, released;
 	bool is_held;
 	unsigned running; /* threads whose loop turns */
@@ -55,9 +57,11 @@ uint32_t crew_count(const struct conf *conf)
 /* In a thread of its own: until it is released; at once where nobody is held. */
 static void on_hold(void *ctx)
 {
-	struct crew *crew = ctx;
+	struct member *member = ctx;
+	struct crew *crew = member->crew;
 
 	pthread_mutex_lock(&crew->mutex);
+	member->has_answered = true;
 	crew->waiting++;
 	pthread_cond_signal(&crew->parked);
 	while (crew->is_held)
@@ -93,6 +97,32 @@ void crew_release(struct crew *crew)
 	pthread_mutex_unlock(&crew->mutex);
 }
 
+void crew_knock(struct crew *crew)
+{
+	for (size_t i = 1; i < crew->count; i++) {
+		struct member *member = &crew->members[i];
+
+		if (!member->has_thread)
+			continue;
+		pthread_mutex_lock(&crew->mutex);
+		member->has_answered = false;
+		pthread_mutex_unlock(&crew->mutex);
+		bell_ring(member->bell);
+	}
+}
+
+bool crew_has_answered(struct crew *crew)
+{
+	bool have_all = true;
+
+	pthread_mutex_lock(&crew->mutex);
+	for (size_t i = 1; i < crew->count; i++)
+		have_all =
+			have_all && (crew->members[i].has_answered || !crew->members[i].has_thread);
+	pthread_mutex_unlock(&crew->mutex);
+	return have_all;
+}
+
 /* --- threads ------------------------------------------------------------------------------- */
 
 static void *run(void *ctx)
@@ -100,7 +130,7 @@ static void *run(void *ctx)
 	struct member *member = ctx;
 	struct crew *crew = member->crew;
 
-	on_hold(crew);
+	on_hold(member);
 	const int err = loop_run(member->mate.loop);
 
 	pthread_mutex_lock(&crew->mutex);
@@ -146,7 +176,7 @@ static int start(struct crew *crew, size_t at)
 	sigset_t all, before;
 	char name[16];
 
-	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
+	int err = bell_new(member->mate.loop, on_hold, member, &member->bell);
 	if (err != 0)
 		return err;
 	sigfillset(&all);
@@ -253,6 +283,11 @@ void crew_free(struct crew *crew)
 	mem_free(crew);
 }
 
+void crew_use_passed(struct crew *crew, const struct passed *passed)
+{
+	crew->passed = passed;
+}
+
 static int gather_first(struct crew *crew, struct plan *plan)
 {
 	struct crew_mate *mate = &crew->members[0].mate;
@@ -260,6 +295,7 @@ static int gather_first(struct crew *crew, struct plan *plan)
 
 	if (err != 0)
 		return err;
+	loop_use_passed(mate->loop, crew->passed, 0);
 	if (plan->conf->workers > 1)
 		loop_share_ports(mate->loop, LOOP_PORTS_FIRST);
 	return worker_new(mate->loop, plan, NULL, &mate->worker);
@@ -272,6 +308,7 @@ static int gather_next(struct crew *crew, const struct plan *plan, struct crew_m
 
 	if (err != 0)
 		return err;
+	loop_use_passed(mate->loop, crew->passed, crew->count - 1);
 	loop_share_ports(mate->loop, LOOP_PORTS_NEXT);
 	mate->servers = server_table_new();
 	if (mate->servers == NULL)

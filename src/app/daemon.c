@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "app/activation.h"
 #include "app/command_socket.h"
 #include "app/commands_sums.h"
 #include "app/crew.h"
 #include "app/descriptors.h"
 #include "app/exit_code.h"
 #include "app/network.h"
+#include "app/notify.h"
 #include "app/reload.h"
 #include "app/sources.h"
 #include "base/log.h"
@@ -31,6 +34,8 @@ struct daemon {
 	struct reload *reload;
 	struct loop *loop; /* the first worker's */
 	struct network *network;
+	struct passed *passed;
+	struct notify *notify;
 	struct commands commands;
 	struct command_socket *control;
 	struct timer finish;
@@ -89,16 +94,30 @@ static void reopen_log(struct daemon *daemon, const struct conf *conf)
 
 static void on_reload_begin(void *ctx)
 {
-	(void)ctx;
+	const struct daemon *daemon = ctx;
+
+	notify_reloading(daemon->notify);
 }
 
-static void on_reload_end(void *ctx, bool is_done)
+/* What is wrong with the file, where something is: whoever asks for our status is told so. */
+static void tell_ready(struct daemon *daemon)
 {
-	struct daemon *daemon = ctx;
+	struct reload_report report;
+	char trouble[128];
+
+	reload_report(daemon->reload, &report);
+	if (report.has_failed)
+		(void)snprintf(trouble, sizeof(trouble), "the last reload failed: %s",
+			       report.reasons[0] != NULL ? report.reasons[0] : "see the log");
+	crew_hold(daemon->crew);
+	notify_ready(daemon->notify, report.has_failed ? trouble : NULL);
+	crew_release(daemon->crew);
+}
+
+static void use_new(struct daemon *daemon)
+{
 	const struct conf *conf = conf_of(daemon);
 
-	if (!is_done)
-		return;
 	crew_hold(daemon->crew);
 	share_descriptors(daemon);
 	crew_release(daemon->crew);
@@ -106,6 +125,16 @@ static void on_reload_end(void *ctx, bool is_done)
 	network_follow(daemon->network);
 	command_socket_follow(daemon->control);
 	settings_warn(conf);
+	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
+}
+
+static void on_reload_end(void *ctx, bool is_done)
+{
+	struct daemon *daemon = ctx;
+
+	if (is_done)
+		use_new(daemon);
+	tell_ready(daemon);
 }
 
 static void on_reload(void *ctx, int signal_number)
@@ -182,6 +211,7 @@ static void on_end(void *ctx, int signal_number)
 	}
 	LOG(LEVEL_NOTICE, "%s: finishing", strsignal(signal_number));
 	daemon->is_finishing = true;
+	notify_stopping(daemon->notify);
 	daemon->finish_by_us = loop_clock(daemon->loop)->now_us + FINISH_US;
 	crew_close(daemon->crew);
 	timer_start(loop_timers(daemon->loop), &daemon->finish, 0);
@@ -235,8 +265,10 @@ static void daemon_done(struct daemon *daemon)
 	network_free(daemon->network);
 	if (daemon->loop != NULL)
 		timer_stop(loop_timers(daemon->loop), &daemon->finish);
+	notify_free(daemon->notify);
 	crew_free(daemon->crew);
 	reload_free(daemon->reload);
+	passed_free(daemon->passed);
 	sources_free(daemon->sources);
 }
 
@@ -257,6 +289,7 @@ static int open_control(struct daemon *daemon)
 
 static int open_all(struct daemon *daemon, struct plan *plan)
 {
+	crew_use_passed(daemon->crew, daemon->passed);
 	int err = crew_gather(daemon->crew, plan);
 
 	if (err != 0)
@@ -269,6 +302,8 @@ static int open_all(struct daemon *daemon, struct plan *plan)
 	if (err == 0)
 		err = crew_listen(daemon->crew, settings_listens_by_default(daemon->settings));
 	if (err == 0)
+		err = notify_new(daemon->crew, &daemon->notify);
+	if (err == 0)
 		err = open_control(daemon);
 	if (err == 0)
 		err = crew_start(daemon->crew, on_failure, daemon);
@@ -279,22 +314,27 @@ static int start(struct daemon *daemon)
 {
 	struct plan *plan = NULL;
 
+	int err = activation_read(&daemon->passed); /* before anything else is opened */
 	daemon->crew = crew_new();
 	daemon->sources = sources_new();
+	if (err != 0)
+		return err;
 	if (daemon->crew == NULL || daemon->sources == NULL)
 		return -ENOMEM;
 	daemon->reload =
 		reload_new(daemon->settings, daemon->crew, daemon->sources, &daemon->reload_events);
 	if (daemon->reload == NULL)
 		return -ENOMEM;
-	int err = reload_first(daemon->reload, &plan);
+	err = reload_first(daemon->reload, &plan);
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
 	err = open_all(daemon, plan);
 	if (err == 0) {
 		settings_warn(plan->conf);
+		activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
 		log_ready(plan->conf);
+		notify_ready(daemon->notify, NULL);
 		crew_release(daemon->crew);
 	}
 	plan_unref(plan);

@@ -1,10 +1,12 @@
 #include "net/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "loop_internal.h"
@@ -29,6 +31,8 @@ struct loop {
 	struct loop_signal *signals;
 	struct loop_sockets sockets;
 	enum loop_ports ports;
+	const struct passed *passed;
+	size_t passed_at;
 	void *scratch[LOOP_SCRATCH_COUNT];
 };
 
@@ -46,7 +50,7 @@ const struct loop_sockets *loop_sockets(const struct loop *loop)
 
 /* A port is asked for without SO_REUSEPORT first: with it, another program's that has set it too
  * would be shared. Both sockets must have it set when the second one binds, no sooner. */
-int loop_bind(const struct loop *loop, int fd, const struct addr *to)
+static int bind_own(const struct loop *loop, int fd, const struct addr *to)
 {
 	const int on = 1;
 	struct sockaddr_storage sockaddr;
@@ -61,6 +65,21 @@ int loop_bind(const struct loop *loop, int fd, const struct addr *to)
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return -errno;
 	return 0;
+}
+
+int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp)
+{
+	const int passed = loop->passed == NULL
+				   ? -ENOENT
+				   : passed_take(loop->passed, to, is_tcp, loop->passed_at);
+
+	if (passed == -ENOENT)
+		return bind_own(loop, fd, to);
+	if (passed < 0)
+		return passed;
+	const int err = dup3(passed, fd, O_CLOEXEC) < 0 ? -errno : 0;
+	close(passed);
+	return err;
 }
 
 void loop_tick(struct loop *loop)
@@ -188,6 +207,12 @@ void loop_limit_sockets(struct loop *loop, const struct loop_sockets *sockets)
 void loop_share_ports(struct loop *loop, enum loop_ports ports)
 {
 	loop->ports = ports;
+}
+
+void loop_use_passed(struct loop *loop, const struct passed *passed, size_t at)
+{
+	loop->passed = passed;
+	loop->passed_at = at;
 }
 
 const struct clock *loop_clock(const struct loop *loop)

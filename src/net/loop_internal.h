@@ -13,8 +13,9 @@
 #include "net/loop.h"
 
 struct event_base *loop_base(struct loop *loop);
-/** Binds a socket that serves clients; -errno. */
-MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to);
+/** Binds a socket that serves clients, or where one for that address was passed to us makes `fd`
+ * that one: what options it is to have must be set afterwards. -errno. */
+MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp);
 const struct loop_sockets *loop_sockets(const struct loop *loop);
 /** Brings the clock up to date, the first time in a turn. */
 void loop_tick(struct loop *loop);

@@ -116,7 +116,7 @@ static int listener_bind(const struct stream_listener *listener, const struct ad
 	    (bind_to->family == ADDR_IPV6 &&
 	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0))
 		return -errno;
-	const int err = loop_bind(listener->loop, listener->fd, bind_to);
+	const int err = loop_bind(listener->loop, listener->fd, bind_to, true);
 	if (err != 0)
 		return err;
 	return listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;

@@ -372,29 +372,40 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 /* To what address a datagram came is only asked for where that is not known. */
 static int set_options(int fd, const struct addr *bind_to)
 {
-	const int on = 1, buffer = RECEIVE_BUFFER;
+	const int buffer = RECEIVE_BUFFER;
 	const int is_wildcard = addr_is_wildcard(bind_to);
-	int err;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	if (bind_to->family == ADDR_IPV4)
 		return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &is_wildcard, sizeof(is_wildcard));
-	if ((err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) != 0)
-		return err;
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &is_wildcard, sizeof(is_wildcard));
 }
 
-/* No SO_REUSEADDR: two servers on one UDP port would take each other's queries. */
+static int leave_out_ipv4(int fd, uint8_t family)
+{
+	const int on = 1;
+
+	if (family == ADDR_IPV4)
+		return 0;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+}
+
+/* No SO_REUSEADDR: two servers on one UDP port would take each other's queries. The options are set
+ * before the first datagram can come, and again for a socket that another had opened. */
 static int bind_server(struct udp_server *server, const struct addr *bind_to)
 {
 	struct sockaddr_storage to;
 	socklen_t len = sizeof(to);
 
-	if (set_options(server->fd, bind_to) != 0)
+	if (set_options(server->fd, bind_to) != 0 ||
+	    leave_out_ipv4(server->fd, bind_to->family) != 0)
 		return -errno;
-	int err = loop_bind(server->loop, server->fd, bind_to);
+	int err = loop_bind(server->loop, server->fd, bind_to, false);
 	if (err != 0)
 		return err;
+	if (ignore_path_mtu(server->fd, bind_to->family) != 0 ||
+	    set_options(server->fd, bind_to) != 0)
+		return -errno;
 	if (getsockname(server->fd, (struct sockaddr *)&to, &len) != 0)
 		return -errno;
 	server->is_wildcard = addr_is_wildcard(bind_to);
