@@ -195,17 +195,7 @@ def chosen():
 
 def kinds_wanted():
     named = os.environ.get("PEERS", "") or ("none" if IS_QUICK else " ".join(servers.PEERS))
-    kinds = [servers.OURS]
-    for name in named.replace(",", " ").split():
-        if name == "none":
-            continue
-        if name not in servers.PEERS:
-            sys.exit("bench: PEERS are some of %s, or none" % " ".join(servers.PEERS))
-        if servers.PEERS[name].version() is None:
-            say("bench: %s is not installed" % name)
-        else:
-            kinds.append(servers.PEERS[name])
-    return kinds
+    return servers.peers.wanted("bench", named, servers.OURS, servers.PEERS, say)
 
 
 def measure_together(rig, kinds, workloads, is_late, results):

@@ -51,8 +51,9 @@ static void count_other(long fd)
 	(void)fd;
 }
 
-/* A function of that name in front of the one that is meant. */
-#define COUNTED(name, more)                                                 \
+/* A function of that name in front of the one that is meant; what is to be done before and after
+ * it. */
+#define COUNTED_AROUND(name, before, after)                                 \
 	EXPORTED long name(long a, long b, long c, long d, long e, long f); \
 	EXPORTED long name(long a, long b, long c, long d, long e, long f)  \
 	{                                                                   \
@@ -61,9 +62,12 @@ static void count_other(long fd)
 		if (next == NULL)                                           \
 			next = (call_fn)dlsym(NEXT, #name);                 \
 		counts_add(COUNT_CALLS);                                    \
-		more(a);                                                    \
-		return next(a, b, c, d, e, f);                              \
+		before;                                                     \
+		const long result = next(a, b, c, d, e, f);                 \
+		after;                                                      \
+		return result;                                              \
 	}
+#define COUNTED(name, more) COUNTED_AROUND(name, more(a), )
 
 COUNTED(read, count_read)
 COUNTED(readv, count_read)
@@ -99,19 +103,7 @@ COUNTED(timerfd_settime, count_other)
 COUNTED(getrandom, count_other)
 
 /* Those that make sockets. */
-#define COUNTED_MAKER(name, is_one)                                         \
-	EXPORTED long name(long a, long b, long c, long d, long e, long f); \
-	EXPORTED long name(long a, long b, long c, long d, long e, long f)  \
-	{                                                                   \
-		static call_fn next;                                        \
-                                                                            \
-		if (next == NULL)                                           \
-			next = (call_fn)dlsym(NEXT, #name);                 \
-		counts_add(COUNT_CALLS);                                    \
-		const long fd = next(a, b, c, d, e, f);                     \
-		set_stream(fd, is_one);                                     \
-		return fd;                                                  \
-	}
+#define COUNTED_MAKER(name, is_one) COUNTED_AROUND(name, , set_stream(result, is_one))
 
 COUNTED_MAKER(socket, (b & KIND) == STREAM)
 COUNTED_MAKER(accept, true)

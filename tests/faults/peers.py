@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 
 from harness.servers import PATHS
@@ -284,3 +285,18 @@ logging {{ category lame-servers {{ null; }}; category default {{ null; }}; }};
 
 OURS = Courierdns
 PEERS = {peer.name: peer for peer in (Dnsmasq, Unbound, Named)}
+
+
+def wanted(who, named, ours, others, say):
+    """Ours and those of the others that are named, apart by spaces or commas, and installed."""
+    kinds = [ours]
+    for name in named.replace(",", " ").split():
+        if name == "none":
+            continue
+        if name not in others:
+            sys.exit("%s: PEERS are some of %s, or none" % (who, " ".join(others)))
+        if others[name].version() is None:
+            say("%s: %s is not installed" % (who, name))
+        else:
+            kinds.append(others[name])
+    return kinds

@@ -110,17 +110,7 @@ def chosen():
 
 def servers():
     named = os.environ.get("PEERS", "") or ("" if IS_CUT else " ".join(peers.PEERS))
-    kinds = [peers.OURS]
-    for name in named.replace(",", " ").split():
-        if name == "none":
-            continue
-        if name not in peers.PEERS:
-            sys.exit("faults: PEERS are some of %s, or none" % " ".join(peers.PEERS))
-        if peers.PEERS[name].version() is None:
-            say("faults: %s is not installed" % name)
-        else:
-            kinds.append(peers.PEERS[name])
-    return kinds
+    return peers.wanted("faults", named, peers.OURS, peers.PEERS, say)
 
 
 def main():

@@ -4,22 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "fixed_random.h"
 #include "unit.h"
 
 #define LONGEST HASH_LOWERED_MAX
-
-/* In place of the one in base/. */
-void random_bytes(void *out, size_t len)
-{
-	static uint64_t seed = 1;
-	uint8_t *at = out;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		at[i] = (uint8_t)(seed >> 56);
-	}
-}
 
 static uint8_t plain_lower(uint8_t byte)
 {

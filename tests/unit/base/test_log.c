@@ -9,60 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unit.h"
-
-/* Standard error is a pipe while a test runs. */
-static int real_stderr, reader;
-static char said[65536];
-
-static int open_pipe(void **state)
-{
-	(void)state;
-	int ends[2];
-	real_stderr = dup(STDERR_FILENO);
-	if (real_stderr < 0 || pipe(ends) != 0)
-		return -1;
-	reader = ends[0];
-	dup2(ends[1], STDERR_FILENO);
-	close(ends[1]);
-	unsetenv("JOURNAL_STREAM");
-	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
-	return 0;
-}
-
-static int close_pipe(void **state)
-{
-	(void)state;
-	dup2(real_stderr, STDERR_FILENO);
-	close(real_stderr);
-	if (reader >= 0)
-		close(reader);
-	return 0;
-}
-
-/* All that has been written so far. */
-static const char *read_said(void)
-{
-	size_t len = 0;
-	struct pollfd waiting = { .fd = reader, .events = POLLIN };
-	while (poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLIN) != 0) {
-		ssize_t got = read(reader, said + len, sizeof(said) - 1 - len);
-		if (got <= 0)
-			break;
-		len += (size_t)got;
-	}
-	said[len] = '\0';
-	return said;
-}
+#include "stderr_pipe.h"
 
 static void an_event_is_a_line(void **state)
 {
 	(void)state;
 	LOG(LEVEL_WARNING, "%s: %d", "text", 42);
-	assert_string_equal(read_said(), "warning: text: 42\n");
+	assert_string_equal(stderr_pipe_said(), "warning: text: 42\n");
 	LOG(LEVEL_ERROR, "bad");
 	LOG(LEVEL_DEBUG, "fine");
-	assert_string_equal(read_said(), "error: bad\ndebug: fine\n");
+	assert_string_equal(stderr_pipe_said(), "error: bad\ndebug: fine\n");
 }
 
 static int times_built;
@@ -79,9 +35,9 @@ static void text_is_built_only_when_its_level_is_on(void **state)
 	assert_false(log_is_on(LEVEL_INFO));
 	LOG(LEVEL_INFO, "%d", build_text());
 	assert_int_equal(times_built, 0);
-	assert_string_equal(read_said(), "");
+	assert_string_equal(stderr_pipe_said(), "");
 	LOG(LEVEL_NOTICE, "%d", build_text());
-	assert_string_equal(read_said(), "notice: 1\n");
+	assert_string_equal(stderr_pipe_said(), "notice: 1\n");
 }
 
 static void journal_gets_its_prefix(void **state)
@@ -94,7 +50,7 @@ static void journal_gets_its_prefix(void **state)
 	LOG(LEVEL_NOTICE, "n");
 	LOG(LEVEL_INFO, "i");
 	LOG(LEVEL_DEBUG, "d");
-	assert_string_equal(read_said(), "<3>e\n<4>w\n<5>n\n<6>i\n<7>d\n");
+	assert_string_equal(stderr_pipe_said(), "<3>e\n<4>w\n<5>n\n<6>i\n<7>d\n");
 	unsetenv("JOURNAL_STREAM");
 }
 
@@ -102,7 +58,8 @@ static void CF_23_text_cannot_forge_a_line(void **state)
 {
 	(void)state;
 	LOG(LEVEL_INFO, "a\nerror: forged\r\x1b[31m\x7f\x9b\\");
-	assert_string_equal(read_said(), "info: a\\x0aerror: forged\\x0d\\x1b[31m\\x7f\\x9b\\\n");
+	assert_string_equal(stderr_pipe_said(),
+			    "info: a\\x0aerror: forged\\x0d\\x1b[31m\\x7f\\x9b\\\n");
 }
 
 static void long_text_is_cut_but_stays_one_line(void **state)
@@ -112,7 +69,7 @@ static void long_text_is_cut_but_stays_one_line(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		memset(text, i == 0 ? 'x' : '\n', sizeof(text) - 1);
 		LOG(LEVEL_INFO, "%s", text);
-		const char *line = read_said();
+		const char *line = stderr_pipe_said();
 		const size_t len = strlen(line);
 		assert_in_range(len, 2000, 2048);
 		assert_ptr_equal(strchr(line, '\n'), line + len - 1);
@@ -124,19 +81,18 @@ static void reader_that_stopped_does_not_stop_us(void **state)
 	(void)state;
 	for (int i = 0; i < 20000; i++) /* more than a pipe holds */
 		LOG(LEVEL_INFO, "line %d", i);
-	const char *line = read_said();
+	const char *line = stderr_pipe_said();
 	assert_true(strlen(line) > 4096);
 	assert_int_equal(line[strlen(line) - 1], '\n');
 	LOG(LEVEL_INFO, "again");
-	assert_string_equal(read_said(), "info: again\n");
+	assert_string_equal(stderr_pipe_said(), "info: again\n");
 }
 
 static void reader_that_has_gone_does_not_kill_us(void **state)
 {
 	(void)state;
 	sigset_t pending;
-	close(reader);
-	reader = -1;
+	stderr_pipe_break();
 	errno = 4711;
 	LOG(LEVEL_ERROR, "to nobody");
 	assert_int_equal(errno, 4711);
@@ -166,9 +122,9 @@ static void lines_can_be_listened_to(void **state)
 	LOG(LEVEL_NOTICE, "%s changed", "it");
 	log_tap(NULL, NULL);
 	assert_string_equal(line, "2 it changed");
-	assert_string_equal(read_said(), "");
+	assert_string_equal(stderr_pipe_said(), "");
 	LOG(LEVEL_NOTICE, "again");
-	assert_string_equal(read_said(), "notice: again\n");
+	assert_string_equal(stderr_pipe_said(), "notice: again\n");
 }
 
 static void minute_allows_one_line_and_counts_the_rest(void **state)
@@ -189,10 +145,10 @@ static void minute_allows_one_line_and_counts_the_rest(void **state)
 	assert_false(log_minute_allows(&minute, 60000001, &held_back));
 	assert_true(log_minute_allows(&minute, 500000000, &held_back));
 	assert_int_equal(held_back, 1);
-	assert_string_equal(read_said(), "");
+	assert_string_equal(stderr_pipe_said(), "");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stderr_pipe_open, stderr_pipe_close)
 
 static const struct CMUnitTest tests[] = {
 	TEST(an_event_is_a_line),

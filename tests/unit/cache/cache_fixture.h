@@ -1,27 +1,13 @@
 /* cache_fixture.h: a cache with a clock of its own, and replies written by hand to keep in it. */
 #pragma once
 
-#include "unit.h"
-
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/random.h"
 #include "cache/cache.h"
+#include "fixed_random.h"
+#include "unit.h"
 #include "wire/cursor.h"
-
-/* In place of the one in base/: the key of all hashes, and so all the cache does, is the same in
- * each run. */
-void random_bytes(void *out, size_t len)
-{
-	static uint64_t seed = 1;
-	uint8_t *at = out;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		at[i] = (uint8_t)(seed >> 56);
-	}
-}
 
 #define ROOMY (1u << 20)
 
@@ -211,4 +197,26 @@ static inline void store(struct fixture *f, const struct cache_key *key, const s
 	item.stale_s = stale_s;
 	cache_store(f->cache, key, &item);
 	cache_verify(f->cache);
+}
+
+/* host-NNNNNN.example.org, and an answer for it whose address tells which it is: 25 bytes of name,
+ * 61 of message. Both are zeroed before the first call. */
+static inline void number_question(struct cache_key *key, struct reply *reply, uint64_t n,
+				   uint32_t lifetime_s)
+{
+	const uint32_t digest = (uint32_t)(n * 0x9e3779b97f4a7c15u >> 32);
+	struct cursor_out out;
+
+	if (key->name_len == 0) {
+		*key = key_of("host-000000.example.org", TYPE_A);
+		reply_start(reply, "host-000000.example.org", TYPE_A, RCODE_NOERROR);
+		reply_add_a(reply, lifetime_s, 0);
+	}
+	for (size_t i = 0; i < 6; i++, n /= 10) {
+		key->name[11 - i] = (uint8_t)('0' + n % 10);
+		reply->wire[MESSAGE_HEADER_LEN + 11 - i] = key->name[11 - i];
+	}
+	cache_key_rehash(key);
+	out = cursor_into(reply->wire + reply->len - 4, 4);
+	cursor_put_u32(&out, digest);
 }

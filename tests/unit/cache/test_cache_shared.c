@@ -41,17 +41,9 @@ static void share(uint64_t max_bytes, unsigned workers)
 		ready(&hands[i], cache_share(hands[0].cache, &hands[i].clock, &hands[i].stats));
 }
 
-/* Its address tells which it is. */
 static void number(struct hand *hand, uint32_t n)
 {
-	struct cursor_out out = cursor_into(hand->reply.wire + hand->reply.len - 4, 4);
-
-	cursor_put_u32(&out, n * 0x9e3779b1u);
-	for (size_t i = 0; i < 6; i++, n /= 10) {
-		hand->key.name[11 - i] = (uint8_t)('0' + n % 10);
-		hand->reply.wire[MESSAGE_HEADER_LEN + 11 - i] = hand->key.name[11 - i];
-	}
-	cache_key_rehash(&hand->key);
+	number_question(&hand->key, &hand->reply, n, LIFETIME_S);
 }
 
 static void keep(struct hand *hand, uint32_t n, enum cache_kind kind)

@@ -134,3 +134,16 @@ static inline void loop_bench_connect(int fd, const struct addr *to)
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&sockaddr, len), 0);
 }
+
+static inline void loop_bench_say(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, 0), len);
+}
+
+static inline void loop_bench_assert_heard(int fd, const void *bytes, size_t len)
+{
+	uint8_t heard[256];
+
+	assert_int_equal(recv(fd, heard, sizeof(heard), 0), len);
+	assert_memory_equal(heard, bytes, len);
+}

@@ -107,19 +107,6 @@ static int client_of(const char *bind_to, const struct addr *server)
 	return fd;
 }
 
-static void say(int fd, const void *bytes, size_t len)
-{
-	assert_int_equal(send(fd, bytes, len, 0), len);
-}
-
-static void assert_heard(int fd, const void *bytes, size_t len)
-{
-	uint8_t heard[256];
-
-	assert_int_equal(recv(fd, heard, sizeof(heard), 0), len);
-	assert_memory_equal(heard, bytes, len);
-}
-
 /* --- the server --- */
 
 static void a_taken_port_is_refused(void **state)
@@ -154,7 +141,7 @@ static void a_query_is_told_with_both_ends(void **state)
 	const struct addr from = loop_bench_local(fd);
 	(void)state;
 
-	say(fd, "hello", 5);
+	loop_bench_say(fd, "hello", 5);
 	loop_bench_run(&seen->bench);
 	const struct datagram *query = &seen->datagrams[0];
 	assert_int_equal(query->len, 5);
@@ -174,12 +161,12 @@ static void asked_of_wildcard(const char *wildcard, const char *asked, const cha
 	const int fd = client_of(client, &server);
 
 	seen->is_echoing = true;
-	say(fd, "x", 1);
+	loop_bench_say(fd, "x", 1);
 	loop_bench_run(&seen->bench);
 	assert_true(addr_same_host(&seen->datagrams[0].peer.local, &server));
 	assert_int_equal(seen->datagrams[0].peer.interface, 1); /* lo is always the first */
 	/* the client's socket is connected: a reply from elsewhere would not get in */
-	assert_heard(fd, "x", 1);
+	loop_bench_assert_heard(fd, "x", 1);
 }
 
 static void CF_20_a_reply_comes_from_the_address_that_was_asked(void **state)
@@ -206,12 +193,12 @@ static void CF_20_so_does_one_that_is_sent_later(void **state)
 	const int fd = client_of("127.0.0.1", &server);
 	(void)state;
 
-	say(fd, "x", 1);
+	loop_bench_say(fd, "x", 1);
 	loop_bench_run(&seen->bench);
 	timer_init(&seen->later, on_later, seen);
 	timer_start(loop_timers(seen->bench.loop), &seen->later, 1000);
 	loop_bench_run(&seen->bench);
-	assert_heard(fd, "late", 4);
+	loop_bench_assert_heard(fd, "late", 4);
 }
 
 #define LATER 50u
@@ -235,15 +222,15 @@ static void what_is_sent_later_leaves_together(void **state)
 	(void)state;
 
 	seen->stop_at = 2;
-	say(one, "x", 1);
-	say(two, "y", 1);
+	loop_bench_say(one, "x", 1);
+	loop_bench_say(two, "y", 1);
 	loop_bench_run(&seen->bench);
 	timer_init(&seen->later, on_later_many, seen);
 	timer_start(loop_timers(seen->bench.loop), &seen->later, 1000);
 	loop_bench_run(&seen->bench);
 	assert_true(call_count(CALL_SENDMMSG) <= 2);
 	for (unsigned i = 0; i < LATER; i++)
-		assert_heard(i % 2 == 0 ? one : two, i % 2 == 0 ? "one" : "two", 3);
+		loop_bench_assert_heard(i % 2 == 0 ? one : two, i % 2 == 0 ? "one" : "two", 3);
 }
 
 static void what_has_not_left_leaves_before_the_server_goes(void **state)
@@ -253,12 +240,12 @@ static void what_has_not_left_leaves_before_the_server_goes(void **state)
 	const int fd = client_of("127.0.0.1", &server);
 	(void)state;
 
-	say(fd, "x", 1);
+	loop_bench_say(fd, "x", 1);
 	loop_bench_run(&seen->bench);
 	udp_server_send(seen->server, &seen->datagrams[0].peer, (const uint8_t *)"last", 4);
 	udp_server_free(seen->server);
 	seen->server = NULL;
-	assert_heard(fd, "last", 4);
+	loop_bench_assert_heard(fd, "last", 4);
 	loop_bench_pass(&seen->bench, 0);
 }
 
@@ -275,9 +262,9 @@ static void replies_of_two_servers_go_each_from_its_own(void **state)
 	other->stop_at = 1;
 	const struct addr second = serve(other, "127.0.0.2");
 	const int other_fd = client_of("127.0.0.1", &second);
-	say(fd, "x", 1);
+	loop_bench_say(fd, "x", 1);
 	loop_bench_run(&seen->bench);
-	say(other_fd, "x", 1);
+	loop_bench_say(other_fd, "x", 1);
 	loop_bench_run(&seen->bench);
 	for (unsigned i = 0; i < 4; i++) {
 		udp_server_send(seen->server, &seen->datagrams[0].peer, (const uint8_t *)"one", 3);
@@ -286,8 +273,8 @@ static void replies_of_two_servers_go_each_from_its_own(void **state)
 	}
 	loop_bench_pass(&seen->bench, 0);
 	for (unsigned i = 0; i < 4; i++) {
-		assert_heard(fd, "one", 3);
-		assert_heard(other_fd, "other", 5);
+		loop_bench_assert_heard(fd, "one", 3);
+		loop_bench_assert_heard(other_fd, "other", 5);
 	}
 }
 
@@ -318,7 +305,7 @@ static void every_query_of_a_burst_is_answered(void **state)
 	seen->stop_at = 520; /* more than a callback's worth of batches */
 	for (size_t i = 0; i < seen->stop_at; i++) {
 		memset(payload, (int)i, sizeof(payload));
-		say(fd, payload, sizeof(payload));
+		loop_bench_say(fd, payload, sizeof(payload));
 	}
 	call_count_reset();
 	loop_bench_run(&seen->bench);
@@ -327,7 +314,7 @@ static void every_query_of_a_burst_is_answered(void **state)
 	assert_int_equal(call_count(CALL_SENDMMSG), 9);
 	for (size_t i = 0; i < seen->stop_at; i++) {
 		memset(payload, (int)i, sizeof(payload));
-		assert_heard(fd, payload, sizeof(payload));
+		loop_bench_assert_heard(fd, payload, sizeof(payload));
 	}
 }
 
@@ -343,7 +330,7 @@ static void replies_too_many_for_one_batch_are_sent_all_the_same(void **state)
 	seen->stop_at = 20; /* 80 KB */
 	for (size_t i = 0; i < seen->stop_at; i++) {
 		memset(payload, (int)i, sizeof(payload));
-		say(fd, payload, sizeof(payload));
+		loop_bench_say(fd, payload, sizeof(payload));
 	}
 	loop_bench_run(&seen->bench);
 	for (size_t i = 0; i < seen->stop_at; i++) {
@@ -361,9 +348,9 @@ static void what_is_too_long_is_cut(void **state)
 	(void)state;
 
 	seen->stop_at = 3;
-	say(fd, payload, UDP_SERVER_MAX + 1);
-	say(fd, payload, UDP_SERVER_MAX);
-	say(fd, payload, 0);
+	loop_bench_say(fd, payload, UDP_SERVER_MAX + 1);
+	loop_bench_say(fd, payload, UDP_SERVER_MAX);
+	loop_bench_say(fd, payload, 0);
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->datagrams[0].len, UDP_SERVER_MAX);
 	assert_int_equal(seen->datagrams[1].len, UDP_SERVER_MAX);
@@ -386,11 +373,11 @@ static void CF_19_a_client_that_has_gone_disturbs_nobody(void **state)
 		const ssize_t said = send(gone, "gone", 4, 0);
 		close(gone);
 		assert_int_equal(said, 4);
-		say(fd, "here", 4);
+		loop_bench_say(fd, "here", 4);
 		seen->count = 0;
 		seen->stop_at = 2;
 		loop_bench_run(&seen->bench);
-		assert_heard(fd, "here", 4);
+		loop_bench_assert_heard(fd, "here", 4);
 	}
 }
 
@@ -403,11 +390,11 @@ static void a_server_may_be_freed_from_its_callback(void **state)
 
 	seen->is_echoing = true;
 	seen->is_freeing = true;
-	say(fd, "first", 5);
-	say(fd, "second", 6);
+	loop_bench_say(fd, "first", 5);
+	loop_bench_say(fd, "second", 6);
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->count, 1);
-	assert_heard(fd, "first", 5);
+	loop_bench_assert_heard(fd, "first", 5);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -35,19 +35,6 @@ static struct seen *new_seen(void)
 	return seen;
 }
 
-static void say(int fd, const void *bytes, size_t len)
-{
-	assert_int_equal(send(fd, bytes, len, 0), len);
-}
-
-static void assert_heard(int fd, const void *bytes, size_t len)
-{
-	uint8_t heard[256];
-
-	assert_int_equal(recv(fd, heard, sizeof(heard), 0), len);
-	assert_memory_equal(heard, bytes, len);
-}
-
 static void on_reply(void *ctx, int err, uint8_t *wire, size_t wire_len)
 {
 	struct seen *seen = ctx;
@@ -121,8 +108,8 @@ static void a_server_is_asked_and_heard(void **state)
 		ask(seen, &server, "question");
 		const struct addr asker = asker_of(fd);
 		loop_bench_connect(fd, &asker);
-		say(fd, "answer", 6);
-		say(fd, "", 0);
+		loop_bench_say(fd, "answer", 6);
+		loop_bench_say(fd, "", 0);
 		seen->stop_at = 2;
 		loop_bench_run(&seen->bench);
 		assert_int_equal(seen->err, 0);
@@ -146,9 +133,9 @@ static void UF_29_what_others_send_is_not_heard(void **state)
 	loop_bench_connect(other_port, &asker);
 	loop_bench_connect(other_host, &asker);
 	loop_bench_connect(fd, &asker);
-	say(other_port, "forged", 6);
-	say(other_host, "forged", 6);
-	say(fd, "right", 5);
+	loop_bench_say(other_port, "forged", 6);
+	loop_bench_say(other_host, "forged", 6);
+	loop_bench_say(fd, "right", 5);
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->lens[0], 5);
 	loop_bench_pass(&seen->bench, 5000);
@@ -179,8 +166,8 @@ static void a_client_may_be_freed_from_its_callback(void **state)
 	ask(seen, &server, "question");
 	const struct addr asker = asker_of(fd);
 	loop_bench_connect(fd, &asker);
-	say(fd, "one", 3);
-	say(fd, "two", 3);
+	loop_bench_say(fd, "one", 3);
+	loop_bench_say(fd, "two", 3);
 	loop_bench_run(&seen->bench);
 	loop_bench_pass(&seen->bench, 5000);
 	assert_int_equal(seen->count, 1);
@@ -197,7 +184,7 @@ static void the_longest_datagram_arrives_whole(void **state)
 	ask(seen, &server, "question");
 	const struct addr asker = asker_of(fd);
 	loop_bench_connect(fd, &asker);
-	say(fd, longest, sizeof(longest));
+	loop_bench_say(fd, longest, sizeof(longest));
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->lens[0], sizeof(longest));
 }
@@ -255,7 +242,7 @@ static void a_server_is_asked_from_the_source_address_and_by_the_interface(void 
 		const struct addr asker = asker_of(fd);
 		assert_true(addr_same_host(&asker, &server.source));
 		loop_bench_connect(fd, &asker);
-		say(fd, "answer", 6);
+		loop_bench_say(fd, "answer", 6);
 		loop_bench_run(&seen->bench);
 		assert_int_equal(seen->err, 0);
 		assert_int_equal(seen->lens[0], 6);
@@ -340,7 +327,7 @@ static void what_is_asked_in_one_turn_leaves_in_one_call(void **state)
 	end_turn(seen);
 	assert_int_equal(call_count(CALL_SENDMMSG), 1);
 	for (unsigned i = 0; i < MANY; i++)
-		assert_heard(fd, i % 2 == 0 ? "one" : "two", 3);
+		loop_bench_assert_heard(fd, i % 2 == 0 ? "one" : "two", 3);
 	end_turn(seen);
 	assert_int_equal(call_count(CALL_SENDMMSG), 1);
 }
@@ -362,8 +349,8 @@ static void each_socket_has_a_call_of_its_own(void **state)
 	end_turn(seen);
 	assert_int_equal(call_count(CALL_SENDMMSG), 2);
 	for (unsigned i = 0; i < MANY; i++)
-		assert_heard(i % 3 == 0 ? one : two, i % 3 == 0 ? "one" : "other",
-			     i % 3 == 0 ? 3 : 5);
+		loop_bench_assert_heard(i % 3 == 0 ? one : two, i % 3 == 0 ? "one" : "other",
+					i % 3 == 0 ? 3 : 5);
 }
 
 static void more_than_waits_for_the_end_of_a_turn_leaves_sooner(void **state)
@@ -382,7 +369,7 @@ static void more_than_waits_for_the_end_of_a_turn_leaves_sooner(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		if (i == 64)
 			end_turn(seen);
-		assert_heard(fd, "small", 5);
+		loop_bench_assert_heard(fd, "small", 5);
 	}
 	for (unsigned i = 0; i < 9; i++) {
 		memset(large, (int)i, sizeof(large));
@@ -421,11 +408,11 @@ static void what_one_that_was_freed_had_to_send_does_not_leave(void **state)
 	udp_client_free(seen->client);
 	seen->client = NULL;
 	end_turn(seen);
-	assert_heard(fd, "other", 5);
+	loop_bench_assert_heard(fd, "other", 5);
 	assert_int_equal(recv(fd, (uint8_t[8]){ 0 }, 8, MSG_DONTWAIT), -1);
 	put(seen->other, "again");
 	end_turn(seen);
-	assert_heard(fd, "again", 5);
+	loop_bench_assert_heard(fd, "again", 5);
 }
 
 static void a_burst_of_replies_takes_two_calls(void **state)
@@ -439,7 +426,7 @@ static void a_burst_of_replies_takes_two_calls(void **state)
 	const struct addr asker = asker_of(fd);
 	loop_bench_connect(fd, &asker);
 	for (unsigned i = 0; i < MANY; i++)
-		say(fd, "reply", 5);
+		loop_bench_say(fd, "reply", 5);
 	seen->stop_at = MANY;
 	call_count_reset();
 	loop_bench_run(&seen->bench);
@@ -459,10 +446,10 @@ static void of_several_that_are_too_long_one_is_whole(void **state)
 	ask(seen, &server, "question");
 	const struct addr asker = asker_of(fd);
 	loop_bench_connect(fd, &asker);
-	say(fd, long_one, 5000);
-	say(fd, "short", 5);
-	say(fd, long_one, 4096);
-	say(fd, long_one, sizeof(long_one));
+	loop_bench_say(fd, long_one, 5000);
+	loop_bench_say(fd, "short", 5);
+	loop_bench_say(fd, long_one, 4096);
+	loop_bench_say(fd, long_one, sizeof(long_one));
 	seen->stop_at = 4;
 	loop_bench_run(&seen->bench);
 	assert_int_equal(seen->lens[0], 4096);
@@ -649,7 +636,7 @@ static void a_hundred_that_come_and_go_stay_themselves(void **state)
 		for (unsigned i = 0; i < 100; i++) {
 			(void)snprintf(text, sizeof(text), "%u", i);
 			if (clients[i] != NULL)
-				assert_heard(fd, text, strlen(text));
+				loop_bench_assert_heard(fd, text, strlen(text));
 		}
 		for (unsigned i = 0; i < 100; i++)
 			udp_client_free(clients[i]);

@@ -4,46 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unit.h"
-
-/* What is written to standard error while a test runs. */
-static int real_stderr, reader;
-static char said[8192];
-
-static int open_pipe(void **state)
-{
-	int ends[2];
-
-	(void)state;
-	real_stderr = dup(STDERR_FILENO);
-	if (real_stderr < 0 || pipe(ends) != 0)
-		return -1;
-	reader = ends[0];
-	dup2(ends[1], STDERR_FILENO);
-	close(ends[1]);
-	unsetenv("JOURNAL_STREAM");
-	log_open(LEVEL_INFO, LOG_TO_STDERR);
-	return 0;
-}
-
-static int close_pipe(void **state)
-{
-	(void)state;
-	dup2(real_stderr, STDERR_FILENO);
-	close(real_stderr);
-	close(reader);
-	return 0;
-}
-
-/* Something has been written, or this waits for ever. */
-static const char *read_said(void)
-{
-	const ssize_t len = read(reader, said, sizeof(said) - 1);
-
-	assert_true(len > 0);
-	said[len] = '\0';
-	return said;
-}
+#include "stderr_pipe.h"
 
 static void a_limit_is_counted_each_time_and_told_once_a_minute(void **state)
 {
@@ -61,7 +22,7 @@ static void a_limit_is_counted_each_time_and_told_once_a_minute(void **state)
 	limit_hit(&limits, LIMIT_DESCRIPTORS, NULL);
 	assert_int_equal(stats.count[STAT_LIMIT_RATE_PER_CLIENT], 100);
 	assert_int_equal(stats.count[STAT_LIMIT_DESCRIPTORS], 1);
-	const char *lines = read_said();
+	const char *lines = stderr_pipe_said();
 	assert_ptr_equal(strstr(lines, "warning: limits.rate_per_client: 192.0.2.1: "), lines);
 	assert_non_null(strstr(lines, "\nwarning: open files (ulimit -n): there are too few"));
 	assert_null(strstr(lines, "2001:db8"));
@@ -70,7 +31,7 @@ static void a_limit_is_counted_each_time_and_told_once_a_minute(void **state)
 	clock.now_us += 60 * USEC_PER_SEC;
 	limit_hit(&limits, LIMIT_RATE_PER_CLIENT, &b);
 	limit_hit(&limits, LIMIT_RATE_PER_CLIENT, &b);
-	lines = read_said();
+	lines = stderr_pipe_said();
 	assert_non_null(strstr(lines, "limits.rate_per_client: 2001:db8::/64: "));
 	assert_non_null(strstr(lines, " (99 times more since this was told last)\n"));
 	assert_ptr_equal(strchr(lines, '\n'), lines + strlen(lines) - 1);
@@ -86,7 +47,7 @@ static void every_limit_has_a_counter_and_a_line(void **state)
 
 	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {
 		limit_hit(&limits, limit, NULL);
-		assert_null(strstr(read_said(), "(null)"));
+		assert_null(strstr(stderr_pipe_said(), "(null)"));
 	}
 	uint64_t sum = 0;
 	for (enum stat stat = 0; stat < STAT_COUNT; stat++) {
@@ -98,7 +59,7 @@ static void every_limit_has_a_counter_and_a_line(void **state)
 	assert_int_equal(sum, LIMIT_COUNT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stderr_pipe_open, stderr_pipe_close)
 
 static const struct CMUnitTest tests[] = {
 	TEST(a_limit_is_counted_each_time_and_told_once_a_minute),
