@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,11 +15,19 @@
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE, LEVEL_INFO, LEVEL_DEBUG };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
-/* These two while no other thread logs. */
+/* These two while no other thread logs. To a pipe or a terminal is written by a description of our
+ * own, which never waits; whoever shares the one that we were given sees nothing of that. */
 void log_open(enum log_level level, enum log_target target);
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/** Many lines, which are written whatever the level, several in one call, each whole: its level as
+ * one byte, its text (printable ASCII, of LOG_TEXT_MAX bytes at most) and a line end. Returns how
+ * many bytes of whole lines the reader has taken from the front; less than `len` where it takes no
+ * more now. */
+#define LOG_TEXT_MAX 2000u
+size_t log_write_lines(const char *lines, size_t len);
 
 /** Tests only: lines that are on, without level, go to `fn` instead; NULL for back to normal. */
 typedef void (*log_tap_fn)(void *ctx, enum log_level level, const char *text);

@@ -8,14 +8,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Under PIPE_BUF, so that a line is written whole or not at all. */
 #define LINE_MAX_LEN 2048
+/* PIPE_BUF: what is no longer goes into a pipe whole or not at all, and one with room has room for
+ * so much. */
+#define WRITE_MAX 4096u
 
 static struct {
 	enum log_level level;
@@ -23,11 +27,16 @@ static struct {
 	bool for_journal;
 	log_tap_fn tap;
 	void *tap_ctx;
-	int syslog_fd; /* connected to the system's log, or -1 */
-} present = { .level = LEVEL_INFO, .syslog_fd = -1 };
+	bool is_socket; /* standard error */
+	int own_fd;	/* standard error, by a description of our own; or -1 */
+	int syslog_fd;	/* connected to the system's log, or -1 */
+	/* Of a write that standard error has taken a part of: goes before anything else. */
+	size_t rest_len;
+	char rest[WRITE_MAX];
+} present = { .level = LEVEL_INFO, .own_fd = -1, .syslog_fd = -1 };
 
-/* Of syslog_fd, which whoever writes a line may connect anew, and of lines as a whole. What else is
- * in there changes only while one thread runs. */
+/* Of syslog_fd, which whoever writes a line may connect anew, of the rest, and of lines as a whole.
+ * What else is in there changes only while one thread runs. */
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct {
@@ -53,6 +62,33 @@ static void occupy_stderr(void)
 	}
 }
 
+static bool is_same_file(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* The description that we were given is not ours alone to make O_NONBLOCK. It is opened once: later
+ * we may not be allowed to. */
+static void open_stderr(void)
+{
+	struct stat given, own;
+
+	occupy_stderr();
+	if (fstat(STDERR_FILENO, &given) != 0)
+		return;
+	present.is_socket = S_ISSOCK(given.st_mode);
+	if (present.own_fd >= 0) {
+		if (fstat(present.own_fd, &own) == 0 && is_same_file(&given, &own))
+			return;
+		close(present.own_fd);
+		present.own_fd = -1;
+	}
+	present.rest_len = 0;
+	if (S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO))
+		present.own_fd =
+			open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static void close_syslog(void)
 {
 	if (present.syslog_fd >= 0)
@@ -75,7 +111,7 @@ static void connect_syslog(void)
 
 void log_open(enum log_level level, enum log_target target)
 {
-	occupy_stderr();
+	open_stderr();
 	present.level = level;
 	present.target = target;
 	present.for_journal = getenv("JOURNAL_STREAM") != NULL;
@@ -118,26 +154,63 @@ static size_t put_escaped(char *line, size_t len, const char *text)
 	return len;
 }
 
-/* Loses the line rather than wait for a reader that has stopped, or die (SIGPIPE) of one that
- * has gone. */
-static void write_stderr(const char *line, size_t len)
+static bool has_room(void)
 {
 	struct pollfd stderr_poll = { .fd = STDERR_FILENO, .events = POLLOUT };
-	if (poll(&stderr_poll, 1, 0) != 1 || (stderr_poll.revents & POLLOUT) == 0)
-		return;
 
+	return poll(&stderr_poll, 1, 0) == 1 && (stderr_poll.revents & POLLOUT) != 0;
+}
+
+/* How much of it standard error takes without our waiting for a reader that has stopped, or dying
+ * (SIGPIPE) of one that has gone; 0 is nothing. */
+static size_t put(const char *bytes, size_t len)
+{
 	sigset_t pipe_signal, before;
+	ssize_t taken;
+
+	if (present.is_socket) {
+		taken = send(STDERR_FILENO, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return taken > 0 ? (size_t)taken : 0;
+	}
+	if (present.own_fd < 0 && !has_room())
+		return 0;
 	sigemptyset(&pipe_signal);
 	sigaddset(&pipe_signal, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-	if (write(STDERR_FILENO, line, len) < 0 && errno == EPIPE && !sigismember(&before, SIGPIPE))
+	taken = write(present.own_fd >= 0 ? present.own_fd : STDERR_FILENO, bytes, len);
+	if (taken < 0 && errno == EPIPE && !sigismember(&before, SIGPIPE))
 		sigtimedwait(&pipe_signal, NULL, &(struct timespec){ 0 });
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return taken > 0 ? (size_t)taken : 0;
 }
 
-/* "<30>Nov 22 08:00:00 courierdns[4711]: text" (RFC 3164 section 4.1). The line is lost where there
- * is no room for it; a logger that was started anew is found again. */
-static void write_syslog(enum log_level level, char *line, size_t len)
+static bool put_rest(void)
+{
+	if (present.rest_len > 0) {
+		const size_t taken = put(present.rest, present.rest_len);
+
+		present.rest_len -= taken;
+		memmove(present.rest, present.rest + taken, present.rest_len);
+	}
+	return present.rest_len == 0;
+}
+
+/* At most WRITE_MAX bytes of whole lines; false where nothing of it has been taken. Of what was
+ * taken in part nobody else's words come before the rest. */
+static bool write_stderr(const char *lines, size_t len)
+{
+	const size_t taken = put_rest() ? put(lines, len) : 0;
+
+	if (taken == 0)
+		return false;
+	present.rest_len = len - taken;
+	memcpy(present.rest, lines + taken, present.rest_len);
+	return true;
+}
+
+/* "<30>Nov 22 08:00:00 courierdns[4711]: text" (RFC 3164 section 4.1). False where there is no room
+ * for it; a logger that was started anew is found again. */
+static bool write_syslog(enum log_level level, const char *line, size_t len)
 {
 	char head[80], stamp[32];
 	const time_t now = time(NULL);
@@ -145,20 +218,29 @@ static void write_syslog(enum log_level level, char *line, size_t len)
 
 	if (localtime_r(&now, &local) == NULL ||
 	    strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &local) == 0)
-		return;
+		return false;
 	const int head_len = snprintf(head, sizeof(head), "<%d>%s courierdns[%ld]: ",
 				      LOG_DAEMON | levels[level].priority, stamp, (long)getpid());
 	if (head_len < 0 || (size_t)head_len >= sizeof(head))
-		return;
+		return false;
 	struct iovec parts[2] = { { .iov_base = head, .iov_len = (size_t)head_len },
-				  { .iov_base = line, .iov_len = len } };
+				  { .iov_base = (char *)(uintptr_t)line, .iov_len = len } };
 	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	for (unsigned tries = 0; tries < 2; tries++) {
-		if (present.syslog_fd >= 0 &&
-		    (sendmsg(present.syslog_fd, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN))
-			return;
+		if (present.syslog_fd >= 0) {
+			if (sendmsg(present.syslog_fd, &message, MSG_NOSIGNAL) >= 0)
+				return true;
+			if (errno == EAGAIN)
+				return false;
+		}
 		connect_syslog();
 	}
+	return false;
+}
+
+static const char *prefix_of(enum log_level level)
+{
+	return present.for_journal ? levels[level].journal : levels[level].word;
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -178,19 +260,84 @@ void log_write(enum log_level level, const char *format, ...)
 		goto out;
 	}
 	if (present.target == LOG_TO_STDERR)
-		len = put_escaped(line, 0,
-				  present.for_journal ? levels[level].journal : levels[level].word);
+		len = put_escaped(line, 0, prefix_of(level));
 	len = put_escaped(line, len, text);
 	pthread_mutex_lock(&writing);
 	if (present.target == LOG_TO_SYSLOG) {
-		write_syslog(level, line, len);
+		(void)write_syslog(level, line, len);
 	} else {
 		line[len++] = '\n';
-		write_stderr(line, len);
+		(void)write_stderr(line, len);
 	}
 	pthread_mutex_unlock(&writing);
 out:
 	errno = err_before;
+}
+
+/* --- many lines ---------------------------------------------------------------------------- */
+
+/* Bytes of the first line, with its level and line end. */
+static size_t line_len(const char *lines, size_t len)
+{
+	const char *end = memchr(lines + 1, '\n', len - 1);
+
+	return (size_t)(end + 1 - lines);
+}
+
+static size_t tap_line(const char *lines, size_t len)
+{
+	const size_t its = line_len(lines, len);
+	char text[LOG_TEXT_MAX + 1];
+
+	memcpy(text, lines + 1, its - 2);
+	text[its - 2] = '\0';
+	present.tap(present.tap_ctx, (enum log_level)lines[0], text);
+	return its;
+}
+
+static size_t write_syslog_line(const char *lines, size_t len)
+{
+	const size_t its = line_len(lines, len);
+
+	return write_syslog((enum log_level)lines[0], lines + 1, its - 2) ? its : 0;
+}
+
+/* As many as one write takes. */
+static size_t write_stderr_lines(const char *lines, size_t len)
+{
+	char out[WRITE_MAX];
+	size_t used = 0, done = 0;
+
+	while (done < len) {
+		const char *prefix = prefix_of((enum log_level)lines[done]);
+		const size_t prefix_len = strlen(prefix);
+		const size_t its = line_len(lines + done, len - done);
+
+		if (used + prefix_len + its - 1 > sizeof(out))
+			break;
+		memcpy(out + used, prefix, prefix_len);
+		memcpy(out + used + prefix_len, lines + done + 1, its - 1);
+		used += prefix_len + its - 1;
+		done += its;
+	}
+	return write_stderr(out, used) ? done : 0;
+}
+
+size_t log_write_lines(const char *lines, size_t len)
+{
+	size_t (*const write_some)(const char *lines, size_t len) =
+		present.tap != NULL		  ? tap_line
+		: present.target == LOG_TO_SYSLOG ? write_syslog_line
+						  : write_stderr_lines;
+	size_t done = 0, some = 1;
+
+	pthread_mutex_lock(&writing);
+	while (done < len && some > 0) {
+		some = write_some(lines + done, len - done);
+		done += some;
+	}
+	pthread_mutex_unlock(&writing);
+	return done;
 }
 
 void log_tap(log_tap_fn fn, void *ctx)
