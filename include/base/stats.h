@@ -56,7 +56,9 @@
 	  "sockets not made, connections not taken: the system's limit of open files")             \
 	X(LIMIT_MEMORY, "limit_memory", "questions turned away: memory is short")                  \
 	X(LIMIT_CONTROL, "limit_control",                                                          \
-	  "control connections closed: too many, too slow, or too much said")
+	  "control connections closed: too many, too slow, or too much said")                      \
+	X(LIMIT_QUERY_LOG, "limit_query_log",                                                      \
+	  "lines of log.queries that nobody took in time, and that are lost")
 
 enum stat {
 #define STATS_ENUM(id, name, help) STAT_##id,

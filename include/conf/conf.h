@@ -127,6 +127,8 @@ struct conf_courier {
 
 #define CONF_WORKERS_MAX 64u
 
+enum queries { QUERIES_OFF, QUERIES_ERRORS, QUERIES_ALL };
+
 struct conf {
 	struct conf_listen *listen;
 	size_t listen_count;
@@ -158,6 +160,7 @@ struct conf {
 	size_t rebinding_allow_count;
 	int log_level;	      /* enum log_level */
 	int log_target;	      /* enum log_target */
+	int log_queries;      /* enum queries: which are told */
 	char *control_socket; /* path; "": none */
 	char **files;	      /* names of all files read; what every conf_place points to */
 	size_t file_count;

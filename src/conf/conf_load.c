@@ -27,6 +27,7 @@
 static const char *const ecs_words[] = { "forward", "strip", NULL };
 static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 static const char *const targets[] = { "stderr", "syslog", NULL };
+static const char *const queries[] = { "off", "errors", "all", NULL };
 
 /* clang-format off */
 static const struct conf_option limits[] = {
@@ -90,6 +91,9 @@ static const struct conf_option log_[] = {
 	  HELP("error, warning, notice, info or debug: this and what is worse") },
 	{ "to", OPTION_WORD, FIELD(log_target), .words = targets, .fallback = LOG_TO_STDERR,
 	  HELP("stderr or syslog") },
+	{ "queries", OPTION_WORD, FIELD(log_queries), .words = queries,
+	  .fallback = QUERIES_OFF,
+	  HELP("a line for each question: off, errors or all") },
 };
 static const struct conf_option control[] = {
 	{ "socket", OPTION_OTHER, .read = conf_control_read_socket,

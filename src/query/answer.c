@@ -1,6 +1,7 @@
 #include "query/answer.h"
 
 #include "query/device_feed.h"
+#include "query/query_log.h"
 #include "request_internal.h"
 
 static size_t limit_for(const struct client *client, const struct query_view *view,
@@ -19,6 +20,8 @@ static void send_reply(struct request *request, const struct reply_source *sourc
 	if (client->ops == NULL)
 		return;
 	device_feed_reply(request, source, verdict, by);
+	if (worker->query_log != NULL)
+		query_log_reply(request, source, verdict, by);
 	size_t len = reply_write(worker->out, sizeof(worker->out),
 				 limit_for(client, &request->view, edns_size), source,
 				 &request->view, edns_size);
@@ -50,6 +53,8 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 	if (request->client.ops == NULL)
 		return;
 	device_feed_error(request, rcode);
+	if (worker->query_log != NULL)
+		query_log_error(request, rcode);
 	size_t len = reply_error(worker->out, sizeof(worker->out), &request->view, &error,
 				 request->plan->conf->edns_size);
 	if (len > 0)
@@ -131,6 +136,8 @@ void answer_drop(struct request *request)
 	if (request->client.ops == NULL)
 		return;
 	device_feed_silence(request);
+	if (request->worker->query_log != NULL)
+		query_log_silence(request);
 	request->client.ops->drop(&request->client);
 }
 
@@ -159,6 +166,9 @@ void answer_fault(struct worker *worker, const struct client *client, const stru
 {
 	const struct reply_error error = { .rcode = rcode, .ede = EDE_NONE };
 
+	if (worker->query_log != NULL)
+		query_log_refusal(worker, client, view, rcode,
+				  rcode == RCODE_REFUSED ? QUERY_LOG_ACCESS : QUERY_LOG_FAULT);
 	send_error(worker, client, view, &error, 0);
 }
 
@@ -171,8 +181,8 @@ void answer_too_fast(struct worker *worker, const struct client *client,
 						    .ede = EDE_PROHIBITED,
 						    .text = "too many questions a second" };
 
-	if (client->is_stream)
-		send_error(worker, client, view, &refused, 0);
-	else
-		send_error(worker, client, view, &come_by_stream, FLAG_TC);
+	const struct reply_error *error = client->is_stream ? &refused : &come_by_stream;
+	if (worker->query_log != NULL)
+		query_log_refusal(worker, client, view, error->rcode, QUERY_LOG_LIMIT);
+	send_error(worker, client, view, error, client->is_stream ? 0 : FLAG_TC);
 }

@@ -4,6 +4,7 @@
 #include "query/device_feed.h"
 #include "query/keep.h"
 #include "query/preresolve.h"
+#include "query/query_log.h"
 #include "query/repair.h"
 #include "request_internal.h"
 
@@ -71,6 +72,8 @@ bool fastpath_answer(struct worker *worker, const struct client *client,
 	stats_add(&worker->stats, STAT_CACHE_HITS, 1);
 	if (copy.is_watched)
 		note_watched(worker, client, view, key, &source, (enum verdict)copy.verdict);
+	if (worker->query_log != NULL)
+		query_log_repeat(worker, client, view, &source, (enum verdict)copy.verdict);
 	answer_repeat(worker, client, view, &source, out, max);
 	return true;
 }

@@ -35,6 +35,7 @@ struct families;
 struct family_post_memo;
 struct flight;
 struct gate;
+struct query_log;
 struct recall;
 
 /* A name by which devices are known, and what it is by this plan. */
@@ -73,6 +74,7 @@ struct worker {
 	uint32_t prefetching; /* of those that wait: for no client */
 	bool is_closed;
 	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */
+	struct query_log *query_log; /* NULL: log.queries is "off" */
 	struct stats stats;
 	struct watched_name watched[WATCHED_NAMES]; /* fastpath's, by name_hash */
 	/* Where a reply comes from and where it is written: never both needed by two requests at
@@ -108,7 +110,8 @@ struct request {
 	struct client_share_hold hold; /* of its client's share of them */
 	uint64_t asked_us;	       /* when a group was asked last */
 	struct exchange *exchange;
-	struct exchange_result *result; /* while step_classify and step_respond look at it */
+	struct exchange_result *result; /* while step_classify and step_respond look at it; of a
+					 * follower the leader's, while it is told */
 	struct timer stale_timer;
 	struct timer turn_timer; /* while in line: the latest moment for an answer */
 

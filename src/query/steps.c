@@ -425,6 +425,7 @@ static void send_to_all(struct request *request, const struct reply_source *sour
 			continue;
 		}
 		follower->verdict = request->verdict;
+		follower->result = request->result;
 		answer_send(follower, source);
 		request_free(follower);
 	}

@@ -13,6 +13,7 @@
 #include "query/gate.h"
 #include "query/preresolve.h"
 #include "query/preresolve_ask.h"
+#include "query/query_log.h"
 #include "query/recall.h"
 #include "query/request.h"
 #include "query/steps.h"
@@ -102,7 +103,7 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
 						 first != NULL ? first->upstream : NULL);
 	if (worker->shares == NULL || worker->requests == NULL || worker->flight == NULL ||
 	    worker->gate == NULL || worker->families == NULL || worker->recall == NULL ||
-	    worker->upstream == NULL) {
+	    worker->upstream == NULL || query_log_follow(worker) != 0) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -121,6 +122,7 @@ void worker_free(struct worker *worker)
 		worker_close(worker);
 	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
 		request_free(LIST_ITEM(link, struct request, waiting));
+	query_log_free(worker->query_log);
 	family_table_free(worker->families);
 	exchange_upstream_free(worker->upstream);
 	squasher_table_free(worker->squashers);
@@ -145,6 +147,8 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 	plan_unref(worker->plan);
 	worker->plan = plan;
 	preresolve_follow(worker);
+	if (query_log_follow(worker) != 0)
+		LOG(LEVEL_WARNING, "log.queries stays off: memory is short");
 	if (worker_is_first(worker) &&
 	    timeline_set_limit(worker->timeline, plan->conf->devices) != 0)
 		LOG(LEVEL_WARNING,
@@ -306,6 +310,8 @@ static void take_message(struct worker *worker, const struct client *client, con
 		stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP,
 			  1);
 	if (action == ACCESS_DROP) {
+		if (worker->query_log != NULL)
+			query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_ACCESS);
 		client->ops->drop(client);
 	} else if (is_within_rate(worker, client, &is_told)) {
 		if (action == ACCESS_ALLOW)
@@ -314,6 +320,8 @@ static void take_message(struct worker *worker, const struct client *client, con
 			refuse(worker, client, wire, wire_len);
 	} else if (is_told && action == ACCESS_ALLOW) {
 		slow_down(worker, client, wire, wire_len);
+	} else if (worker->query_log != NULL) {
+		query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_LIMIT);
 	}
 }
 
