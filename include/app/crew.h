@@ -53,11 +53,9 @@ const struct crew_mate *crew_mate(const struct crew *crew, size_t at);
  * often. Nothing where there is one. */
 void crew_hold(struct crew *crew);
 void crew_release(struct crew *crew);
-
-/** Asks all but the first for a sign of life, and waits for none. */
-void crew_knock(struct crew *crew);
-/** Each has ended a turn of its loop since it was last asked. */
-bool crew_has_answered(struct crew *crew);
+/** The same as crew_hold(), but where one of them does not come within so long: false, and nobody
+ * is held. */
+MUST_CHECK bool crew_try_hold(struct crew *crew, uint64_t within_us);
 
 /* These hold by themselves. */
 

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,7 +21,6 @@ struct member {
 	pthread_t thread;
 	struct bell *bell; /* rung to hold it */
 	bool has_thread;
-	bool has_answered; /* crew_knock() */
 	int err;
 };
 
@@ -33,7 +33,7 @@ struct crew {
 	unsigned holds; /* the main thread's */
 	const struct passed *passed;
 
-	pthread_mutex_t mutex; /* of all that follows, and err and has_answered of members */
+	pthread_mutex_t mutex; /* of all that follows, and err of members */
 	pthread_cond_t parked, released;
 	bool is_held;
 	unsigned running; /* threads whose loop turns */
@@ -57,11 +57,9 @@ uint32_t crew_count(const struct conf *conf)
 /* In a thread of its own: until it is released; at once where nobody is held. */
 static void on_hold(void *ctx)
 {
-	struct member *member = ctx;
-	struct crew *crew = member->crew;
+	struct crew *crew = ctx;
 
 	pthread_mutex_lock(&crew->mutex);
-	member->has_answered = true;
 	crew->waiting++;
 	pthread_cond_signal(&crew->parked);
 	while (crew->is_held)
@@ -70,10 +68,8 @@ static void on_hold(void *ctx)
 	pthread_mutex_unlock(&crew->mutex);
 }
 
-void crew_hold(struct crew *crew)
+static void ring_for_hold(struct crew *crew)
 {
-	if (crew->holds++ > 0 || crew->count == 1)
-		return;
 	pthread_mutex_lock(&crew->mutex);
 	crew->is_held = true;
 	pthread_mutex_unlock(&crew->mutex);
@@ -81,10 +77,42 @@ void crew_hold(struct crew *crew)
 		if (crew->members[i].has_thread)
 			bell_ring(crew->members[i].bell);
 	}
+}
+
+void crew_hold(struct crew *crew)
+{
+	if (crew->holds++ > 0 || crew->count == 1)
+		return;
+	ring_for_hold(crew);
 	pthread_mutex_lock(&crew->mutex);
 	while (crew->waiting < crew->running)
 		pthread_cond_wait(&crew->parked, &crew->mutex);
 	pthread_mutex_unlock(&crew->mutex);
+}
+
+bool crew_try_hold(struct crew *crew, uint64_t within_us)
+{
+	struct clock clock;
+	int err = 0;
+
+	if (crew->holds > 0 || crew->count == 1) {
+		crew->holds++;
+		return true;
+	}
+	clock_tick(&clock);
+	const uint64_t until_us = clock.now_us + within_us;
+	const struct timespec until = { .tv_sec = (time_t)(until_us / USEC_PER_SEC),
+					.tv_nsec = (long)(until_us % USEC_PER_SEC) * 1000 };
+	crew->holds = 1;
+	ring_for_hold(crew);
+	pthread_mutex_lock(&crew->mutex);
+	while (crew->waiting < crew->running && err == 0)
+		err = pthread_cond_timedwait(&crew->parked, &crew->mutex, &until);
+	const bool has_all = crew->waiting >= crew->running;
+	pthread_mutex_unlock(&crew->mutex);
+	if (!has_all)
+		crew_release(crew);
+	return has_all;
 }
 
 void crew_release(struct crew *crew)
@@ -97,32 +125,6 @@ void crew_release(struct crew *crew)
 	pthread_mutex_unlock(&crew->mutex);
 }
 
-void crew_knock(struct crew *crew)
-{
-	for (size_t i = 1; i < crew->count; i++) {
-		struct member *member = &crew->members[i];
-
-		if (!member->has_thread)
-			continue;
-		pthread_mutex_lock(&crew->mutex);
-		member->has_answered = false;
-		pthread_mutex_unlock(&crew->mutex);
-		bell_ring(member->bell);
-	}
-}
-
-bool crew_has_answered(struct crew *crew)
-{
-	bool have_all = true;
-
-	pthread_mutex_lock(&crew->mutex);
-	for (size_t i = 1; i < crew->count; i++)
-		have_all =
-			have_all && (crew->members[i].has_answered || !crew->members[i].has_thread);
-	pthread_mutex_unlock(&crew->mutex);
-	return have_all;
-}
-
 /* --- threads ------------------------------------------------------------------------------- */
 
 static void *run(void *ctx)
@@ -130,7 +132,7 @@ static void *run(void *ctx)
 	struct member *member = ctx;
 	struct crew *crew = member->crew;
 
-	on_hold(member);
+	on_hold(crew);
 	const int err = loop_run(member->mate.loop);
 
 	pthread_mutex_lock(&crew->mutex);
@@ -176,7 +178,7 @@ static int start(struct crew *crew, size_t at)
 	sigset_t all, before;
 	char name[16];
 
-	int err = bell_new(member->mate.loop, on_hold, member, &member->bell);
+	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
 	if (err != 0)
 		return err;
 	sigfillset(&all);
@@ -234,11 +236,15 @@ static void end_threads(struct crew *crew)
 struct crew *crew_new(void)
 {
 	struct crew *crew = mem_zalloc(sizeof(*crew));
+	pthread_condattr_t by_clock;
 
 	if (crew == NULL)
 		return NULL;
 	(void)pthread_mutex_init(&crew->mutex, NULL);
-	(void)pthread_cond_init(&crew->parked, NULL);
+	(void)pthread_condattr_init(&by_clock);
+	(void)pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC); /* clock_tick()'s */
+	(void)pthread_cond_init(&crew->parked, &by_clock);
+	(void)pthread_condattr_destroy(&by_clock);
 	(void)pthread_cond_init(&crew->released, NULL);
 	crew->count = 1;
 	crew->members = mem_zalloc(sizeof(*crew->members));

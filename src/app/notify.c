@@ -20,6 +20,8 @@
 #define LOOK_US (3u * USEC_PER_SEC)
 /* When the socket had no room. */
 #define AGAIN_US (100u * USEC_PER_MSEC)
+/* A turn of a worker's loop takes less. */
+#define PATIENCE_US (50u * USEC_PER_MSEC)
 #define STATUS_MAX 256
 
 enum phase { PHASE_STARTING, PHASE_READY, PHASE_RELOADING, PHASE_STOPPING };
@@ -144,23 +146,19 @@ static void write_status(struct notify *notify)
 		 notify->trouble);
 }
 
-/* This one turns, or we were not here; the others have to have turned since they were asked last
- * time. Whoever holds them waits for them: so where one is stuck, none is, or the first would be
- * stuck, too. */
+/* This one turns, or we were not here; the others turn if they can be held. One that is stuck is
+ * not waited for, or the first would be stuck, too. */
 static void on_look(void *ctx)
 {
 	struct notify *notify = ctx;
 
-	if (crew_has_answered(notify->crew)) {
-		notify->owes_life = notify->wants_life;
-		if (notify->phase == PHASE_READY) {
-			crew_hold(notify->crew);
+	if (crew_try_hold(notify->crew, PATIENCE_US)) {
+		if (notify->phase == PHASE_READY)
 			write_status(notify);
-			crew_release(notify->crew);
-		}
+		crew_release(notify->crew);
+		notify->owes_life = notify->wants_life;
 	}
 	tell(notify);
-	crew_knock(notify->crew);
 	timer_start(loop_timers(notify->loop), &notify->look, notify->look_us);
 }
 
@@ -226,7 +224,7 @@ static int open_socket(struct notify *notify)
 	const char *name = getenv("NOTIFY_SOCKET");
 
 	notify->fd = -1;
-	if (name == NULL)
+	if (name == NULL || name[0] == '\0')
 		return 0;
 	int err = read_address(name, notify);
 	if (err == 0) {

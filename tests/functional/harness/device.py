@@ -49,6 +49,7 @@ class Device:
         if network is not None:
             self.prefix, self.make_socket = network.prefix + self.prefix, network.socket
         self.rlimit_files = rlimit_files
+        self.pass_fds = ()      # kept open in what is started
         self.process, self.exit_expected, self.stopped = None, 0, False
         self.has_tcp = True
         self.upstreams = []     # asked for a healthy name at the end
@@ -70,7 +71,8 @@ class Device:
         out = open(self.stderr_path, "ab")
         self.process = subprocess.Popen(
             self.prefix + [PROGRAM] + args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            cwd=self.directory, env=environment(self.env), preexec_fn=self._limits)
+            cwd=self.directory, env=environment(self.env), preexec_fn=self._limits,
+            pass_fds=self.pass_fds)
         out.close()
         if wait:
             self.wait_ready()
