@@ -1,8 +1,7 @@
-/* app/command_table.h: what the running daemon is asked and told over its control socket, one row
- * each. The client reads the same rows. */
+/* app/command_table.h: all that courierdns can be told, one row each. */
 #pragma once
 
-#include "side/control.h"
+#include "app/command.h"
 
-/** The row behind the last has no name; their ctx is a struct commands (app/commands.h). */
-const struct control_command *command_table(void);
+/** The row behind the last has no name. */
+const struct command *command_table(void);

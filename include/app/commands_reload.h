@@ -4,10 +4,10 @@
 
 #include "app/commands.h"
 #include "base/json.h"
-#include "side/control.h"
 
 /** reload_again(), and what it came to. */
-enum control_code commands_reload_run(void *ctx, const struct control_call *call, FILE *out);
+enum control_code commands_reload_run(struct commands *commands, const struct control_call *call,
+				      FILE *out);
 
 /* In the status. */
 

@@ -2,8 +2,10 @@
  */
 #pragma once
 
-/** A command of the daemon's, by its name in argv[0], with -s SOCKET and -c FILE before what the
- * daemon takes; the exit code. */
-int ctl_main(int argc, char **argv);
+#include "app/command.h"
+
+/** A command of the daemon's, with -s SOCKET and -c FILE among what the daemon takes; the exit
+ * code. */
+int ctl_main(const struct command_line *line);
 /** `explain`, which answers from the file alone where there is no daemon. */
-int ctl_explain(int argc, char **argv);
+int ctl_explain(const struct command_line *line);

@@ -3,5 +3,8 @@
 
 #include "app/settings.h"
 
-/** Runs until SIGTERM or SIGINT; returns the exit code. */
-int daemon_run(const struct settings *settings);
+struct command;
+
+/** Runs until SIGTERM or SIGINT; returns the exit code. `commands` are what it can be told while it
+ * does (app/command_table.h). */
+int daemon_run(const struct settings *settings, const struct command *commands);

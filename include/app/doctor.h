@@ -1,6 +1,8 @@
 /* app/doctor.h: `courierdns doctor`: whether the way to Apple's couriers is as it should be. */
 #pragma once
 
+#include "app/command.h"
+
 /* How it ends, which is not as other commands do. */
 enum doctor_end {
 	DOCTOR_END_HEALTHY = 0,
@@ -8,5 +10,5 @@ enum doctor_end {
 	DOCTOR_END_UNTESTED = 2, /* arguments, no server known, nothing could be sent */
 };
 
-/** The command line, argv[0] being the command; prints to stdout, an enum doctor_end. */
-int doctor_main(int argc, char **argv);
+/** Prints to stdout; an enum doctor_end. */
+int doctor_main(const struct command_line *line);

@@ -32,10 +32,19 @@ enum control_parse control_request_parse(const uint8_t *bytes, size_t len,
 MUST_CHECK int control_request_write(const char *const words[], char *out, size_t max,
 				     size_t *ret_len);
 
+/* What a command that takes several turns of the loop remembers from one to the next; all zero at
+ * first. */
+struct control_work {
+	uint64_t words[8];
+};
+
 /* What a command takes. */
 struct control_usage {
 	const char *name;
-	const char *options;  /* " --json --client= ": the latter takes a value; "" for none */
+	/* A line each: "--json\tfor machines\n"; "--client ADDR\t...\n" takes a value. Such as
+	 * begin with one "-" are for others. NULL for none. */
+	const char *options;
+	const char *more;     /* as many again */
 	unsigned least, most; /* words beside command and options */
 };
 
@@ -47,6 +56,7 @@ struct control_call {
 		const char *name, *value; /* "--client", and its value or "" */
 	} options[CONTROL_REQUEST_WORDS];
 	size_t option_count;
+	struct control_work *work; /* of who runs it; NULL elsewhere */
 };
 /** False where it is not, and then `errors` has a line that says why. The call points to where the
  * request does. */

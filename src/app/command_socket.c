@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "app/command_table.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/local.h"
@@ -44,6 +43,31 @@ static void complain(const char *path, int err)
 	}
 }
 
+/* What is asked of a command of the table, other workers held where its row says so. */
+static enum control_code run(void *ctx, const struct control_request *request,
+			     struct control_work *work, FILE *out)
+{
+	const struct command_socket *socket = ctx;
+	struct commands *commands = socket->commands;
+	const struct command *command = command_find(commands->all, request->words[0]);
+	struct control_call call;
+
+	if (command == NULL || command->run == NULL) {
+		fprintf(out, "there is no command \"%s\"\n", request->words[0]);
+		return CONTROL_REFUSED;
+	}
+	if (!control_request_read(request, &command->usage, &call, out) ||
+	    (command->check != NULL && !command->check(&call, out)))
+		return CONTROL_USAGE;
+	call.work = work;
+	if (command->is_held)
+		crew_hold(commands->crew);
+	const enum control_code code = command->run(commands, &call, out);
+	if (command->is_held)
+		crew_release(commands->crew);
+	return code;
+}
+
 static void close_it(struct command_socket *socket)
 {
 	control_free(socket->control);
@@ -58,7 +82,7 @@ static void open_at(struct command_socket *socket, const char *path)
 
 	if (err == 0)
 		err = control_new(
-			socket->loop, path, command_table(), socket->commands,
+			socket->loop, path, run, socket,
 			&worker_stats(socket->commands->worker)->count[STAT_LIMIT_CONTROL],
 			&socket->control);
 	if (err != 0) {

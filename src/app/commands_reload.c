@@ -70,9 +70,9 @@ void commands_reload_json(const struct commands *commands, struct json *json)
 	json_close_object(json);
 }
 
-enum control_code commands_reload_run(void *ctx, const struct control_call *call, FILE *out)
+enum control_code commands_reload_run(struct commands *commands, const struct control_call *call,
+				      FILE *out)
 {
-	const struct commands *commands = ctx;
 	const bool is_done = reload_again(commands->reload);
 	struct reload_report report;
 	struct json json;

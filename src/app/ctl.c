@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/command_table.h"
 #include "app/ctl_ask.h"
 #include "app/explain.h"
 #include "base/mem.h"
@@ -14,18 +13,12 @@
 
 /* A command line: whom to ask, and what. */
 struct line {
-	const char *command;
+	const struct command *command;
 	const char *socket, *file; /* of -s and -c, or NULL */
 	const char *words[CONTROL_REQUEST_WORDS + 2];
 	size_t count;
 	struct control_call call; /* the same, as the command's row reads it */
 };
-
-static enum exit_code usage(const char *command)
-{
-	fprintf(stderr, "Try: courierdns help %s\n", command);
-	return EXIT_CODE_USAGE;
-}
 
 /* -s SOCKET, -sSOCKET. Returns how many words that is; 0 for something else. */
 static int read_own_option(char **argv, char option, const char **ret_value)
@@ -37,35 +30,37 @@ static int read_own_option(char **argv, char option, const char **ret_value)
 }
 
 /* All but -s and -c is the daemon's business, and is looked at as it will. */
-static enum exit_code read_line(int argc, char **argv, struct line *ret_line)
+static enum exit_code read_line(const struct command_line *given, struct line *ret_line)
 {
-	const struct control_command *row = control_find(command_table(), argv[0]);
+	const struct command *command = given->command;
 	struct line *line = ret_line;
+	char **argv = given->argv;
 
-	*line = (struct line){ .command = argv[0] };
-	for (int i = 0; i < argc;) {
+	*line = (struct line){ .command = command };
+	for (int i = 0; i < given->argc;) {
 		int used = read_own_option(argv + i, 's', &line->socket);
 		if (used == 0)
 			used = read_own_option(argv + i, 'c', &line->file);
-		if (used > 0 && i + used <= argc) {
+		if (used > 0 && i + used <= given->argc) {
 			i += used;
 			continue;
 		}
 		if (used > 0 || (argv[i][0] == '-' && argv[i][1] != '-') || argv[i][0] == '\0') {
-			fprintf(stderr, "courierdns %s: \"%s\" was not understood\n", line->command,
+			fprintf(stderr, "courierdns %s: \"%s\" was not understood\n", argv[0],
 				argv[i]);
-			return usage(line->command);
+			return command_usage(command);
 		}
 		if (line->count == CONTROL_REQUEST_WORDS) {
-			fprintf(stderr, "courierdns %s: so many words\n", line->command);
-			return usage(line->command);
+			fprintf(stderr, "courierdns %s: so many words\n", argv[0]);
+			return command_usage(command);
 		}
 		line->words[line->count++] = argv[i++];
 	}
 	struct control_request request = { .count = line->count };
 	memcpy(request.words, line->words, line->count * sizeof(line->words[0]));
-	if (!control_request_read(&request, &row->usage, &line->call, stderr))
-		return usage(line->command);
+	if (!control_request_read(&request, &command->usage, &line->call, stderr) ||
+	    (command->check != NULL && !command->check(&line->call, stderr)))
+		return command_usage(command);
 	return EXIT_CODE_OK;
 }
 
@@ -142,20 +137,20 @@ static enum exit_code print_reply(const struct line *line, const struct ctl_repl
 	FILE *out = reply->code == EXIT_CODE_OK || is_json ? stdout : stderr;
 
 	if (out == stderr)
-		fprintf(stderr, "courierdns %s: ", line->command);
+		fprintf(stderr, "courierdns %s: ", line->command->usage.name);
 	fwrite(reply->text, 1, reply->len, out);
 	return reply->code;
 }
 
 /* --- the commands -------------------------------------------------------------------------- */
 
-int ctl_main(int argc, char **argv)
+int ctl_main(const struct command_line *given)
 {
 	struct line line;
 	char *path = NULL;
 	struct ctl_reply reply = { .bytes = NULL };
 	struct why why;
-	enum exit_code code = read_line(argc, argv, &line);
+	enum exit_code code = read_line(given, &line);
 
 	if (code == EXIT_CODE_OK)
 		code = find_socket(&line, &path);
@@ -165,7 +160,8 @@ int ctl_main(int argc, char **argv)
 	if (err == 0) {
 		code = print_reply(&line, &reply);
 	} else {
-		fprintf(stderr, "courierdns %s: %s\n", line.command, say_why(path, err, &why));
+		fprintf(stderr, "courierdns %s: %s\n", line.command->usage.name,
+			say_why(path, err, &why));
 		code = is_no_daemon(err) ? EXIT_CODE_NO_DAEMON : EXIT_CODE_REFUSED;
 	}
 	ctl_ask_done(&reply);
@@ -198,13 +194,13 @@ static int explain_offline(const struct line *line, const char *why)
 	return explain_run(&settings, &question, why, stdout, stderr);
 }
 
-int ctl_explain(int argc, char **argv)
+int ctl_explain(const struct command_line *given)
 {
 	struct line line;
 	char *path = NULL;
 	struct ctl_reply reply = { .bytes = NULL };
 	struct why why;
-	enum exit_code code = read_line(argc, argv, &line);
+	enum exit_code code = read_line(given, &line);
 
 	if (code != EXIT_CODE_OK)
 		return code;

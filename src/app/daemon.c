@@ -28,6 +28,7 @@
 
 struct daemon {
 	const struct settings *settings;
+	const struct command *all_commands;
 	struct sources *sources;
 	struct crew *crew;
 	struct reload_events reload_events;
@@ -277,6 +278,7 @@ static void daemon_done(struct daemon *daemon)
 static int open_control(struct daemon *daemon)
 {
 	daemon->commands = (struct commands){
+		.all = daemon->all_commands,
 		.crew = daemon->crew,
 		.worker = crew_mate(daemon->crew, 0)->worker,
 		.settings = daemon->settings,
@@ -341,9 +343,9 @@ static int start(struct daemon *daemon)
 	return err;
 }
 
-int daemon_run(const struct settings *settings)
+int daemon_run(const struct settings *settings, const struct command *commands)
 {
-	struct daemon daemon = { .settings = settings };
+	struct daemon daemon = { .settings = settings, .all_commands = commands };
 
 	mem_take_little();
 	daemon.reload_events = (struct reload_events){ on_reload_begin, on_reload_end, &daemon };

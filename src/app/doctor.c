@@ -268,13 +268,13 @@ out:
 	return end;
 }
 
-int doctor_main(int argc, char **argv)
+int doctor_main(const struct command_line *line)
 {
 	struct arguments arguments = { .resolv_conf = RESOLV_CONF_PATH,
 				       .options = { .variants = VARIANTS_DEFAULT } };
 
-	if (!read_arguments(&arguments, argc, argv)) {
-		fprintf(stderr, "Try: courierdns help doctor\n");
+	if (!read_arguments(&arguments, line->argc, line->argv)) {
+		(void)command_usage(line->command);
 		return DOCTOR_END_UNTESTED;
 	}
 	raise_descriptors();

@@ -13,11 +13,17 @@
 struct control {
 	struct loop *loop;
 	struct local_listener *listener;
-	const struct control_command *commands;
+	control_run_fn run;
 	void *ctx;
 	uint64_t *turned_away;
 	struct list peers; /* the oldest first */
 	unsigned peer_count;
+};
+
+struct reply {
+	FILE *out;   /* NULL: it is not being made */
+	char *bytes; /* once `out` is closed */
+	size_t len;
 };
 
 struct peer {
@@ -28,14 +34,28 @@ struct peer {
 	bool is_answered;
 	bool is_slow;  /* of its reply some was left after a while */
 	size_t unsent; /* when patience was last renewed */
+	struct reply reply;
+	struct control_work work;
+	struct control_request request; /* once it is whole */
 	size_t reply_len, len;
-	uint8_t request[CONTROL_REQUEST_MAX];
+	uint8_t bytes[CONTROL_REQUEST_MAX];
 };
+
+/* What has been made of it so far comes to nothing. */
+static void reply_drop(struct reply *reply)
+{
+	if (reply->out == NULL)
+		return;
+	(void)fclose(reply->out);
+	mem_free(reply->bytes);
+	reply->out = NULL;
+}
 
 static void peer_free(struct peer *peer)
 {
 	const bool was_large = peer->reply_len >= LARGE_REPLY;
 
+	reply_drop(&peer->reply);
 	list_remove(&peer->link);
 	peer->control->peer_count--;
 	timer_stop(loop_timers(peer->control->loop), &peer->patience);
@@ -53,40 +73,11 @@ static void turn_away(struct peer *peer)
 
 /* --- a reply ------------------------------------------------------------------------------- */
 
-const struct control_command *control_find(const struct control_command *commands, const char *name)
-{
-	for (; commands->usage.name != NULL; commands++) {
-		if (strcmp(commands->usage.name, name) == 0)
-			return commands;
-	}
-	return NULL;
-}
-
-static enum control_code run(const struct control *control, const struct control_request *request,
-			     FILE *out)
-{
-	const struct control_command *command = control_find(control->commands, request->words[0]);
-	struct control_call call;
-
-	if (command == NULL) {
-		fprintf(out, "there is no command \"%s\"\n", request->words[0]);
-		return CONTROL_REFUSED;
-	}
-	if (!control_request_read(request, &command->usage, &call, out))
-		return CONTROL_USAGE;
-	return command->run(control->ctx, &call, out);
-}
-
-struct reply {
-	FILE *out;
-	char *bytes; /* once `out` is closed */
-	size_t len;
-};
-
 /* The digit is known when the text is. Where memory is short for either the peer is gone. */
-static bool begin_reply(struct peer *peer, struct reply *reply)
+static bool begin_reply(struct peer *peer)
 {
-	*reply = (struct reply){ .len = 0 };
+	struct reply *reply = &peer->reply;
+
 	reply->out = open_memstream(&reply->bytes, &reply->len);
 	if (reply->out == NULL) {
 		peer_free(peer);
@@ -96,11 +87,14 @@ static bool begin_reply(struct peer *peer, struct reply *reply)
 	return true;
 }
 
-static void end_reply(struct peer *peer, struct reply *reply, enum control_code code)
+static void end_reply(struct peer *peer, enum control_code code)
 {
+	struct reply *reply = &peer->reply;
 	const bool is_whole = ferror(reply->out) == 0;
+	const bool is_closed = fclose(reply->out) == 0;
 
-	if (fclose(reply->out) != 0 || !is_whole || reply->bytes == NULL) {
+	reply->out = NULL;
+	if (!is_closed || !is_whole || reply->bytes == NULL) {
 		mem_free(reply->bytes);
 		peer_free(peer);
 		return;
@@ -113,22 +107,25 @@ static void end_reply(struct peer *peer, struct reply *reply, enum control_code 
 		peer_free(peer);
 }
 
-static void answer(struct peer *peer, const struct control_request *request)
+/* A step. The next one is for a later turn, so that whatever else waits comes first. */
+static void go_on(struct peer *peer)
 {
-	struct reply reply;
+	struct control *control = peer->control;
+	const enum control_code code =
+		control->run(control->ctx, &peer->request, &peer->work, peer->reply.out);
 
-	if (begin_reply(peer, &reply))
-		end_reply(peer, &reply, run(peer->control, request, reply.out));
+	if (code == CONTROL_MORE)
+		timer_start(loop_timers(control->loop), &peer->patience, 0);
+	else
+		end_reply(peer, code);
 }
 
 static void refuse(struct peer *peer, const char *why)
 {
-	struct reply reply;
-
-	if (!begin_reply(peer, &reply))
+	if (!begin_reply(peer))
 		return;
-	fputs(why, reply.out);
-	end_reply(peer, &reply, CONTROL_REFUSED);
+	fputs(why, peer->reply.out);
+	end_reply(peer, CONTROL_REFUSED);
 }
 
 /* --- its peer ------------------------------------------------------------------------------ */
@@ -136,18 +133,22 @@ static void refuse(struct peer *peer, const char *why)
 static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct peer *peer = ctx;
-	struct control_request request;
 
-	if (len > sizeof(peer->request) - peer->len) {
+	if (peer->reply.out != NULL) { /* behind the request's end */
+		turn_away(peer);
+		return;
+	}
+	if (len > sizeof(peer->bytes) - peer->len) {
 		(*peer->control->turned_away)++;
 		refuse(peer, "the request is too long\n");
 		return;
 	}
-	memcpy(peer->request + peer->len, bytes, len);
+	memcpy(peer->bytes + peer->len, bytes, len);
 	peer->len += len;
-	switch (control_request_parse(peer->request, peer->len, &request)) {
+	switch (control_request_parse(peer->bytes, peer->len, &peer->request)) {
 	case CONTROL_PARSE_WHOLE:
-		answer(peer, &request);
+		if (begin_reply(peer))
+			go_on(peer);
 		return;
 	case CONTROL_PARSE_MORE:
 		return;
@@ -165,11 +166,16 @@ static void on_over(void *ctx, int err)
 
 static const struct local_events events = { .on_bytes = on_bytes, .on_over = on_over };
 
+/* Or it is time for the next step. */
 static void on_patience_over(void *ctx)
 {
 	struct peer *peer = ctx;
-	const size_t unsent = local_unsent(peer->local);
 
+	if (peer->reply.out != NULL) {
+		go_on(peer);
+		return;
+	}
+	const size_t unsent = peer->is_answered ? local_unsent(peer->local) : 0;
 	if (!peer->is_answered || unsent == peer->unsent) {
 		turn_away(peer);
 		return;
@@ -189,7 +195,7 @@ static bool make_room(struct control *control)
 	     link = list_next(&control->peers, link)) {
 		struct peer *peer = LIST_ITEM(link, struct peer, link);
 
-		if (!peer->is_answered) {
+		if (!peer->is_answered && peer->reply.out == NULL) {
 			turn_away(peer);
 			return true;
 		}
@@ -212,7 +218,7 @@ static void on_accept(void *ctx, struct local *local)
 		local_free(local);
 		return;
 	}
-	memset(peer, 0, offsetof(struct peer, request));
+	memset(peer, 0, offsetof(struct peer, bytes));
 	peer->control = control;
 	peer->local = local;
 	timer_init(&peer->patience, on_patience_over, peer);
@@ -224,15 +230,15 @@ static void on_accept(void *ctx, struct local *local)
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
-int control_new(struct loop *loop, const char *path, const struct control_command *commands,
-		void *ctx, uint64_t *turned_away, struct control **ret_control)
+int control_new(struct loop *loop, const char *path, control_run_fn run, void *ctx,
+		uint64_t *turned_away, struct control **ret_control)
 {
 	struct control *control = mem_zalloc(sizeof(*control));
 
 	if (control == NULL)
 		return -ENOMEM;
 	*control = (struct control){
-		.loop = loop, .commands = commands, .ctx = ctx, .turned_away = turned_away
+		.loop = loop, .run = run, .ctx = ctx, .turned_away = turned_away
 	};
 	list_init(&control->peers);
 	const int err = local_listener_new(loop, path, on_accept, control, &control->listener);

@@ -49,18 +49,26 @@ int control_request_write(const char *const words[], char *out, size_t max, size
 
 enum option_kind { OPTION_UNKNOWN, OPTION_FLAG, OPTION_VALUE };
 
-/* Looks " --name " or " --name= " up in the usage's options. */
-static enum option_kind option_kind(const struct control_usage *usage, const char *word, size_t len)
+/* Looks for a line that begins with the word, and with nothing but its value behind that. */
+static enum option_kind find_option(const char *lines, const char *word, size_t len)
 {
-	for (const char *at = usage->options; (at = strstr(at, " --")) != NULL; at++) {
-		if (strncmp(at + 1, word, len) != 0)
+	for (const char *at = lines; at != NULL && at[0] != '\0'; at = strchr(at, '\n') + 1) {
+		if (strncmp(at, word, len) != 0)
 			continue;
-		if (at[1 + len] == ' ')
+		if (at[len] == '\t')
 			return OPTION_FLAG;
-		if (at[1 + len] == '=')
+		if (at[len] == ' ')
 			return OPTION_VALUE;
 	}
 	return OPTION_UNKNOWN;
+}
+
+static enum option_kind option_kind(const struct control_usage *usage, const char *word, size_t len)
+{
+	if (memchr(word, '\t', len) != NULL) /* else it might be text of the line */
+		return OPTION_UNKNOWN;
+	const enum option_kind own = find_option(usage->options, word, len);
+	return own != OPTION_UNKNOWN ? own : find_option(usage->more, word, len);
 }
 
 /* One option, with its value in the same word or in the next one. Returns how many words it is, 0

@@ -81,6 +81,32 @@ def test_wrong_usage_says_so(t, args):
     assert done.stderr.strip() and not done.stdout
 
 
+def options_of(t, command):
+    """[(option, whether it takes a value)], as its help has them."""
+    text = ends(run(t, "help", command), OK).stdout
+    return [(option, bool(value)) for option, value in re.findall(
+        r"^  (--?[a-z][a-z-]*)( [A-Z=\[\]@]+)?  +\S", text, re.M)]
+
+
+def commands_of(t):
+    return re.findall(r"^  courierdns (\S+)", ends(run(t, "help"), OK).stdout, re.M)
+
+
+def test_OP_24_each_option_that_help_names_is_taken(t):
+    """What is complained of is the word behind them, or the value."""
+    seen = 0
+    for command in commands_of(t):
+        for option, takes_value in options_of(t, command):
+            given = [option] + (["/dev/null/x"] if takes_value else []) + ["--no-such"]
+            done = run(t, command, *given)
+            assert done.returncode in (USAGE, 2), (command, given, done)
+            assert "no-such" in done.stderr or "/dev/null/x" in done.stderr, (given, done.stderr)
+            assert '"%s"' % option not in done.stderr, (given, done.stderr)
+            assert "'%s'" % option not in done.stderr, (given, done.stderr)
+            seen += 1
+    assert seen >= 20, seen
+
+
 # --- check and config ----------------------------------------------------------------------
 
 def test_check_accepts_a_good_file(t):

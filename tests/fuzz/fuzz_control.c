@@ -5,11 +5,12 @@
 #include "fuzz.h"
 #include "side/control_request.h"
 
+#define JSON "--json\tfor machines\n"
 static const struct control_usage usages[] = {
-	{ "status", " --json ", 0, 0 },
-	{ "devices", " --json ", 0, 1 },
-	{ "explain", " --json --client= --offline ", 1, 2 },
-	{ "flush", " --zone= --all ", 0, CONTROL_REQUEST_WORDS },
+	{ "status", JSON, NULL, 0, 0 },
+	{ "devices", NULL, JSON, 0, 1 },
+	{ "explain", "--client ADDR\tits --address\n--offline\t\n", JSON, 1, 2 },
+	{ "flush", "--zone NAME\t\n--all\t\n", "-s FILE\t\n" JSON, 0, CONTROL_REQUEST_WORDS },
 };
 
 static void check_inside(const char *text, const uint8_t *bytes, size_t size)

@@ -6,6 +6,7 @@
 #include "net/local_bench.h"
 
 #define LARGE 600000u
+#define STEPS 5u
 
 /* In place of the one in base/: the time may jump. */
 static uint64_t skew_us;
@@ -23,49 +24,46 @@ struct seen {
 	struct loop_bench bench;
 	uint64_t turned_away;
 	struct control *control;
-	unsigned runs;
+	unsigned runs, steps;
 };
 
-static enum control_code greet(void *ctx, const struct control_call *call, FILE *out)
+static enum control_code greet(struct seen *seen, const struct control_request *request, FILE *out)
+{
+	if (request->count != 2) {
+		fputs("whom?\n", out);
+		return CONTROL_USAGE;
+	}
+	seen->runs++;
+	fprintf(out, "hello %s\n", request->words[1]);
+	return CONTROL_DONE;
+}
+
+/* A step for each turn of the loop, and a letter for each step. */
+static enum control_code count(struct seen *seen, struct control_work *work, FILE *out)
+{
+	seen->steps++;
+	putc('a' + (int)work->words[0], out);
+	return ++work->words[0] < STEPS ? CONTROL_MORE : CONTROL_DONE;
+}
+
+static enum control_code run(void *ctx, const struct control_request *request,
+			     struct control_work *work, FILE *out)
 {
 	struct seen *seen = ctx;
+	const char *word = request->words[0];
 
-	seen->runs++;
-	fprintf(out, "hello %s%s\n", call->words[0],
-		control_request_option(call, "--loud") != NULL ? "!" : "");
-	return CONTROL_DONE;
-}
-
-static enum control_code refuse(void *ctx, const struct control_call *call, FILE *out)
-{
-	(void)ctx;
-	(void)call;
-	fputs("no\n", out);
-	return CONTROL_REFUSED;
-}
-
-static enum control_code tell_all(void *ctx, const struct control_call *call, FILE *out)
-{
-	(void)ctx;
-	(void)call;
-	for (unsigned i = 0; i < LARGE; i++)
+	if (strcmp(word, "greet") == 0)
+		return greet(seen, request, out);
+	if (strcmp(word, "count") == 0)
+		return count(seen, work, out);
+	if (strcmp(word, "endless") == 0)
+		return CONTROL_MORE;
+	if (strcmp(word, "refuse") == 0)
+		fputs("no\n", out);
+	for (unsigned i = 0; strcmp(word, "tell") == 0 && i < LARGE; i++)
 		putc('x', out);
-	return CONTROL_DONE;
+	return strcmp(word, "refuse") == 0 ? CONTROL_REFUSED : CONTROL_DONE;
 }
-
-static enum control_code say_nothing(void *ctx, const struct control_call *call, FILE *out)
-{
-	(void)ctx;
-	(void)call;
-	(void)out;
-	return CONTROL_DONE;
-}
-
-static const struct control_command commands[] = {
-	{ { "greet", " --loud ", 1, 1 }, greet }, { { "refuse", "", 0, 0 }, refuse },
-	{ { "tell", "", 0, 0 }, tell_all },	  { { "nothing", "", 0, 0 }, say_nothing },
-	{ { NULL, NULL, 0, 0 }, NULL },
-};
 
 static void free_seen(struct seen *seen)
 {
@@ -78,7 +76,7 @@ static struct seen *open_control(void)
 
 	loop_bench_init(&seen->bench);
 	unit_own(seen, free_seen);
-	assert_int_equal(control_new(seen->bench.loop, local_bench_path("socket"), commands, seen,
+	assert_int_equal(control_new(seen->bench.loop, local_bench_path("socket"), run, seen,
 				     &seen->turned_away, &seen->control),
 			 0);
 	return seen;
@@ -140,7 +138,6 @@ static void a_command_is_run_and_its_text_comes_back(void **state)
 	struct seen *seen = open_control();
 
 	ASSERT_REPLY(seen, "greet\0world\0\0", "0\nhello world\n");
-	ASSERT_REPLY(seen, "greet\0--loud\0world\0\0", "0\nhello world!\n");
 	ASSERT_REPLY(seen, "refuse\0\0", "1\nno\n");
 	ASSERT_REPLY(seen, "nothing\0\0", "0\n");
 	assert_int_equal(seen->turned_away, 0);
@@ -151,9 +148,7 @@ static void what_is_not_understood_is_told_and_not_run(void **state)
 	(void)state;
 	struct seen *seen = open_control();
 
-	ASSERT_REPLY(seen, "dance\0\0", "1\nthere is no command \"dance\"\n");
-	ASSERT_REPLY(seen, "greet\0\0", "2\ngreet: more was expected\n");
-	ASSERT_REPLY(seen, "greet\0a\0--low\0\0", "2\ngreet: \"--low\" is not an option of it\n");
+	ASSERT_REPLY(seen, "greet\0\0", "2\nwhom?\n");
 	ASSERT_REPLY(seen, "\0", "1\nthe request is not one\n");
 	ASSERT_REPLY(seen, "refuse\0\0\0", "1\nthe request is not one\n");
 	assert_int_equal(seen->runs, 0);
@@ -312,13 +307,59 @@ static void who_is_slow_to_take_it_makes_room_too(void **state)
 	assert_int_equal(seen->turned_away, 1);
 }
 
+static void what_takes_several_turns_is_one_reply(void **state)
+{
+	(void)state;
+	struct seen *seen = open_control();
+	const int fd = local_bench_connect("socket"), other = local_bench_connect("socket");
+
+	local_bench_say(fd, "count\0\0", 7);
+	local_bench_say(other, "count\0\0", 7);
+	assert_string_equal(take(seen, fd)->text, "0\nabcde");
+	assert_string_equal(take(seen, other)->text, "0\nabcde");
+	assert_int_equal(seen->steps, 2 * STEPS);
+}
+
+static void others_are_answered_while_it_takes_them(void **state)
+{
+	(void)state;
+	struct seen *seen = open_control();
+	const int fd = local_bench_connect("socket");
+
+	local_bench_say(fd, "endless\0\0", 9);
+	settle(seen);
+	ASSERT_REPLY(seen, "greet\0a\0\0", "0\nhello a\n");
+	jump(seen, 2 * CONTROL_PATIENCE_US);
+	assert_false(local_bench_is_closed(fd));
+	assert_int_equal(seen->turned_away, 0);
+}
+
+static void who_goes_meanwhile_puts_an_end_to_it(void **state)
+{
+	(void)state;
+	struct seen *seen = open_control();
+	const int fd = local_bench_connect("socket"), more = local_bench_connect("socket");
+
+	local_bench_say(fd, "endless\0\0", 9);
+	local_bench_say(more, "endless\0\0", 9);
+	settle(seen);
+	assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+	local_bench_say(more, "x", 1);
+	settle(seen);
+	assert_true(local_bench_is_closed(more));
+	assert_int_equal(seen->turned_away, 1);
+	ASSERT_REPLY(seen, "greet\0a\0\0", "0\nhello a\n");
+}
+
 static void what_is_open_ends_with_the_control(void **state)
 {
 	(void)state;
 	struct seen *seen = open_control();
-	const int fd = local_bench_connect("socket"), large = local_bench_connect("socket");
+	const int fd = local_bench_connect("socket"), large = local_bench_connect("socket"),
+		  endless = local_bench_connect("socket");
 
 	local_bench_say(large, "tell\0\0", 6);
+	local_bench_say(endless, "endless\0\0", 9);
 	settle(seen);
 	control_free(seen->control);
 	seen->control = NULL;
@@ -341,6 +382,9 @@ static const struct CMUnitTest tests[] = {
 	CONTROL_TEST(who_hangs_makes_room_the_oldest_first),
 	CONTROL_TEST(who_is_being_answered_does_not),
 	CONTROL_TEST(who_is_slow_to_take_it_makes_room_too),
+	CONTROL_TEST(what_takes_several_turns_is_one_reply),
+	CONTROL_TEST(others_are_answered_while_it_takes_them),
+	CONTROL_TEST(who_goes_meanwhile_puts_an_end_to_it),
 	CONTROL_TEST(what_is_open_ends_with_the_control),
 };
 UNIT_MAIN(tests)

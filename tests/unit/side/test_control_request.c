@@ -82,7 +82,13 @@ static void what_cannot_be_read_is_not_written(void **state)
 
 /* --- what a command takes --- */
 
-static const struct control_usage usage = { "explain", " --json --client= ", 1, 2 };
+static const struct control_usage usage = {
+	.name = "explain",
+	.options = "-c FILE\tthe file\n--client ADDR\tas if --it asked\n",
+	.more = "--json\tfor machines\n",
+	.least = 1,
+	.most = 2,
+};
 
 struct reading {
 	struct control_call call;
@@ -136,6 +142,8 @@ static void what_the_command_does_not_take_is_said(void **state)
 	assert_non_null(strstr(reads("a", "--verbose", NULL, NULL)->said, "\"--verbose\""));
 	assert_non_null(strstr(reads("a", "--js", NULL, NULL)->said, "\"--js\""));
 	assert_non_null(strstr(reads("a", "--", NULL, NULL)->said, "\"--\""));
+	assert_non_null(strstr(reads("a", "--it", "b", NULL)->said, "\"--it\""));
+	assert_non_null(strstr(reads("a", "--json\tfor", "b", NULL)->said, "\"--json\tfor\""));
 	assert_non_null(strstr(reads("a", "--json=1", NULL, NULL)->said, "no value"));
 	assert_non_null(strstr(reads("a", "--client", NULL, NULL)->said, "wants a value"));
 	assert_non_null(strstr(reads("a", "--client=", NULL, NULL)->said, "wants a value"));
