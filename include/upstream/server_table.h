@@ -15,6 +15,7 @@ void server_table_free(struct server_table *table); /* NULL is fine; no server m
 struct server *server_table_take(struct server_table *table, const char *group,
 				 const struct conf_server *how);
 /** server_report() of each in the first of these tables, with its likes in the others: `count` of
- * them, at most CONF_WORKERS_MAX. */
+ * them, at most CONF_WORKERS_MAX. Ways to one server are told together, source and interface being
+ * no part of what it is called. */
 void server_table_report(const struct server_table *const *tables, size_t count,
 			 server_line_fn line, void *ctx);

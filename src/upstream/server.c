@@ -156,20 +156,10 @@ void server_note_sent(struct server *server, uint64_t now_us, bool by_stream)
 		server->unheard_us = now_us;
 }
 
-static void count_took(struct server_counts *counts, uint64_t us)
-{
-	unsigned step = 0;
-
-	counts->took_us += us;
-	for (uint64_t end_us = USEC_PER_MSEC; step + 1 < SERVER_TOOK_STEPS && us > end_us; step++)
-		end_us *= 4;
-	counts->took[step]++;
-}
-
 void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
 		       uint64_t since_last_us, unsigned sends)
 {
-	count_took(&server->counts, since_first_us);
+	histogram_add(&server->counts.took, since_first_us);
 	server_hear(server, now_us);
 	server->clearings = 0;
 	latency_add(&server->latency, now_us, since_first_us, since_last_us, sends);
@@ -292,9 +282,7 @@ static struct server_counts add_counts(const struct server *const *servers, size
 
 		sum.sent_udp += counts->sent_udp;
 		sum.sent_tcp += counts->sent_tcp;
-		sum.took_us += counts->took_us;
-		for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++)
-			sum.took[i] += counts->took[i];
+		histogram_merge(&sum.took, &counts->took);
 		for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
 			sum.failures[i] += counts->failures[i];
 	}
@@ -317,6 +305,7 @@ void server_sum(const struct server *const *servers, size_t count, uint64_t now_
 
 	*ret_sums = (struct server_sums){
 		.sent = counts.sent_udp + counts.sent_tcp,
+		.answered = histogram_total(&counts.took),
 		.latency_us = server_latency_us(servers[0], now_us),
 		.state = worst_state(servers, count),
 	};
@@ -326,67 +315,39 @@ void server_sum(const struct server *const *servers, size_t count, uint64_t now_
 		ret_sums->heard_us = servers[at]->heard_us;
 		ret_sums->latency_us = server_latency_us(servers[at], now_us);
 	}
-	for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++)
-		ret_sums->answered += counts.took[i];
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
 		ret_sums->failed += counts.failures[i];
 }
 
 /* Where the lines of a report go. */
 struct report {
-	void (*line)(void *ctx, const char *text);
+	server_line_fn line;
 	void *ctx;
-	const char *group;
-	struct addr_text addr;
+	char labels[192]; /* group="corp",server="192.0.2.1@53"; of an endless name the beginning */
 };
 
-/* courierdns_upstream_WHAT{group,server[,KEY=VALUE]} NUMBER */
-static void report_line(const struct report *report, const char *what, const char *key,
-			const char *value, const char *number)
-{
-	char text[512];
-
-	(void)snprintf(text, sizeof(text),
-		       "courierdns_upstream_%s{group=\"%s\",server=\"%s\"%s%s%s%s%s} %s", what,
-		       report->group, report->addr.text, key != NULL ? "," : "",
-		       key != NULL ? key : "", key != NULL ? "=\"" : "", key != NULL ? value : "",
-		       key != NULL ? "\"" : "", number);
-	report->line(report->ctx, text);
-}
-
+/* courierdns_upstream_WHAT{group,server[,KEY=VALUE]} COUNT */
 static void report_count(const struct report *report, const char *what, const char *key,
 			 const char *value, uint64_t count)
 {
-	char number[24];
+	char text[320];
 
-	(void)snprintf(number, sizeof(number), "%" PRIu64, count);
-	report_line(report, what, key, value, number);
-}
-
-static void report_took(const struct report *report, const struct server_counts *counts)
-{
-	static const char *const ends[SERVER_TOOK_STEPS] = { "0.001", "0.004", "0.016", "0.064",
-							     "0.256", "1.024", "4.096", "+Inf" };
-	uint64_t answers = 0;
-	char number[48];
-
-	for (unsigned i = 0; i < SERVER_TOOK_STEPS; i++) {
-		answers += counts->took[i];
-		report_count(report, "duration_seconds_bucket", "le", ends[i], answers);
-	}
-	(void)snprintf(number, sizeof(number), "%" PRIu64 ".%06" PRIu64,
-		       counts->took_us / USEC_PER_SEC, counts->took_us % USEC_PER_SEC);
-	report_line(report, "duration_seconds_sum", NULL, NULL, number);
-	report_count(report, "duration_seconds_count", NULL, NULL, answers);
+	(void)snprintf(text, sizeof(text), "courierdns_upstream_%s{%s%s%s%s%s%s} %" PRIu64, what,
+		       report->labels, key != NULL ? "," : "", key != NULL ? key : "",
+		       key != NULL ? "=\"" : "", key != NULL ? value : "", key != NULL ? "\"" : "",
+		       count);
+	report->line(report->ctx, text);
 }
 
 void server_report(const struct server *const *servers, size_t count, server_line_fn line,
 		   void *ctx)
 {
 	const struct server_counts counts = add_counts(servers, count);
-	struct report report = { .line = line, .ctx = ctx, .group = servers[0]->group };
+	struct report report = { .line = line, .ctx = ctx };
+	struct addr_text addr;
 
-	addr_to_text(&servers[0]->how.addr, &report.addr);
+	(void)snprintf(report.labels, sizeof(report.labels), "group=\"%.100s\",server=\"%s\"",
+		       servers[0]->group, addr_to_text(&servers[0]->how.addr, &addr));
 	report_count(&report, "up", NULL, NULL, worst_state(servers, count) != SERVER_DOWN);
 	report_count(&report, "queries_total", "proto", "udp", counts.sent_udp);
 	report_count(&report, "queries_total", "proto", "tcp", counts.sent_tcp);
@@ -395,5 +356,6 @@ void server_report(const struct server *const *servers, size_t count, server_lin
 			report_count(&report, "failures_total", "reason", failure_name(i),
 				     counts.failures[i]);
 	}
-	report_took(&report, &counts);
+	histogram_report(&counts.took, "courierdns_upstream_duration_seconds", report.labels, line,
+			 ctx);
 }

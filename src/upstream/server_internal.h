@@ -1,18 +1,15 @@
 /* server_internal.h: what server.c, server_table.c and health.c share. */
 #pragma once
 
+#include "base/histogram.h"
 #include "base/list.h"
 #include "upstream/latency.h"
 #include "upstream/server.h"
 
-/* Answers by how long they took: below 1 ms, 4 ms, ... 4.1 s, and longer. */
-#define SERVER_TOOK_STEPS 8u
-
 struct server_counts {
 	uint64_t sent_udp, sent_tcp;
 	uint64_t failures[SERVER_FAILURE_COUNT];
-	uint64_t took[SERVER_TOOK_STEPS];
-	uint64_t took_us; /* all together */
+	struct histogram took; /* answers */
 };
 
 /* Whoever looks after a server. */

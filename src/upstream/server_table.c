@@ -58,21 +58,48 @@ struct server *server_table_take(struct server_table *table, const char *group,
 	return server;
 }
 
+/* --- a report ------------------------------------------------------------------------------ */
+
+/* Of each worker, by each way that there is to it. */
+#define LIKES_MAX ((size_t)4 * CONF_WORKERS_MAX)
+
+static bool is_called_alike(const struct server *a, const struct server *b)
+{
+	return addr_equal(&a->how.addr, &b->how.addr) && strcmp(a->group, b->group) == 0;
+}
+
+static const struct server *server_of(const struct list *link)
+{
+	return LIST_ITEM(link, const struct server, link);
+}
+
+static size_t find_likes(const struct server_table *const *tables, size_t count,
+			 const struct server *server, const struct server *ret_likes[LIKES_MAX])
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct list *all = &tables[i]->servers, *link = list_first(all);
+
+		for (; link != NULL && found < LIKES_MAX; link = list_next(all, link)) {
+			if (is_called_alike(server_of(link), server))
+				ret_likes[found++] = server_of(link);
+		}
+	}
+	return found;
+}
+
 void server_table_report(const struct server_table *const *tables, size_t count,
 			 server_line_fn line, void *ctx)
 {
-	const struct list *all = &tables[0]->servers;
+	const struct list *all = &tables[0]->servers, *link = list_first(all);
+	const struct server *likes[LIKES_MAX];
 
 	assert(count <= CONF_WORKERS_MAX);
-	for (const struct list *link = list_first(all); link != NULL; link = list_next(all, link)) {
-		const struct server *first = LIST_ITEM(link, const struct server, link);
-		const struct server *likes[CONF_WORKERS_MAX] = { first };
-		size_t found = 1;
+	for (; link != NULL; link = list_next(all, link)) {
+		const size_t found = find_likes(tables, count, server_of(link), likes);
 
-		for (size_t i = 1; i < count; i++) {
-			likes[found] = find(tables[i], first->group, &first->how);
-			found += likes[found] != NULL;
-		}
-		server_report(likes, found, line, ctx);
+		if (likes[0] == server_of(link)) /* else it has been told of */
+			server_report(likes, found, line, ctx);
 	}
 }

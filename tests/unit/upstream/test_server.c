@@ -199,11 +199,14 @@ static void add_line(void *ctx, const char *text)
 	char *all = ctx;
 	const size_t len = strlen(all);
 
-	snprintf(all + len, 4096 - len, "%s\n", text);
+	snprintf(all + len, strlen(text) + 2, "%s\n", text);
 }
 
 #define OF "{group=\"corp\",server=\"192.0.2.1@53\""
 #define WHAT(what) "courierdns_upstream_" what OF
+#define SENT(proto) WHAT("queries_total") ",proto=\"" proto "\"} "
+#define FAILED(reason) WHAT("failures_total") ",reason=\"" reason "\"} 1\n"
+#define TOOK(le, count) WHAT("duration_seconds_bucket") ",le=\"" le "\"} " count "\n"
 
 static void report_has_the_names_of_the_metrics(void **state)
 {
@@ -225,8 +228,53 @@ static void report_has_the_names_of_the_metrics(void **state)
 	server_table_report(tables, 1, add_line, all);
 	assert_string_equal(
 		all,
-		WHAT("up") "} 1\n" WHAT("queries_total") ",proto=\"udp\"} 2\n" WHAT("queries_total") ",proto=\"tcp\"} 1\n" WHAT("failures_total") ",reason=\"timeout\"} 1\n" WHAT("failures_total") ",reason=\"unreachable\"} 1\n" WHAT("failures_total") ",reason=\"servfail\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.001\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.004\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.016\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.064\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"0.256\"} 1\n" WHAT(
-			"duration_seconds_bucket") ",le=\"1.024\"} 1\n" WHAT("duration_seconds_bucket") ",le=\"4.096\"} 2\n" WHAT("duration_seconds_bucket") ",le=\"+Inf\"} 3\n" WHAT("duration_seconds_sum") "} 10.500500\n" WHAT("duration_seconds_count") "} 3\n");
+		WHAT("up") "} 1\n" SENT("udp") "2\n" SENT("tcp") "1\n" FAILED("timeout") FAILED(
+			"unreachable") FAILED("servfail") TOOK("0.001", "1") TOOK("0.002", "1")
+			TOOK("0.004", "1") TOOK("0.008", "1") TOOK("0.016", "1") TOOK("0.032", "1")
+				TOOK("0.064", "1") TOOK("0.128", "1") TOOK("0.256", "1") TOOK(
+					"0.512", "1") TOOK("1.024", "1") TOOK("2.048", "2")
+					TOOK("4.096", "2") TOOK("+Inf", "3")
+						WHAT("duration_seconds_sum") "} 10.500500\n" WHAT(
+							"duration_seconds_count") "} 3\n");
+}
+
+/* The labels would be the same, and who reads them takes a number that comes twice for a mistake.
+ */
+static void ways_to_one_server_are_reported_together(void **state)
+{
+	struct server_table *tables[] = { new_table(), new_table() };
+	struct conf_server by_wan = how, other = how;
+	char *all = unit_zalloc(8192);
+	unsigned lines = 0;
+	(void)state;
+
+	memcpy(by_wan.interface, "wan", 4);
+	other.addr.port = 5353;
+	server_note_sent(take(tables[0], "corp", &how), SEC, false);
+	server_note_sent(take(tables[0], "corp", &other), SEC, false);
+	server_note_sent(take(tables[0], "corp", &by_wan), SEC, false);
+	server_note_sent(take(tables[1], "corp", &by_wan), SEC, false);
+	server_note_sent(take(tables[1], "isp", &how), SEC, true);
+	const struct server_table *const read[] = { tables[0], tables[1] };
+	server_table_report(read, 2, add_line, all);
+	assert_non_null(strstr(all, SENT("udp") "3\n"));
+	assert_null(strstr(all, "isp"));
+	for (const char *at = all; (at = strstr(at, "_up{")) != NULL; at++)
+		lines++;
+	assert_int_equal(lines, 2);
+}
+
+static void a_group_with_an_endless_name_leaves_its_line_whole(void **state)
+{
+	char *name = unit_zalloc(2000), *all = unit_zalloc(16384);
+	(void)state;
+
+	memset(name, 'g', 1999);
+	struct server *server = unit_own(server_new(name, &how), server_unref);
+	assert_non_null(server);
+	const struct server *const servers[] = { server };
+	server_report(servers, 1, add_line, all);
+	assert_non_null(strstr(all, "ggg\",server=\"192.0.2.1@53\",proto=\"udp\"} 0\n"));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -240,5 +288,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(SP_04_answer_after_a_second_and_a_half_sees_two_sends),
 	cmocka_unit_test(resends_come_sooner_where_packets_are_lost),
 	cmocka_unit_test(report_has_the_names_of_the_metrics),
+	cmocka_unit_test(ways_to_one_server_are_reported_together),
+	cmocka_unit_test(a_group_with_an_endless_name_leaves_its_line_whole),
 };
 UNIT_MAIN(tests)
