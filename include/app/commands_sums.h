@@ -3,8 +3,10 @@
 #pragma once
 
 #include "app/crew.h"
+#include "query/traffic.h"
 
 uint64_t commands_sums_count(const struct crew *crew, enum stat stat);
+void commands_sums_traffic(const struct crew *crew, struct traffic *ret_traffic);
 /** Of a server of the plan in use, by the indices of its group and of itself there. */
 void commands_sums_server(const struct crew *crew, size_t group, size_t at,
 			  struct server_sums *ret_sums);

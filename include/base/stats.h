@@ -10,6 +10,9 @@
 	X(MALFORMED, "malformed", "client packets answered FORMERR, NOTIMP or BADVERS")            \
 	X(IGNORED, "ignored", "client packets met with silence: too short, or responses")          \
 	X(REFUSED, "refused", "queries refused or dropped by access or by a rule")                 \
+	X(REFUSED_ACCESS, "refused_access", "of these: access does not let the client ask")        \
+	X(REFUSED_RULE, "refused_rule", "of these: by a rule of zones")                            \
+	X(REFUSED_TRANSFER, "refused_transfer", "of these: zone transfers that are not passed on") \
 	X(CACHE_HITS, "cache_hits", "answered from the cache, fresh")                              \
 	X(CACHE_STALE, "cache_stale", "answered from the cache past its time (RFC 8767)")          \
 	X(CACHE_MISSES, "cache_misses", "questions the cache could not answer")                    \

@@ -17,6 +17,7 @@
 #include "query/limit.h"
 #include "query/plan.h"
 
+struct traffic;
 struct worker;
 
 /** Takes a reference of the plan; borrows the loop. The numbers of workers and of questions in
@@ -57,6 +58,7 @@ void worker_take_messages(struct worker *worker, const struct client_message *me
 /** Where listeners count what their own limits turn away. */
 struct limits *worker_limits(struct worker *worker);
 struct stats *worker_stats(struct worker *worker);
+const struct traffic *worker_traffic(const struct worker *worker);
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);
 /** What devices were told; remembers nobody where limits.devices is 0. */
 const struct timeline *worker_timeline(const struct worker *worker);

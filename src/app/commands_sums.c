@@ -9,6 +9,13 @@ uint64_t commands_sums_count(const struct crew *crew, enum stat stat)
 	return sum;
 }
 
+void commands_sums_traffic(const struct crew *crew, struct traffic *ret_traffic)
+{
+	*ret_traffic = *worker_traffic(crew_mate(crew, 0)->worker);
+	for (size_t i = 1; i < crew_size(crew); i++)
+		traffic_merge(ret_traffic, worker_traffic(crew_mate(crew, i)->worker));
+}
+
 /* The plans of all are of one configuration, so their pools have the same servers. */
 void commands_sums_server(const struct crew *crew, size_t group, size_t at,
 			  struct server_sums *ret_sums)

@@ -9,11 +9,13 @@
 #include "policy/classify.h"
 #include "query/family.h"
 #include "query/repair.h"
+#include "query/traffic.h"
 
 /* What is being written, and what it is taken from. */
 struct scrape {
 	const struct commands *commands;
 	FILE *out;
+	struct traffic traffic;
 	const char *reports; /* the lines of all modules that write their own */
 };
 
@@ -75,6 +77,55 @@ static void put_hits(const struct scrape *scrape, const struct metric *metric)
 {
 	put_labelled(scrape, metric, "fresh", count_of(scrape, STAT_CACHE_HITS));
 	put_labelled(scrape, metric, "stale", count_of(scrape, STAT_CACHE_STALE));
+}
+
+/* --- what is asked and answered ------------------------------------------------------------- */
+
+/* Those that came alone, or every type would have a line for each way of asking. */
+static void put_queries(const struct scrape *scrape, const struct metric *metric)
+{
+	static const char *const protos[] = { "udp", "tcp" }, *const families[] = { "ipv4",
+										    "ipv6" };
+	struct type_text type;
+
+	for (unsigned at = 0; at < TRAFFIC_TYPES * 4; at++) {
+		const unsigned slot = at / 4, proto = at / 2 % 2, family = at % 2;
+		const uint64_t count = scrape->traffic.queries[slot][proto][family];
+
+		if (count > 0)
+			fprintf(scrape->out,
+				"courierdns_%s{proto=\"%s\",family=\"%s\",type=\"%s\"} %" PRIu64
+				"\n",
+				metric->name, protos[proto], families[family],
+				traffic_type_to_text(slot, &type), count);
+	}
+}
+
+static void put_replies(const struct scrape *scrape, const struct metric *metric)
+{
+	struct type_text rcode;
+
+	for (unsigned i = 0; i < TRAFFIC_RCODES; i++) {
+		if (i <= RCODE_REFUSED || scrape->traffic.replies[i] > 0)
+			put_labelled(scrape, metric, traffic_rcode_to_text(i, &rcode),
+				     scrape->traffic.replies[i]);
+	}
+}
+
+static void take_line(void *ctx, const char *text)
+{
+	fputs(text, ctx);
+	fputc('\n', ctx);
+}
+
+static void put_durations(const struct scrape *scrape, const struct metric *metric)
+{
+	struct histogram durations;
+	char name[64];
+
+	traffic_durations(&scrape->traffic, &durations);
+	(void)snprintf(name, sizeof(name), "courierdns_%s", metric->name);
+	histogram_report(&durations, name, "", take_line, scrape->out);
 }
 
 /* --- what there is now --------------------------------------------------------------------- */
@@ -142,18 +193,19 @@ static void put_report(const struct scrape *scrape, const struct metric *metric)
 	}
 }
 
-static void take_line(void *ctx, const char *text)
-{
-	fputs(text, ctx);
-	fputc('\n', ctx);
-}
-
 /* --- the table ----------------------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct metric table[] = {
 	{ "build_info", "gauge", "which courierdns this is; always 1",
 	  .put = put_build, .label = "version" },
+	{ "queries_total", "counter", "questions of clients who may ask", .put = put_queries },
+	{ "responses_total", "counter", "replies to clients", .put = put_replies, .label = "rcode" },
+	{ "request_duration_seconds", "histogram",
+	  "from a question to its reply; what is answered at once took no time",
+	  .put = put_durations },
+	{ "refused_total", "counter", "questions refused or dropped",
+	  .put = put_kind, .label = "reason", .stat = STAT_REFUSED_ACCESS },
 	{ "cache_hits_total", "counter", "questions answered from the cache",
 	  .put = put_hits, .label = "kind" },
 	{ "cache_misses_total", "counter", "questions that the cache could not answer",
@@ -207,6 +259,7 @@ void metrics_write(const struct commands *commands, FILE *out)
 	FILE *into = open_memstream(&reports, &len);
 
 	crew_hold(commands->crew);
+	commands_sums_traffic(commands->crew, &scrape.traffic);
 	if (into != NULL) {
 		commands_sums_servers(commands->crew, take_line, into);
 		repair_report(commands->worker, take_line, into);

@@ -10,6 +10,18 @@ static size_t limit_for(const struct client *client, const struct query_view *vi
 	return client->is_stream ? MESSAGE_MAX_LEN : reply_udp_limit(view, edns_size);
 }
 
+/* Wherever a reply of a request leaves. What it has of the extended rcode stands in an OPT record.
+ */
+static void count_reply(struct request *request, unsigned upper)
+{
+	struct worker *worker = request->worker;
+	const uint64_t came_us = request->deadline_us - REQUEST_DEADLINE_US;
+
+	traffic_count_reply(&worker->traffic, worker->out, request->view.has_edns ? upper : 0);
+	if (worker->clock->now_us > came_us)
+		histogram_add(&worker->traffic.waited, worker->clock->now_us - came_us);
+}
+
 static void send_reply(struct request *request, const struct reply_source *source,
 		       enum verdict verdict, enum told_by by)
 {
@@ -25,8 +37,10 @@ static void send_reply(struct request *request, const struct reply_source *sourc
 	size_t len = reply_write(worker->out, sizeof(worker->out),
 				 limit_for(client, &request->view, edns_size), source,
 				 &request->view, edns_size);
-	if (len > 0)
-		client->ops->send(client, worker->out, len);
+	if (len == 0)
+		return;
+	count_reply(request, source->opt_rcode);
+	client->ops->send(client, worker->out, len);
 }
 
 /* What was made here lies in a buffer of ours: failures; answers in the place of others. */
@@ -57,8 +71,10 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 		query_log_error(request, rcode);
 	size_t len = reply_error(worker->out, sizeof(worker->out), &request->view, &error,
 				 request->plan->conf->edns_size);
-	if (len > 0)
-		request->client.ops->send(&request->client, worker->out, len);
+	if (len == 0)
+		return;
+	count_reply(request, rcode >> 4);
+	request->client.ops->send(&request->client, worker->out, len);
 }
 
 static struct reply_source found_source(const struct worker *worker, const struct cache_hit *hit)
@@ -90,6 +106,7 @@ void answer_repeat(struct worker *worker, const struct client *client,
 
 	if (len == 0)
 		return;
+	traffic_count_reply(&worker->traffic, out, view->has_edns ? source->opt_rcode : 0);
 	if (out == worker->found)
 		client->ops->send(client, out, len);
 	else
@@ -158,6 +175,7 @@ static void send_error(struct worker *worker, const struct client *client,
 	if (len == 0)
 		return;
 	message_set_flags(worker->out, message_flags(worker->out) | more_flags);
+	traffic_count_reply(&worker->traffic, worker->out, view->has_edns ? error->rcode >> 4 : 0);
 	client->ops->send(client, worker->out, len);
 }
 

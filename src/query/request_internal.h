@@ -21,6 +21,7 @@
 #include "query/limit.h"
 #include "query/plan.h"
 #include "query/repair.h"
+#include "query/traffic.h"
 #include "query/worker.h"
 #include "upstream/exchange.h"
 #include "wire/reply.h"
@@ -76,6 +77,7 @@ struct worker {
 	bool takes_long_way; /* tests only: whoever could be answered by fastpath goes the steps */
 	struct query_log *query_log; /* NULL: log.queries is "off" */
 	struct stats stats;
+	struct traffic traffic;
 	struct watched_name watched[WATCHED_NAMES]; /* fastpath's, by name_hash */
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */

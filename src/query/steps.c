@@ -59,9 +59,15 @@ static enum step answer_locally(struct request *request)
 	return STEP_DONE;
 }
 
-static enum step refuse(struct request *request, const char *why)
+static void count_refused(const struct request *request, enum stat reason)
 {
 	stats_add(&request->worker->stats, STAT_REFUSED, 1);
+	stats_add(&request->worker->stats, reason, 1);
+}
+
+static enum step refuse(struct request *request, enum stat reason, const char *why)
+{
+	count_refused(request, reason);
 	answer_error(request, RCODE_REFUSED, EDE_PROHIBITED, why);
 	return STEP_DONE;
 }
@@ -101,7 +107,7 @@ static enum step step_policy(struct request *request)
 	switch (decision->action) {
 	case ZONE_FORWARD:
 		if (view->type == TYPE_AXFR && !request->client.is_stream)
-			return refuse(request, "zone transfers need TCP");
+			return refuse(request, STAT_REFUSED_TRANSFER, "zone transfers need TCP");
 		request->is_shared = keep_is_shared(view, request->plan->conf);
 		request->is_cached = request->is_shared && !decision->no_cache;
 		if (decision->view != 0)
@@ -114,9 +120,9 @@ static enum step step_policy(struct request *request)
 	case ZONE_NODATA:
 		return answer_locally(request);
 	case ZONE_REFUSE:
-		return refuse(request, "refused by a rule");
+		return refuse(request, STAT_REFUSED_RULE, "refused by a rule");
 	case ZONE_DROP:
-		stats_add(&request->worker->stats, STAT_REFUSED, 1);
+		count_refused(request, STAT_REFUSED_RULE);
 		answer_drop(request);
 		return STEP_DONE;
 	}
@@ -398,6 +404,7 @@ static enum step step_classify(struct request *request)
 		return STEP_REPAIR;
 	}
 	if (keep_is_cut_transfer(request)) {
+		count_refused(request, STAT_REFUSED_TRANSFER);
 		send_error_to_all(request, RCODE_REFUSED, EDE_OTHER,
 				  "transfers of more than one message are not passed on");
 		return STEP_DONE;

@@ -238,10 +238,13 @@ static void take_query(struct worker *worker, const struct client *client, const
 	struct query_view *view = &intake->view;
 
 	if (intake->is_plain) {
+		traffic_count_query(&worker->traffic, client, view->type);
 		take_plain(worker, client, intake);
 		return;
 	}
-	switch (query_view_parse(view, wire, wire_len)) {
+	const enum query_fault fault = query_view_parse(view, wire, wire_len);
+	traffic_count_query(&worker->traffic, client, fault == QUERY_OK ? view->type : 0);
+	switch (fault) {
 	case QUERY_OK:
 		intake->has_key = fastpath_prepare(worker, view, &intake->key);
 		take_plain(worker, client, intake);
@@ -298,17 +301,23 @@ static bool is_within_rate(struct worker *worker, const struct client *client, b
 	return false;
 }
 
+static void count_refused(struct worker *worker)
+{
+	stats_add(&worker->stats, STAT_REFUSED, 1);
+	stats_add(&worker->stats, STAT_REFUSED_ACCESS, 1);
+}
+
 static void take_message(struct worker *worker, const struct client *client, const uint8_t *wire,
 			 size_t wire_len, struct intake *intake)
 {
 	const enum access_action action = intake->action;
 	bool is_told = false;
 
-	if (action != ACCESS_ALLOW)
-		stats_add(&worker->stats, STAT_REFUSED, 1);
-	else
+	if (action == ACCESS_ALLOW)
 		stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP,
 			  1);
+	else
+		count_refused(worker);
 	if (action == ACCESS_DROP) {
 		if (worker->query_log != NULL)
 			query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_ACCESS);
@@ -318,10 +327,14 @@ static void take_message(struct worker *worker, const struct client *client, con
 			take_query(worker, client, wire, wire_len, intake);
 		else
 			refuse(worker, client, wire, wire_len);
-	} else if (is_told && action == ACCESS_ALLOW) {
-		slow_down(worker, client, wire, wire_len);
-	} else if (worker->query_log != NULL) {
-		query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_LIMIT);
+	} else {
+		if (action == ACCESS_ALLOW)
+			traffic_count_query(&worker->traffic, client,
+					    intake->is_plain ? intake->view.type : 0);
+		if (is_told && action == ACCESS_ALLOW)
+			slow_down(worker, client, wire, wire_len);
+		else if (worker->query_log != NULL)
+			query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_LIMIT);
 	}
 }
 
@@ -376,6 +389,11 @@ struct limits *worker_limits(struct worker *worker)
 struct stats *worker_stats(struct worker *worker)
 {
 	return &worker->stats;
+}
+
+const struct traffic *worker_traffic(const struct worker *worker)
+{
+	return &worker->traffic;
 }
 
 const struct timeline *worker_timeline(const struct worker *worker)
