@@ -11,11 +11,25 @@
 #include "query/repair.h"
 #include "query/traffic.h"
 
+/* What is as it is when it is asked for. */
+enum now {
+	NOW_UPTIME,
+	NOW_RELOAD_IS_GOOD,
+	NOW_CONFIGURATION_AGE,
+	NOW_ENTRIES,
+	NOW_BYTES,
+	NOW_MAX_BYTES,
+	NOW_WAITING,
+	NOW_CONNECTIONS,
+};
+
 /* What is being written, and what it is taken from. */
 struct scrape {
 	const struct commands *commands;
 	FILE *out;
 	struct traffic traffic;
+	struct cache_report cache;
+	struct reload_report reloads;
 	const char *reports; /* the lines of all modules that write their own */
 };
 
@@ -25,6 +39,7 @@ struct metric {
 	void (*put)(const struct scrape *scrape, const struct metric *metric);
 	const char *label; /* that tells its numbers apart, where it has several */
 	enum stat stat;	   /* put_stat, put_kind */
+	enum now now;	   /* put_now */
 };
 
 static uint64_t count_of(const struct scrape *scrape, enum stat stat)
@@ -135,27 +150,48 @@ static void put_build(const struct scrape *scrape, const struct metric *metric)
 	put_labelled(scrape, metric, COURIERDNS_VERSION, 1);
 }
 
-static void put_entries(const struct scrape *scrape, const struct metric *metric)
+static void put_reloads(const struct scrape *scrape, const struct metric *metric)
 {
-	struct cache_report cache;
-
-	worker_cache_report(scrape->commands->worker, &cache);
-	put(scrape, metric, cache.entries);
+	put_labelled(scrape, metric, "ok", scrape->reloads.done);
+	put_labelled(scrape, metric, "error", scrape->reloads.failed);
 }
 
-static void put_bytes(const struct scrape *scrape, const struct metric *metric)
+static uint64_t age_s(const struct scrape *scrape, uint64_t since_us)
 {
-	struct cache_report cache;
+	const uint64_t now_us = worker_clock(scrape->commands->worker)->now_us;
 
-	worker_cache_report(scrape->commands->worker, &cache);
-	put(scrape, metric, cache.bytes);
+	return now_us > since_us ? (now_us - since_us) / USEC_PER_SEC : 0; /* by another's clock */
 }
 
-static void put_inflight(const struct scrape *scrape, const struct metric *metric)
+static uint64_t see_now(const struct scrape *scrape, enum now now)
 {
+	const struct commands *commands = scrape->commands;
 	uint32_t max;
 
-	put(scrape, metric, crew_waiting(scrape->commands->crew, &max));
+	switch (now) {
+	case NOW_UPTIME:
+		return age_s(scrape, commands->started_us);
+	case NOW_RELOAD_IS_GOOD:
+		return !scrape->reloads.has_failed;
+	case NOW_CONFIGURATION_AGE:
+		return age_s(scrape, scrape->reloads.in_use_since_us);
+	case NOW_ENTRIES:
+		return scrape->cache.entries;
+	case NOW_BYTES:
+		return scrape->cache.bytes;
+	case NOW_MAX_BYTES:
+		return scrape->cache.max_bytes;
+	case NOW_WAITING:
+		return crew_waiting(commands->crew, &max);
+	case NOW_CONNECTIONS:
+		return crew_connections(commands->crew);
+	}
+	UNREACHABLE();
+}
+
+static void put_now(const struct scrape *scrape, const struct metric *metric)
+{
+	put(scrape, metric, see_now(scrape, metric->now));
 }
 
 static void put_devices(const struct scrape *scrape, const struct metric *metric)
@@ -199,6 +235,14 @@ static void put_report(const struct scrape *scrape, const struct metric *metric)
 static const struct metric table[] = {
 	{ "build_info", "gauge", "which courierdns this is; always 1",
 	  .put = put_build, .label = "version" },
+	{ "uptime_seconds", "gauge", "since the program was started",
+	  .put = put_now, .now = NOW_UPTIME },
+	{ "reloads_total", "counter", "how often the configuration was read again",
+	  .put = put_reloads, .label = "result" },
+	{ "config_last_reload_successful", "gauge", "0: it had mistakes, and the one before is in use",
+	  .put = put_now, .now = NOW_RELOAD_IS_GOOD },
+	{ "config_age_seconds", "gauge", "since the configuration in use was read",
+	  .put = put_now, .now = NOW_CONFIGURATION_AGE },
 	{ "queries_total", "counter", "questions of clients who may ask", .put = put_queries },
 	{ "responses_total", "counter", "replies to clients", .put = put_replies, .label = "rcode" },
 	{ "request_duration_seconds", "histogram",
@@ -206,24 +250,45 @@ static const struct metric table[] = {
 	  .put = put_durations },
 	{ "refused_total", "counter", "questions refused or dropped",
 	  .put = put_kind, .label = "reason", .stat = STAT_REFUSED_ACCESS },
+	{ "malformed_total", "counter", "packets answered FORMERR, NOTIMP or BADVERS",
+	  .put = put_stat, .stat = STAT_MALFORMED },
+	{ "ignored_total", "counter", "packets that are no questions, met with silence",
+	  .put = put_stat, .stat = STAT_IGNORED },
+	{ "local_answers_total", "counter", "questions answered by a rule or a special name",
+	  .put = put_stat, .stat = STAT_LOCAL_ANSWERS },
+	{ "servfails_total", "counter", "questions that ended in a SERVFAIL made here",
+	  .put = put_stat, .stat = STAT_SERVFAILS },
+	{ "rebinding_blocked_total", "counter", "answers held back: private addresses for names of others",
+	  .put = put_stat, .stat = STAT_REBINDING_BLOCKED },
+	{ "inflight", "gauge", "questions that wait for a server",
+	  .put = put_now, .now = NOW_WAITING },
+	{ "tcp_clients", "gauge", "connections of clients", .put = put_now, .now = NOW_CONNECTIONS },
+	{ "limit_hits_total", "counter", "how often a limit was reached",
+	  .put = put_kind, .label = "limit", .stat = STAT_LIMIT_INFLIGHT },
 	{ "cache_hits_total", "counter", "questions answered from the cache",
 	  .put = put_hits, .label = "kind" },
 	{ "cache_misses_total", "counter", "questions that the cache could not answer",
 	  .put = put_stat, .stat = STAT_CACHE_MISSES },
-	{ "cache_entries", "gauge", "answers and failures that are kept", .put = put_entries },
-	{ "cache_bytes", "gauge", "memory that they take", .put = put_bytes },
+	{ "cache_entries", "gauge", "answers and failures that are kept",
+	  .put = put_now, .now = NOW_ENTRIES },
+	{ "cache_bytes", "gauge", "memory that they take", .put = put_now, .now = NOW_BYTES },
+	{ "cache_max_bytes", "gauge", "memory that they may take",
+	  .put = put_now, .now = NOW_MAX_BYTES },
 	{ "cache_evictions_total", "counter", "entries put out to make room",
 	  .put = put_stat, .stat = STAT_CACHE_EVICTIONS },
+	{ "prefetches_total", "counter", "questions asked again before their answer was too old",
+	  .put = put_stat, .stat = STAT_PREFETCHES },
+	{ "coalesced_total", "counter", "questions that joined the same question in flight",
+	  .put = put_stat, .stat = STAT_COALESCED },
 	{ "upstream_queries_total", "counter", "questions sent to servers", .put = put_report },
 	{ "upstream_failures_total", "counter", "questions at which servers failed",
 	  .put = put_report },
 	{ "upstream_duration_seconds", "histogram", "how long servers took to answer",
 	  .put = put_report },
-	{ "upstream_up", "gauge", "0: found to be down, others are asked first",
+	{ "upstream_up", "gauge", "0: found to be down, so that others are asked first",
 	  .put = put_report },
-	{ "inflight", "gauge", "questions that wait for a server", .put = put_inflight },
-	{ "coalesced_total", "counter", "questions that joined the same question in flight",
-	  .put = put_stat, .stat = STAT_COALESCED },
+	{ "upstream_probes_total", "counter", "probes sent to servers that seem dead",
+	  .put = put_stat, .stat = STAT_UPSTREAM_PROBES },
 	{ "verdicts_total", "counter", "what the replies of servers were",
 	  .put = put_verdicts, .label = "verdict" },
 	{ "squashes_total", "counter", "replies that squash the alias of a family",
@@ -231,8 +296,10 @@ static const struct metric table[] = {
 	{ "repairs_total", "counter", "what was done about these", .put = put_report },
 	{ "preresolve_questions_total", "counter", "questions asked to keep a family warm",
 	  .put = put_report },
-	{ "limit_hits_total", "counter", "how often a limit was reached",
-	  .put = put_kind, .label = "limit", .stat = STAT_LIMIT_INFLIGHT },
+	{ "preresolve_warm", "gauge", "questions of a family that the cache answers",
+	  .put = put_report },
+	{ "family_in_use", "gauge", "1: clients use the family, so that it is kept warm",
+	  .put = put_report },
 	{ "devices", "gauge", "devices that are remembered, by how far they are",
 	  .put = put_devices, .label = "verdict" },
 };
@@ -260,6 +327,8 @@ void metrics_write(const struct commands *commands, FILE *out)
 
 	crew_hold(commands->crew);
 	commands_sums_traffic(commands->crew, &scrape.traffic);
+	worker_cache_report(commands->worker, &scrape.cache);
+	reload_report(commands->reload, &scrape.reloads);
 	if (into != NULL) {
 		commands_sums_servers(commands->crew, take_line, into);
 		repair_report(commands->worker, take_line, into);

@@ -1,0 +1,302 @@
+"""What is counted, as Prometheus reads it: every name of the specification is there, and true."""
+
+import collections
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+
+from harness import client, prometheus, wire
+from harness.mark import Skip, alone, each
+from harness.shapes import COURIER, a1, akadns_soa, r1, soa
+from harness.squashing import family, nxdomain
+from harness.upstream import send
+from test_cli import OK, ends, run
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# Each with the labels of its numbers, in their order.
+SPECIFIED = {
+    "build_info": None, "queries_total": ["proto", "family", "type"],
+    "responses_total": ["rcode"], "request_duration_seconds": [], "cache_hits_total": ["kind"],
+    "cache_misses_total": [], "cache_entries": [], "cache_bytes": [], "cache_evictions_total": [],
+    "upstream_queries_total": ["group", "server", "proto"],
+    "upstream_failures_total": ["group", "server", "reason"],
+    "upstream_duration_seconds": ["group", "server"], "upstream_up": ["group", "server"],
+    "inflight": [], "coalesced_total": [], "verdicts_total": ["verdict"],
+    "squashes_total": ["family", "shape", "server"], "repairs_total": ["family", "how"],
+    "preresolve_questions_total": ["family"], "refused_total": ["reason"],
+    "limit_hits_total": ["limit"], "reloads_total": ["result"], "devices": ["verdict"],
+}
+
+
+def scrape(t, dev):
+    return prometheus.Page(ends(run(t, "metrics", "-s", dev.control), OK).stdout)
+
+
+def promtool(*args, text=None):
+    try:
+        return subprocess.run(["promtool", *args], input=text, capture_output=True, text=True,
+                              timeout=60, check=False)
+    except FileNotFoundError as error:
+        raise Skip("no promtool here") from error
+
+
+def label(up):
+    return "%s@%d" % (up.address, up.port)
+
+
+def busy(t):
+    """(daemon, upstream): there is a number of every metric that has any."""
+    up = t.upstream()
+    up.rule(COURIER, None, nxdomain, times=None)
+    up.rule(None, "TXT", lambda asked: asked.reply(rcode=wire.SERVFAIL), times=None)
+    up.rule(None, None, lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = t.device(up, conf=family(), zones='{ name = "no.example"; action = "refuse"; }')
+    dev.ask("a.example.")
+    dev.ask("a.example.", tcp=True)
+    dev.ask("no.example.")
+    dev.ask("fails.example.", "TXT")
+    dev.ask(COURIER)
+    return dev, up
+
+
+def test_each_name_of_the_specification_is_there_from_the_start(t):
+    page = scrape(t, t.device(t.upstream()))
+    assert set(SPECIFIED) <= set(page), set(SPECIFIED) - set(page)
+    assert page.total("build_info", version=run(t, "version").stdout.strip()) == 1
+    for name, labels in (("cache_hits_total", {"kind": "stale"}), ("devices", {"verdict": "stalled"}),
+                         ("reloads_total", {"result": "error"}), ("refused_total", {"reason": "access"}),
+                         ("verdicts_total", {"verdict": "dangling-nxdomain"}),
+                         ("responses_total", {"rcode": "SERVFAIL"}),
+                         ("limit_hits_total", {"limit": "inflight_per_client"})):
+        assert labels in page[name].label_sets(), (name, labels, page[name].label_sets())
+
+
+def test_numbers_have_the_labels_of_the_specification(t):
+    page = scrape(t, busy(t)[0])
+    for name, labels in SPECIFIED.items():
+        end = "_count" if page[name].type == "histogram" else ""
+        assert page[name].label_sets(end), "%s has no number" % name
+        for found in page[name].label_sets(end):
+            assert labels is None or list(found) == labels, (name, found)
+
+
+def test_promtool_finds_nothing_to_say(t):
+    page = scrape(t, busy(t)[0])
+    said = promtool("check", "metrics", text=page.text)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", ""), said
+    # and it is no friend of everything
+    said = promtool("check", "metrics", text=page.text.replace("# HELP courierdns_inflight ", "# "))
+    assert said.returncode != 0 and "inflight" in said.stdout + said.stderr, said
+
+
+def test_a_reload_that_fails_is_seen_and_forgets_no_count(t):
+    dev, up = busy(t)
+    before = scrape(t, dev)
+    good = t.config([up], address=dev.address)
+    dev.reload(good)
+    t.until(lambda: scrape(t, dev).total("reloads_total", result="ok") == 1)
+    dev.reload("nonsense = 1;\n")
+    t.until(lambda: scrape(t, dev).total("reloads_total", result="error") == 1)
+    page = scrape(t, dev)
+    assert page.total("config_last_reload_successful") == 0
+    for name in ("queries_total", "responses_total", "cache_misses_total", "verdicts_total",
+                 "upstream_queries_total", "squashes_total"):
+        assert page.total(name) == before.total(name) > 0, name
+    dev.reload(good)
+    t.until(lambda: scrape(t, dev).total("config_last_reload_successful") == 1)
+
+
+def test_clients_cannot_make_lines(t):
+    """Whatever they ask for: no name, no address and no number of theirs comes into a label."""
+    up = t.upstream()
+    up.rule(None, None, lambda asked: asked.reply([], [soa()]), times=None)
+    dev = t.device(up)
+    dev.ask("first.example.")
+    few = scrape(t, dev).text.count("\n")
+    for number in (*range(1, 300), 999, 12345, 65279, 65535):
+        if number in (41, 249, 250, 251, 252):
+            continue
+        dev.ask('x"%d\\n{}.example.' % number, "TYPE%d" % number)
+    for rcode in (6, 11, 15, 22, 4095):
+        up.forget_rules()
+        up.rule(None, None, lambda asked, rcode=rcode: asked.reply(rcode=rcode), times=None)
+        dev.ask("rcode%d.example." % rcode, edns=1232)
+    page = scrape(t, dev)
+    assert page.text.count("\n") - few <= 66 + 20, page.text
+    assert "example" not in page.text and "127.0.0.1\"" not in page.text, page.text
+    types = {labels["type"] for labels in page["queries_total"].label_sets()}
+    assert {"A", "AAAA", "HTTPS", "ANY", "other"} <= types and len(types) <= 67, types
+    assert page.total("queries_total", type="other") > 200
+    assert page.total("responses_total", rcode="other") >= 1, page["responses_total"].samples
+
+
+# --- OP-23 ----------------------------------------------------------------------------------
+
+class Counter:
+    """A client that counts what it asks and is told."""
+
+    def __init__(self, t, dev):
+        self.t, self.dev = t, dev
+        self.asked, self.told = collections.Counter(), collections.Counter()
+
+    def note(self, reply, qtype, tcp):
+        self.asked["tcp" if tcp else "udp", qtype] += 1
+        rcode = reply.rcode
+        names = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
+        self.told["BADVERS" if rcode == 16 else names[rcode]] += 1
+        return reply
+
+    def ask(self, qname, qtype="A", tcp=False, **how):
+        return self.note(self.dev.ask(qname, qtype, tcp=tcp, **how), qtype, tcp)
+
+    def send(self, data, tcp=False):
+        """Something that is not quite a query."""
+        return self.note(self.dev.send(data, tcp=tcp), "other", tcp)
+
+    def silence(self, data):
+        self.dev.quiet(data, 0.1)
+        self.asked["udp", "other"] += 1
+
+
+def mixed_upstream(t):
+    up = t.upstream()
+    up.lied = up.servfails = up.nxdomains = up.nodata = up.truncations = 0
+
+    def act(asked):
+        name, qtype = wire.text(asked.name), asked.msg.qtype
+        first = name.split(".", 1)[0]
+        if first.startswith("late"):
+            return send(asked.reply([a1(name)]), 0.3)
+        if first.startswith("lie") and not asked.tcp:
+            up.lied += 2
+            good = asked.reply([a1(name)])
+            wrong_id = struct.pack("!H", asked.id ^ 1) + good[2:]
+            wrong_name = asked.reply([a1(name)], question=wire.name("other.example.") + b"\0\1\0\1")
+            return [wrong_id, wrong_name, send(good, 0.02)]
+        if first.startswith("long") and not asked.tcp:
+            up.truncations += 1
+            return asked.reply(tc=True)
+        if first.startswith("short") and asked.rule.asked and up.failing or first.startswith("fail"):
+            up.servfails += 1
+            return asked.reply(rcode=wire.SERVFAIL)
+        if first.startswith("gone"):
+            up.nxdomains += 1
+            return asked.reply([], [soa()], rcode=wire.NXDOMAIN)
+        if qtype == 28:
+            up.nodata += 1
+            return asked.reply([], [soa()])
+        return asked.reply([a1(name, ttl=1 if first.startswith("short") else 300)])
+    up.failing = False
+    up.rule(COURIER, None, lambda asked: asked.reply(*r1()), times=None)
+    up.rule(None, None, act, times=None)
+    return up
+
+
+def ask_at_once(t, dev, qname, count):
+    """So many clients with the same question before any is answered."""
+    socks = [client.Udp(dev.address, dev.port) for _ in range(count)]
+    for sock in socks:
+        sock.send(client.with_id(wire.query(qname)))
+    for sock in socks:
+        assert wire.Message(sock.recv(5.0 + t.late)).a() == ["192.0.2.1"]
+        sock.sock.close()
+
+
+def test_OP_23_statistics_are_true(t):
+    """Over a mixed suite, what is counted is what the client and the server counted."""
+    up = mixed_upstream(t)
+    dev = t.device(up, conf=family() + """
+        access = ( { net = "127.0.0.0/8"; action = "allow"; },
+                   { net = "%s.66/32"; action = "refuse"; }, { net = "%s.67/32"; action = "drop"; } );
+        cache = { stale = 600; };""" % (t.net, t.net), zones="""
+        { name = "nx.local"; action = "nxdomain"; }, { name = "no.local"; action = "refuse"; },
+        { name = "still.local"; action = "drop"; }""")
+    before, me = scrape(t, dev), Counter(t, dev)
+    me.ask("short.example.")
+
+    for at in range(7):     # 7 misses, 21 hits
+        for tcp in (False, False, True, False):
+            me.ask("good%d.example." % at, tcp=tcp)
+    for at in range(3):     # 6 misses, 6 hits
+        for _ in range(2):
+            assert me.ask("gone%d.example." % at).rcode == wire.NXDOMAIN
+            me.ask("good%d.example." % at, "AAAA")
+    for _ in range(3):      # a miss, 2 hits
+        me.ask(COURIER)
+    me.ask("lie.example.")
+    me.ask("long.example.")
+    assert me.ask("fail.example.").rcode == wire.SERVFAIL
+    hits, misses, locals_, refused = 21 + 6 + 2, 1 + 7 + 6 + 1 + 3, 0, 0
+
+    for _ in range(2):
+        assert me.ask("a.nx.local.").rcode == wire.NXDOMAIN
+        assert me.ask("a.no.local.").rcode == wire.REFUSED
+        locals_, refused = locals_ + 1, refused + 1
+    dev.quiet(client.with_id(wire.query("still.local.")), 0.1)
+    me.asked["udp", "A"] += 1
+    assert dev.ask("good0.example.", source="%s.66" % t.net).rcode == wire.REFUSED
+    me.told["REFUSED"] += 1
+    with dev.udp("%s.67" % t.net) as udp:
+        udp.send(client.with_id(wire.query("good0.example.")))
+        assert udp.recv(0.1) is None
+    assert me.ask("zone.example.", "AXFR").rcode == wire.REFUSED
+    me.asked["udp", "other"] += me.asked.pop(("udp", "AXFR"))
+
+    plain = wire.query("good0.example.")
+    assert me.send(wire.query(".", flags=2 << 11)).rcode == 4
+    assert me.send(plain + b"rubbish").rcode == 1
+    assert me.send(wire.query("good0.example.", edns=1232, version=1)).rcode == 16
+    me.silence(b"\1\2\3")
+    me.silence(plain[:2] + b"\x80" + plain[3:])
+
+    asked_before = len(up.log)
+    ask_at_once(t, dev, "late.example.", 5)
+    coalesced, late = 5 - (len(up.log) - asked_before), 5
+    me.asked["udp", "A"] += 5
+    me.told["NOERROR"] += 5
+    misses += 5
+
+    time.sleep(1.1)         # short.example. is past its time, and its server fails
+    up.failing = True
+    assert me.ask("short.example.").a() == ["192.0.2.1"]
+    misses += 1
+
+    since = prometheus.Since(before, scrape(t, dev))
+    assert {(proto, qtype): count for proto in ("udp", "tcp")
+            for qtype in since.by("queries_total", "type")
+            if (count := since("queries_total", proto=proto, type=qtype))} == me.asked
+    assert since("queries_total", family="ipv6") == 0
+    assert since.by("responses_total", "rcode") == me.told
+    assert since.by("refused_total", "reason") == {"access": 2, "rule": refused + 1, "transfer": 1}
+    assert since("malformed_total") == 3 and since("ignored_total") == 2
+    assert since("local_answers_total") == locals_
+    assert since.by("cache_hits_total", "kind") == {"fresh": hits, "stale": 1}
+    assert since("cache_misses_total") == misses
+    assert since("coalesced_total") == coalesced
+    assert since("request_duration_seconds", "_count") == sum(me.told.values())
+    slow = sum(me.told.values()) - since("request_duration_seconds", "_bucket", le="0.256")
+    assert late <= slow <= late + (2 if t.late > 0.2 else 0), slow
+    assert since("request_duration_seconds", "_bucket", le="0.001") >= hits
+
+    of_up = {"group": "default", "server": label(up)}
+    by_tcp = sum(one.tcp for one in up.log)
+    assert since("upstream_queries_total", proto="udp", **of_up) == \
+        len(up.log) + len(up.late_copies) - by_tcp + len(up.probed)
+    assert since("upstream_queries_total", proto="tcp", **of_up) == by_tcp >= 1
+    failures = {reason: count for reason in ("servfail", "mismatch", "truncated", "timeout",
+                                             "unreachable", "refused", "connection")
+                if (count := since("upstream_failures_total", reason=reason, **of_up))}
+    assert failures == {"servfail": up.servfails, "mismatch": up.lied, "truncated": 1}, (
+        failures, up.lied, up.servfails)
+    assert up.servfails > 0 and up.truncations == 1
+    verdicts = since.by("verdicts_total", "verdict")
+    answered = 1 + 7 + len(["lie", "long"]) + late - coalesced  # of each question once
+    assert verdicts == {"answered": answered, "nxdomain": up.nxdomains,
+                        "nodata": up.nodata, "dangling": 1, "failed": 2}, verdicts
+    assert since.after.total("upstream_up", **of_up) == 1
+    assert since.after.total("inflight") == 0
