@@ -7,13 +7,14 @@ set -eu
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev"
 check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils knot-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
-	procps iproute2 util-linux valgrind faketime pmccabe shellcheck prometheus"
+	procps iproute2 util-linux valgrind faketime pmccabe shellcheck prometheus
+	systemd keepalived curl"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
 bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"
 lab="python3 python3-dnspython util-linux iproute2 dnsmasq-base unbound smartdns"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
-services="nsd knot knot-resolver:kresd unbound bind9:named smartdns dnsdist prometheus" # package, or package:service
+services="nsd knot knot-resolver:kresd unbound bind9:named smartdns dnsdist prometheus keepalived" # package, or package:service
 
 [ $# -gt 0 ] || set -- usage
 wanted=

@@ -60,15 +60,21 @@ couriers = (
 
 # --- version and help ----------------------------------------------------------------------
 
-@each(["version", "-V"])
+@each(["version", "-V", "--version"])
 def test_OP_24_version_is_the_first_line(t, arg):
     done = ends(run(t, arg), OK)
     assert re.fullmatch(r"\d+\.\d+\.\d+", done.stdout.splitlines()[0]), done.stdout
     assert not done.stderr
 
 
-def test_OP_24_help_names_every_command(t):
-    done = ends(run(t, "help"), OK)
+def test_OP_24_check_says_on_stdout_that_all_is_well(t):
+    done = ends(run(t, "check", "-c", file(t, GOOD)), OK)
+    assert done.stdout.strip() and not done.stderr, done
+
+
+@each(["help", "--help", "-h"])
+def test_OP_24_help_names_every_command(t, arg):
+    done = ends(run(t, arg), OK)
     for word in ("run", "check", "config", "doctor", "explain", "status", "devices", "version", "help"):
         assert re.search(r"\b%s\b" % word, done.stdout), word
     assert not done.stderr

@@ -20,6 +20,8 @@ STATUS = wire.query(".", "A", flags=2 << 11)    # opcode 2: refused without aski
 
 BAD_NEWS = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|"
                       r"ThreadSanitizer|Assertion .* failed|\*\*\* .* \*\*\*|\[warn\]|\[err\]")
+# The last line may still be on its way when a test has it killed.
+NOT_OURS = re.compile(r"^(?!(?:error|warning|notice|info|debug): |<[3-7]>).*\n", re.M)
 
 
 def environment(extra=None):
@@ -239,6 +241,8 @@ class Device:
         return None
 
     def bad_news(self):
-        """Sanitizer reports, failed assertions and libevent's warnings on stderr."""
-        match = BAD_NEWS.search(self.stderr())
-        return None if match is None else "on stderr: %s" % self.stderr()[match.start():][:4000]
+        """Sanitizer reports, failed assertions and libevent's warnings on stderr, or whatever else is
+        no line of its own log (OP-18)."""
+        said = self.stderr()
+        match = BAD_NEWS.search(said) or (None if self.prefix else NOT_OURS.search(said))
+        return None if match is None else "on stderr: %s" % said[match.start():][:4000]
