@@ -10,6 +10,15 @@ SAN ?=
 TLS ?=
 V ?= 0
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+# yes where a program of header $(1) and call $(2) can be linked with the libraries $(3), else no
+hash := \#
+is_here = $(shell printf '$(hash)include <$(1)>\nint main(void) { return $(2) != 0; }\n' | \
+	$(CC) -x c -o /dev/null - $(3) 2>/dev/null && echo yes || echo no)
+# WEB=no leaves out the pages over HTTP; found out where it is not said
+ifeq ($(origin WEB),undefined)
+WEB := $(call is_here,event2/http.h,evhttp_new(0),-levent_extra -levent_core)
+endif
+WITHOUT := $(if $(filter no,$(WEB)),-noweb)
 NEEDS := sh contrib/needs.sh
 MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
@@ -25,14 +34,14 @@ FLOORS := app front side query upstream devices cache policy rr net conf wire ba
 STRICT := base wire cache policy devices
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
-RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)
-BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)
+RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)$(WITHOUT)
+BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)$(WITHOUT)
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
-	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL)
+	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 # What is answered from the cache passes through the first, what is asked upstream through the second,
@@ -53,7 +62,7 @@ PACK = $(call tried,PACK,link)
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
-LIBS := -lldns -lconfig -levent_core -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
+LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -171,7 +180,7 @@ $(BUILD)/starve.so: tests/functional/starve.c Makefile
 MILL := $(RELEASE)/faults
 LAB := devices apple
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) STARVER=$(abspath $(BUILD)/starve.so) \
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) WEB=$(WEB) STARVER=$(abspath $(BUILD)/starve.so) \
 		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 
 # The same tests as `functional` has, for longer; what they measure is printed.
@@ -187,7 +196,7 @@ catalogue:	## which cases of the catalogue have a test
 
 # --- fuzzing: clang's libFuzzer; the corpus is replayed by check through a plain main -------
 FUZZ_FLAGS := -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
-FUZZ_BUILD := build/fuzz
+FUZZ_BUILD := build/fuzz$(WITHOUT)
 FUZZ_FLOORS := $(filter-out app front,$(FLOORS))
 TIME ?= 60
 TARGET ?= $(FUZZ)

@@ -61,7 +61,8 @@
 	X(LIMIT_CONTROL, "limit_control",                                                          \
 	  "control connections closed: too many, too slow, or too much said")                      \
 	X(LIMIT_QUERY_LOG, "limit_query_log",                                                      \
-	  "lines of log.queries that nobody took in time, and that are lost")
+	  "lines of log.queries that nobody took in time, and that are lost")                      \
+	X(LIMIT_WEB, "limit_web", "web connections closed: too many, too slow, or too much said")
 
 enum stat {
 #define STATS_ENUM(id, name, help) STAT_##id,

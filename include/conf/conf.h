@@ -162,7 +162,13 @@ struct conf {
 	int log_target;	      /* enum log_target */
 	int log_queries;      /* enum queries: which are told */
 	char *control_socket; /* path; "": none */
-	char **files;	      /* names of all files read; what every conf_place points to */
+	bool web_enabled;
+	struct addr web_listen; /* without a port */
+	char *web_path;		/* of a socket, in place of the address; or NULL */
+	uint16_t web_port;
+	struct conf_name *web_hosts; /* no templates */
+	size_t web_host_count;
+	char **files; /* names of all files read; what every conf_place points to */
 	size_t file_count;
 };
 

@@ -21,6 +21,9 @@ void conf_value_types(struct conf_reader *reader, const struct conf_node *node,
  * short; ret_name->wire is then NULL. */
 bool conf_value_name(struct conf_reader *reader, const struct conf_node *node,
 		     struct conf_name *ret_name);
+/** All names of a list that has some, none of them a template. */
+void conf_value_names(struct conf_reader *reader, const struct conf_node *node,
+		      const char *expected, struct conf_name **ret_names, size_t *ret_count);
 /** The name of a template is none too long when {n} is as large as this. */
 bool conf_value_has_room(const struct conf_name *name, uint32_t n_high);
 /** Ascending by family, address, length: for qsort(). */

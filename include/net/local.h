@@ -25,12 +25,14 @@ typedef void (*local_accept_fn)(void *ctx, struct local *local);
 
 /** Listens there: owner and group may connect. The directory is made where it is missing and can
  * be. A socket that nobody listens on is replaced; -EADDRINUSE where somebody does, -EEXIST where
- * the file is no socket, -ENAMETOOLONG, -EACCES and what else the system says. */
+ * the file is no socket, -ENAMETOOLONG, -EACCES and what else the system says. Where `fn` is NULL,
+ * accepting from local_listener_fd() is the caller's business. */
 MUST_CHECK int local_listener_new(struct loop *loop, const char *path, local_accept_fn fn,
 				  void *ctx, struct local_listener **ret_listener);
 /** Removes the file, unless it is another's by now. NULL is fine. */
 void local_listener_free(struct local_listener *listener);
 
+int local_listener_fd(const struct local_listener *listener);
 /** Its file is still there, and still its own. */
 bool local_listener_is_there(const struct local_listener *listener);
 

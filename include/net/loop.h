@@ -42,5 +42,12 @@ void loop_share_ports(struct loop *loop, enum loop_ports ports);
  * for the at-th worker. Borrowed. */
 void loop_use_passed(struct loop *loop, const struct passed *passed, size_t at);
 
+/* For side/web, whose connections are libevent's own. Each callback that libevent calls starts with
+ * loop_tick(), so that the clock is read once in a turn, after waking and before anybody looks at
+ * it. */
+struct event_base;
+struct event_base *loop_base(struct loop *loop);
+void loop_tick(struct loop *loop);
+
 typedef void (*loop_signal_fn)(void *ctx, int signal_number);
 MUST_CHECK int loop_on_signal(struct loop *loop, int signal_number, loop_signal_fn fn, void *ctx);

@@ -16,6 +16,7 @@
 #include "app/notify.h"
 #include "app/reload.h"
 #include "app/sources.h"
+#include "app/web_server.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "query/family.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct notify *notify;
 	struct commands commands;
 	struct command_socket *control;
+	struct web_server *web;
 	struct timer finish;
 	uint64_t finish_by_us;
 	bool is_finishing;
@@ -125,6 +127,7 @@ static void use_new(struct daemon *daemon)
 	reopen_log(daemon, conf);
 	network_follow(daemon->network);
 	command_socket_follow(daemon->control);
+	web_server_follow(daemon->web);
 	settings_warn(conf);
 	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
 }
@@ -262,6 +265,7 @@ static void on_failure(void *ctx, int err)
 
 static void daemon_done(struct daemon *daemon)
 {
+	web_server_free(daemon->web);
 	command_socket_free(daemon->control);
 	network_free(daemon->network);
 	if (daemon->loop != NULL)
@@ -286,7 +290,8 @@ static int open_control(struct daemon *daemon)
 		.started_us = loop_clock(daemon->loop)->now_us,
 	};
 	daemon->control = command_socket_new(daemon->loop, &daemon->commands);
-	return daemon->control != NULL ? 0 : -ENOMEM;
+	daemon->web = web_server_new(daemon->loop, &daemon->commands);
+	return daemon->control != NULL && daemon->web != NULL ? 0 : -ENOMEM;
 }
 
 static int open_all(struct daemon *daemon, struct plan *plan)

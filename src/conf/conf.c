@@ -55,6 +55,8 @@ void conf_free(struct conf *conf)
 		conf_clear_courier(&conf->couriers[i]);
 	mem_free(conf->couriers);
 	mem_free(conf->control_socket);
+	mem_free(conf->web_path);
+	free_names(conf->web_hosts, conf->web_host_count);
 	free_names(conf->rebinding_allow, conf->rebinding_allow_count);
 	for (size_t i = 0; i < conf->file_count; i++)
 		mem_free(conf->files[i]);

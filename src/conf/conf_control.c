@@ -6,7 +6,6 @@
 #include "conf/conf_print.h"
 
 #define DEFAULT_SOCKET "/run/courierdns/control.sock"
-#define PATH_LEN_MAX 107u /* what the system has room for in the address of a socket */
 
 static int set_socket(struct conf *conf, const char *path)
 {
@@ -28,7 +27,7 @@ void conf_control_read_socket(struct conf_reader *reader, const struct conf_node
 {
 	if (node->kind != NODE_TEXT ||
 	    (node->text[0] != '\0' &&
-	     (node->text[0] != '/' || strlen(node->text) > PATH_LEN_MAX))) {
+	     (node->text[0] != '/' || strlen(node->text) > CONF_CONTROL_PATH_MAX))) {
 		conf_option_refuse(reader, node,
 				   "the path of a socket from / on, of at most 107 bytes, such as "
 				   "\"" DEFAULT_SOCKET "\", or \"\" for none");

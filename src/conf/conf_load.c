@@ -18,6 +18,7 @@
 #include "conf/conf_scan.h"
 #include "conf/conf_server.h"
 #include "conf/conf_text.h"
+#include "conf/conf_web.h"
 #include "conf/conf_zone.h"
 
 /* --- the options that do not stand in a list ----------------------------------------------- */
@@ -100,6 +101,16 @@ static const struct conf_option control[] = {
 	  .print = conf_control_print_socket,
 	  HELP("path of the socket that commands such as status talk to; \"\": none") },
 };
+static const struct conf_option web[] = {
+	{ "listen", OPTION_OTHER, .read = conf_web_read_listen, .print = conf_web_print_listen,
+	  HELP("address to serve pages on, or path of a socket") },
+	{ "port", OPTION_INTEGER, FIELD(web_port), .min = 1, .max = 65535, .fallback = 8053,
+	  HELP("port of that address") },
+	{ "enabled", OPTION_BOOL, FIELD(web_enabled), .fallback = false,
+	  HELP("serve /metrics for Prometheus, /healthz, /readyz and /api over HTTP") },
+	{ "hosts", OPTION_OTHER, .read = conf_web_read_hosts, .print = conf_web_print_hosts,
+	  HELP("names that it is called by, beside localhost and any address") },
+};
 #define SECTION_OF(path_, options_) \
 	{ path_, options_, sizeof(options_) / sizeof((options_)[0]) }
 static const struct conf_section limits_section = SECTION_OF("limits", limits);
@@ -108,6 +119,7 @@ static const struct conf_section edns_section = SECTION_OF("edns", edns);
 static const struct conf_section rebinding_section = SECTION_OF("rebinding", rebinding);
 static const struct conf_section log_section = SECTION_OF("log", log_);
 static const struct conf_section control_section = SECTION_OF("control", control);
+static const struct conf_section web_section = SECTION_OF("web", web);
 
 static const struct conf_option root[] = {
 	{ "listen", OPTION_OTHER, .read = conf_listen_read, .print = conf_listen_print,
@@ -141,11 +153,13 @@ static const struct conf_option root[] = {
 	  HELP("what is told") },
 	{ "control", OPTION_SECTION, .section = &control_section,
 	  HELP("how the running program is talked to") },
+	{ "web", OPTION_SECTION, .section = &web_section,
+	  HELP("pages for programs and browsers") },
 };
 /* clang-format on */
 static const struct conf_section root_section = SECTION_OF("", root);
 
-#define SECTIONS_MAX 13u
+#define SECTIONS_MAX 14u
 /* All of them, in printing order, and NULL. */
 static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX + 1])
 {
@@ -154,7 +168,7 @@ static void list_sections(const struct conf_section *ret_sections[SECTIONS_MAX +
 		&limits_section,       &cache_section,	      conf_group_section(),
 		conf_server_section(), conf_zone_section(),   conf_courier_option_section(),
 		&edns_section,	       &rebinding_section,    &log_section,
-		&control_section,
+		&control_section,      &web_section,
 	};
 	memcpy(ret_sections, all, sizeof(all));
 }
@@ -253,6 +267,7 @@ static struct conf *new_conf(void)
 	if (conf == NULL)
 		return NULL;
 	conf_option_defaults(&root_section, conf);
+	conf_web_defaults(conf);
 	if (conf_group_defaults(conf) != 0 || conf_control_defaults(conf) != 0) {
 		conf_free(conf);
 		return NULL;
@@ -270,6 +285,7 @@ static void check_together(struct conf_reader *reader, const struct conf_node *t
 				     "has ttl_min %u and ttl_max %u; expected ttl_min to be the "
 				     "smaller",
 				     conf->ttl_min, conf->ttl_max);
+	conf_web_check(reader, tree);
 }
 
 /* The tree becomes a conf, whatever complaints there are. */

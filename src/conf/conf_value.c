@@ -263,6 +263,25 @@ bool conf_value_name(struct conf_reader *reader, const struct conf_node *node,
 	return ret_name->wire != NULL;
 }
 
+void conf_value_names(struct conf_reader *reader, const struct conf_node *node,
+		      const char *expected, struct conf_name **ret_names, size_t *ret_count)
+{
+	if (!conf_option_check_list(reader, node, expected))
+		return;
+	*ret_names = conf_option_alloc(reader, node->count, sizeof(**ret_names));
+	if (*ret_names == NULL)
+		return;
+	for (uint32_t i = 0; i < node->count; i++) {
+		struct conf_name *name = &(*ret_names)[*ret_count];
+
+		if (!conf_value_name(reader, &node->children[i], name))
+			continue;
+		(*ret_count)++;
+		if (name->is_template)
+			conf_option_refuse(reader, &node->children[i], "a domain name without {n}");
+	}
+}
+
 /* Bytes that the highest number needs beyond those of "{n}"; may be negative. */
 static int growth_of(uint32_t n_high)
 {

@@ -316,6 +316,11 @@ static int bind_at(struct local_listener *listener)
 	return listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
 }
 
+int local_listener_fd(const struct local_listener *listener)
+{
+	return listener->fd;
+}
+
 bool local_listener_is_there(const struct local_listener *listener)
 {
 	struct stat now;
@@ -340,9 +345,9 @@ int local_listener_new(struct loop *loop, const char *path, local_accept_fn fn, 
 	if (listener->fd < 0 || (err = bind_at(listener)) != 0)
 		goto out;
 	err = -ENOMEM;
-	if (event_assign(&listener->acceptable, loop_base(loop), listener->fd, EV_READ | EV_PERSIST,
-			 on_acceptable, listener) != 0 ||
-	    event_add(&listener->acceptable, NULL) != 0)
+	if (fn != NULL && (event_assign(&listener->acceptable, loop_base(loop), listener->fd,
+					EV_READ | EV_PERSIST, on_acceptable, listener) != 0 ||
+			   event_add(&listener->acceptable, NULL) != 0))
 		goto out;
 	*ret_listener = listener;
 	listener = NULL;

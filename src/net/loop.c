@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "loop_internal.h"
 
@@ -256,6 +257,16 @@ int loop_on_signal(struct loop *loop, int signal_number, loop_signal_fn fn, void
 	return 0;
 }
 
+/* --- what libevent says -------------------------------------------------------------------- */
+
+/* By itself it writes to stderr, in a form of its own. What goes wrong is told by whoever called
+ * it, so its own words are for debugging; but what it ends the program for is told by nobody else.
+ */
+static void on_words(int severity, const char *words)
+{
+	LOG(severity == EVENT_LOG_ERR ? LEVEL_ERROR : LEVEL_DEBUG, "libevent: %s", words);
+}
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 static int base_new(struct event_base **ret_base)
@@ -294,6 +305,7 @@ int loop_new(struct loop **ret_loop)
 	err = -ENOTSUP;
 	if (event_get_struct_event_size() > sizeof(struct event))
 		goto out;
+	event_set_log_callback(on_words);
 	if ((err = ignore_sigpipe()) != 0 || (err = base_new(&loop->base)) != 0)
 		goto out;
 	clock_tick(&loop->clock);

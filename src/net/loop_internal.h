@@ -1,7 +1,5 @@
-/* loop_internal.h: what loop.c offers to the sockets of net/.
- *
- * Each callback that libevent calls starts with loop_tick(), so that the clock is read once in a
- * turn, after waking and before anybody looks at it. */
+/* loop_internal.h: what loop.c offers to the sockets of net/, beside loop_base() and loop_tick().
+ */
 #pragma once
 
 #include <event2/event.h>
@@ -12,13 +10,10 @@
 #include "base/list.h"
 #include "net/loop.h"
 
-struct event_base *loop_base(struct loop *loop);
 /** Binds a socket that serves clients, or where one for that address was passed to us makes `fd`
  * that one: what options it is to have must be set afterwards. -errno. */
 MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp);
 const struct loop_sockets *loop_sockets(const struct loop *loop);
-/** Brings the clock up to date, the first time in a turn. */
-void loop_tick(struct loop *loop);
 
 /* Something to do once, at the end of this turn: after all callbacks of sockets and timers. */
 struct loop_task {

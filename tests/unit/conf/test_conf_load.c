@@ -61,6 +61,9 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	assert_int_equal(conf->log_target, LOG_TO_STDERR);
 	assert_int_equal(conf->log_queries, QUERIES_OFF);
 	assert_string_equal(conf->control_socket, "/run/courierdns/control.sock");
+	assert_false(conf->web_enabled);
+	assert_int_equal(conf->web_listen.bytes[0], 127);
+	assert_int_equal(conf->web_port, 8053);
 }
 
 static void default_group_is_there_without_servers(void **state)
@@ -100,6 +103,7 @@ static void every_scalar_goes_to_its_field(void **state)
 		     "  tcp_idle = 0.25; inflight_per_client = 12; rate_per_client = 13;\n"
 		     "  rate_burst = 14; devices = 0; };\n"
 		     "control = { socket = \"/tmp/a b\"; };\n"
+		     "web = { listen = \"::1\"; port = 15; };\n"
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
 		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; prefetch = false; };\n"
 		     "edns = { size = 4096; ecs = \"strip\"; };\n"
@@ -115,6 +119,9 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->rate_burst, 14);
 	assert_int_equal(conf->devices, 0);
 	assert_string_equal(conf->control_socket, "/tmp/a b");
+	assert_int_equal(conf->web_listen.family, ADDR_IPV6);
+	assert_null(conf->web_path);
+	assert_int_equal(conf->web_port, 15);
 	assert_int_equal(conf->cache_size, 3 << 20);
 	assert_int_equal(conf->ttl_max, 4);
 	assert_int_equal(conf->ttl_min, 3);
@@ -460,6 +467,12 @@ static void print_shows_everything_and_loads_again(void **state)
 		"};\n"
 		"control = {\n"
 		"\tsocket = \"\";\n"
+		"};\n"
+		"web = {\n"
+		"\tlisten = \"/run/a b\";\n"
+		"\tport = 8053;\n"
+		"\tenabled = false;\n"
+		"\thosts = [ \"dns.corp.example\", \"d\" ];\n"
 		"};\n";
 	static const char text[] =
 		"zones = ( { name = \"corp.example\"; except = [ \"X.corp.example\" ];\n"
@@ -474,6 +487,7 @@ static void print_shows_everything_and_loads_again(void **state)
 		"upstreams = { corp = { timeout = 0.3333; order = \"race\"; randomize_case = true;\n"
 		"  servers = [ \"192.0.2.1\", \"2001:db8:0::1@5353\" ]; }; };\n"
 		"trusted = ( ); control = { socket = \"\"; };\n"
+		"web = { listen = \"/run/a b\"; hosts = [ \"DNS.corp.example\", \"d.\" ]; };\n"
 		"couriers = ( { name = \"apple\"; enabled = false; },\n"
 		"  { name = \"lab\"; types = [ \"https\", \"a\" ]; repair = \"synthesize\";\n"
 		"    variants = [ \"A{N}b.push.example.\" ]; target = \"target.example.\";\n"
@@ -487,6 +501,20 @@ static void print_shows_everything_and_loads_again(void **state)
 	(void)state;
 	assert_string_equal(print(load(text)), printed);
 	assert_string_equal(print(load(printed)), printed);
+}
+
+/* Whoever has no pages is told when they are wanted, not when nobody finds them. */
+static void pages_are_wanted_only_where_they_are_built_in(void **state)
+{
+	static const char text[] = "\nweb = { port = 80;\n  enabled = true; };\n";
+
+	(void)state;
+	if (COURIERDNS_WEB)
+		assert_true(load(text)->web_enabled);
+	else
+		assert_string_equal(complaints_of(text),
+				    "test.conf:3: web.enabled is true; expected false: this "
+				    "courierdns was built without it (make WEB=yes)");
 }
 
 static void printed_default_loads_again(void **state)
@@ -507,7 +535,7 @@ static void rows_tell_every_option(void **state)
 		assert_true(strlen(row.name) > 0);
 		assert_true(strlen(row.help) > 0);
 	}
-	assert_in_range(count, 77, 200);
+	assert_in_range(count, 81, 200);
 	assert_false(conf_load_row(count + 1, &row));
 }
 
@@ -690,6 +718,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(same_name_under_other_conditions_is_another_rule),
 	cmocka_unit_test(print_shows_everything_and_loads_again),
 	cmocka_unit_test(printed_default_loads_again),
+	cmocka_unit_test(pages_are_wanted_only_where_they_are_built_in),
 	cmocka_unit_test(rows_tell_every_option),
 	cmocka_unit_test(text_of_nothing_is_complained_of),
 	cmocka_unit_test(include_in_text_is_refused),

@@ -1,0 +1,15 @@
+/* app/web_server.h: the pages over HTTP, where the configuration wants them. */
+#pragma once
+
+#include "app/commands.h"
+#include "net/loop.h"
+
+struct web_server;
+
+/** Opens it, at once, if it is wanted. NULL when memory is short. */
+struct web_server *web_server_new(struct loop *loop, struct commands *commands);
+void web_server_free(struct web_server *server); /* NULL is fine */
+
+/** Opens, closes or moves it, as the worker's plan says by now, or anew where its file is gone.
+ * What cannot be is told, gone without, and tried again now and then. */
+void web_server_follow(struct web_server *server);

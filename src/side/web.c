@@ -1,0 +1,697 @@
+#include "side/web.h"
+
+#include <errno.h>
+
+#if COURIERDNS_WEB
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "net/local.h"
+#include "side/web_request.h"
+
+#define BACKLOG 64
+/* Between two connections, so that a flood of them takes a small part of our time. */
+#define REST_US USEC_PER_MSEC
+/* After a page, in parts of what it took: of our time pages have a tenth. */
+#define REST_PER_WORK 9u
+#define REST_MAX_US USEC_PER_SEC
+/* A connection that was there a moment ago is taken by then, or is gone, or there is no descriptor
+ * or memory for it. */
+#define TAKE_US (100u * USEC_PER_MSEC)
+/* evhttp's own limit, above ours: it answers 400. */
+#define EVHTTP_HEAD_MAX (4 * WEB_HEAD_MAX)
+/* After a page of this size what it took is worth giving back to the system. */
+#define LARGE_PAGE 65536u
+
+struct web {
+	struct loop *loop;
+	const struct web_site *site;
+	int fd;
+	struct local_listener *local; /* NULL: it is an address; else whose `fd` is */
+	struct event acceptable;
+	struct timer rest;
+	uint64_t rest_until_us;
+	struct list visits; /* the oldest first */
+	unsigned visit_count;
+};
+
+enum visit_state {
+	VISIT_TAKING, /* evhttp is to accept it */
+	VISIT_ASKING,
+	VISIT_ANSWERED, /* of the page some is still to be sent */
+	VISIT_OVER,	/* the connection has ended, or is to */
+};
+
+/* A connection. evhttp knows no limit of them, and nobody but itself can end one: so each has an
+ * evhttp of its own, which accepts it and nothing else, and is freed with it. */
+struct visit {
+	struct list link;
+	struct web *web;
+	enum visit_state state;
+	struct evhttp *http;
+	struct evhttp_bound_socket *door;
+	struct bufferevent *stream; /* ours while TAKING; then to be used in its callbacks alone */
+	struct evhttp_connection *connection; /* while ANSWERED */
+	struct timer patience;
+	size_t said, line_len; /* bytes in all, and of the first line */
+	unsigned lines;
+	bool is_slow;		 /* of the page some was left after a while */
+	size_t page_len, unsent; /* the latter when patience was last renewed */
+};
+
+static void visit_free(struct visit *visit)
+{
+	const bool was_large = visit->page_len >= LARGE_PAGE;
+
+	list_remove(&visit->link);
+	visit->web->visit_count--;
+	timer_stop(loop_timers(visit->web->loop), &visit->patience);
+	if (visit->connection != NULL)
+		evhttp_connection_set_closecb(visit->connection, NULL, NULL);
+	if (visit->http != NULL)
+		evhttp_free(visit->http);
+	if (visit->state == VISIT_TAKING && visit->stream != NULL)
+		bufferevent_free(visit->stream);
+	mem_free(visit);
+	if (was_large)
+		mem_trim();
+}
+
+/* From a later turn: libevent is still busy with it. */
+static void end_visit(struct visit *visit)
+{
+	visit->state = VISIT_OVER;
+	timer_start(loop_timers(visit->web->loop), &visit->patience, 0);
+}
+
+static void turn_away(struct visit *visit)
+{
+	(*visit->web->site->turned_away)++;
+	visit_free(visit);
+}
+
+/* --- an answer ----------------------------------------------------------------------------- */
+
+static const struct {
+	int code;
+	const char *reason;
+} reasons[] = {
+	{ 200, "OK" },
+	{ 400, "Bad Request" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 414, "URI Too Long" },
+	{ 421, "Misdirected Request" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 503, "Service Unavailable" },
+};
+
+static const char *reason_of(int code)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (reasons[i].code == code)
+			return reasons[i].reason;
+	}
+	return "";
+}
+
+static void forget_page(const void *bytes, size_t len, void *ctx)
+{
+	(void)bytes;
+	(void)len;
+	mem_free(ctx);
+}
+
+/* What browsers are to know of it. Where memory is short a line is missing. */
+static void add_headers(struct evhttp_request *request, const char *type, size_t len)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%zu", len);
+	(void)evhttp_add_header(headers, "Content-Type", type);
+	(void)evhttp_add_header(headers, "Content-Length", number);
+	(void)evhttp_add_header(headers, "Connection", "close");
+	(void)evhttp_add_header(headers, "Cache-Control", "no-store");
+	(void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	(void)evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	(void)evhttp_add_header(headers, "Cross-Origin-Resource-Policy", "same-origin");
+	(void)evhttp_add_header(headers, "Content-Security-Policy",
+				"default-src 'none'; frame-ancestors 'none'");
+	/* else what an old client says of it is repeated beside ours */
+	while (evhttp_remove_header(evhttp_request_get_input_headers(request), "Connection") == 0)
+		;
+}
+
+/* A page on its way: what was written, once the file is closed. */
+struct page {
+	int code;
+	const char *type;
+	FILE *out;
+	char *bytes;
+	size_t len;
+};
+
+/* Takes over the bytes. */
+static void send_page(struct visit *visit, struct evhttp_request *request, struct page *page)
+{
+	const bool has_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
+	struct evbuffer *body = has_body ? evbuffer_new() : NULL;
+
+	add_headers(request, page->type, page->len);
+	if (body != NULL &&
+	    evbuffer_add_reference(body, page->bytes, page->len, forget_page, page->bytes) == 0)
+		page->bytes = NULL;
+	mem_free(page->bytes);
+	visit->page_len = visit->unsent = page->len;
+	evhttp_send_reply(request, page->code, reason_of(page->code), body);
+	if (body != NULL)
+		evbuffer_free(body);
+	/* Whoever has said all may close that side; and what else is said is not for us. */
+	(void)bufferevent_disable(evhttp_connection_get_bufferevent(visit->connection), EV_READ);
+}
+
+static const struct web_route *find_route(const struct web_route *route, const char *path)
+{
+	for (; route->path != NULL; route++) {
+		const size_t len = strlen(route->path);
+		const bool has_more = len > 1 && route->path[len - 1] == '/';
+
+		if (strncmp(path, route->path, len) == 0 && (path[len] == '\0') != has_more)
+			return route;
+	}
+	return NULL;
+}
+
+static size_t unsent(const struct visit *visit)
+{
+	struct bufferevent *stream = evhttp_connection_get_bufferevent(visit->connection);
+
+	return evbuffer_get_length(bufferevent_get_output(stream));
+}
+
+static bool has_room_for_page(const struct web *web)
+{
+	size_t sum = 0;
+
+	for (struct list *link = list_first(&web->visits); link != NULL;
+	     link = list_next(&web->visits, link)) {
+		const struct visit *visit = LIST_ITEM(link, struct visit, link);
+
+		if (visit->state == VISIT_ANSWERED && visit->page_len > 0)
+			sum += unsent(visit);
+	}
+	return sum <= WEB_UNSENT_MAX;
+}
+
+static bool open_page(struct page *page)
+{
+	page->bytes = NULL;
+	page->out = open_memstream(&page->bytes, &page->len);
+	return page->out != NULL;
+}
+
+/* False: memory was short, and nothing is left of it. */
+static bool close_page(struct page *page)
+{
+	const bool is_whole = ferror(page->out) == 0;
+
+	if (fclose(page->out) == 0 && is_whole && page->bytes != NULL)
+		return true;
+	mem_free(page->bytes);
+	return false;
+}
+
+/* In place of what was written. */
+static bool write_reason(struct page *page)
+{
+	mem_free(page->bytes);
+	page->type = "text/plain; charset=utf-8";
+	if (!open_page(page))
+		return false;
+	fprintf(page->out, "%s\n", reason_of(page->code));
+	return close_page(page);
+}
+
+/* Without one: what old health checks send. */
+static bool is_for_us(const struct web *web, const struct evhttp_request *request,
+		      const struct web_request_target *target, const char *host)
+{
+	size_t count;
+	const struct conf_name *names = web->site->names(web->site->ctx, &count);
+
+	return (host == NULL || web_request_is_own_host(host, strlen(host), names, count)) &&
+	       (target->authority == NULL ||
+		web_request_is_own_host(target->authority, target->authority_len, names, count)) &&
+	       (host != NULL || target->authority != NULL || request->minor == 0);
+}
+
+/* How many there are; the first. */
+static unsigned find_hosts(const struct evhttp_request *request, const char **ret_host)
+{
+	unsigned count = 0;
+
+	*ret_host = NULL;
+	for (const struct evkeyval *header = request->input_headers->tqh_first; header != NULL;
+	     header = header->next.tqe_next) {
+		if (evutil_ascii_strcasecmp(header->key, "Host") == 0 && count++ == 0)
+			*ret_host = header->value;
+	}
+	return count;
+}
+
+/* The code that a request leads to; of 200 and 503 the page is written. */
+static int write_page(struct web *web, struct evhttp_request *request, struct page *page)
+{
+	const enum evhttp_cmd_type method = evhttp_request_get_command(request);
+	const char *host;
+	struct web_request_target target;
+
+	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD)
+		return 405;
+	if (find_hosts(request, &host) > 1 ||
+	    !web_request_read_target(evhttp_request_get_uri(request), &target))
+		return 400;
+	if (!is_for_us(web, request, &target, host))
+		return host == NULL && target.authority == NULL ? 400 : 421;
+	const struct web_route *route = find_route(web->site->routes, target.path);
+	if (route == NULL)
+		return 404;
+	if (!has_room_for_page(web))
+		return 503;
+	page->type = route->type;
+	return (int)route->write(web->site->ctx, target.path + strlen(route->path), page->out);
+}
+
+static bool make_page(struct web *web, struct evhttp_request *request, struct page *page)
+{
+	if (!open_page(page))
+		return false;
+	page->code = write_page(web, request, page);
+	if (!close_page(page))
+		return false;
+	return page->len > 0 && (page->code == WEB_OK || page->code == WEB_NOT_READY)
+		       ? true
+		       : write_reason(page);
+}
+
+/* --- what a peer says ---------------------------------------------------------------------- */
+
+static void rest(struct web *web, uint64_t us);
+
+static void on_close(struct evhttp_connection *connection, void *ctx)
+{
+	struct visit *visit = ctx;
+
+	(void)connection;
+	loop_tick(visit->web->loop);
+	visit->connection = NULL;
+	end_visit(visit);
+}
+
+/* A whole request, or what is as good as one. */
+static void on_request(struct evhttp_request *request, void *ctx)
+{
+	struct visit *visit = ctx;
+	struct web *web = visit->web;
+	struct page page = { .code = 0 };
+	struct clock before, after;
+
+	loop_tick(web->loop);
+	if (visit->state != VISIT_ASKING) /* it was refused while it was read */
+		return;
+	visit->connection = evhttp_request_get_connection(request);
+	evhttp_connection_set_closecb(visit->connection, on_close, visit);
+	clock_tick(&before);
+	const bool is_made = make_page(web, request, &page);
+	clock_tick(&after);
+	rest(web, REST_US + REST_PER_WORK * (after.now_us - before.now_us));
+	if (!is_made) {
+		end_visit(visit);
+		return;
+	}
+	visit->state = VISIT_ANSWERED;
+	timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
+	if (page.code == 405)
+		(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
+					"GET, HEAD");
+	send_page(visit, request, &page);
+}
+
+/* evhttp has one answer to all that is too long, if it has an end, and keeps the rest. What the
+ * peer has sent already is taken, or closing would be a reset that overtakes the answer. */
+static void refuse(struct visit *visit, int code)
+{
+	const int fd = bufferevent_getfd(visit->stream);
+	char text[128], unread[4096];
+	const int len = snprintf(text, sizeof(text),
+				 "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+				 code, reason_of(code));
+
+	(void)!send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (unsigned i = 0; i < 32 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
+		;
+	(*visit->web->site->turned_away)++;
+	end_visit(visit);
+}
+
+static void count_lines(struct visit *visit, struct evbuffer *buffer, size_t from, size_t len)
+{
+	struct evbuffer_iovec parts[4];
+	struct evbuffer_ptr start;
+
+	if (evbuffer_ptr_set(buffer, &start, from, EVBUFFER_PTR_SET) != 0)
+		return;
+	const int count = evbuffer_peek(buffer, (ev_ssize_t)len, &start, parts, 4);
+	for (int i = 0; i < count && i < 4; i++) {
+		const char *at = parts[i].iov_base, *const end = at + parts[i].iov_len;
+
+		for (; at < end; at++) {
+			visit->line_len += visit->lines == 0;
+			visit->lines += *at == '\n';
+		}
+	}
+}
+
+/* Before evhttp looks at it. */
+static void on_bytes(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *ctx)
+{
+	struct visit *visit = ctx;
+
+	loop_tick(visit->web->loop);
+	if (info->n_added == 0 || visit->state != VISIT_ASKING)
+		return;
+	visit->said += info->n_added;
+	count_lines(visit, buffer, info->orig_size, info->n_added);
+	if (visit->line_len > WEB_TARGET_MAX)
+		refuse(visit, 414);
+	else if (visit->said > WEB_HEAD_MAX || visit->lines > WEB_LINES_MAX)
+		refuse(visit, 431);
+}
+
+static void on_patience_over(void *ctx)
+{
+	struct visit *visit = ctx;
+	struct web *web = visit->web;
+
+	switch (visit->state) {
+	case VISIT_TAKING:
+		visit_free(visit);
+		rest(web, 0);
+		return;
+	case VISIT_ASKING:
+		turn_away(visit);
+		return;
+	case VISIT_ANSWERED: {
+		const size_t left = unsent(visit);
+
+		if (left == visit->unsent) {
+			turn_away(visit);
+			return;
+		}
+		visit->unsent = left;
+		visit->is_slow = true;
+		timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
+		return;
+	}
+	case VISIT_OVER:
+		visit_free(visit);
+		return;
+	}
+}
+
+/* --- its coming ---------------------------------------------------------------------------- */
+
+/* Whoever has said nothing whole for longest makes room, else whoever is slow to take its page; who
+ * is just being answered does not. */
+static bool make_room(struct web *web, const struct visit *newcomer)
+{
+	struct visit *slow = NULL;
+
+	for (struct list *link = list_first(&web->visits); link != NULL;
+	     link = list_next(&web->visits, link)) {
+		struct visit *visit = LIST_ITEM(link, struct visit, link);
+
+		if (visit == newcomer)
+			continue;
+		if (visit->state == VISIT_ASKING) {
+			turn_away(visit);
+			return true;
+		}
+		if (slow == NULL && visit->state == VISIT_ANSWERED && visit->is_slow)
+			slow = visit;
+	}
+	if (slow != NULL)
+		turn_away(slow);
+	return slow != NULL;
+}
+
+/* evhttp has accepted it, and asks what to read and write it with: the one moment at which we hear
+ * of it. Should evhttp fail then, for want of memory, nobody says so: patience will end. */
+static struct bufferevent *on_accept(struct event_base *base, void *ctx)
+{
+	struct visit *visit = ctx;
+	struct web *web = visit->web;
+
+	(void)base;
+	loop_tick(web->loop);
+	(void)evconnlistener_disable(evhttp_bound_socket_get_listener(visit->door));
+	visit->state = VISIT_ASKING;
+	timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
+	if (web->visit_count > WEB_CONNECTIONS_MAX && !make_room(web, visit)) {
+		(*web->site->turned_away)++;
+		end_visit(visit);
+	}
+	rest(web, REST_US);
+	return visit->stream;
+}
+
+/* At the descriptor limit the connection stays in the backlog and would wake us without end. */
+static void on_accept_error(struct evconnlistener *listener, void *ctx)
+{
+	(void)ctx;
+	(void)evconnlistener_disable(listener);
+}
+
+static bool open_door(struct visit *visit)
+{
+	struct event_base *base = loop_base(visit->web->loop);
+	struct evconnlistener *listener =
+		evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, visit->web->fd);
+
+	if (listener == NULL)
+		return false;
+	evconnlistener_set_error_cb(listener, on_accept_error);
+	visit->door = evhttp_bind_listener(visit->http, listener);
+	if (visit->door == NULL)
+		evconnlistener_free(listener);
+	return visit->door != NULL;
+}
+
+static bool make_visit(struct visit *visit)
+{
+	struct event_base *base = loop_base(visit->web->loop);
+
+	visit->stream = bufferevent_socket_new(base, -1, 0);
+	visit->http = evhttp_new(base);
+	if (visit->stream == NULL || visit->http == NULL ||
+	    evbuffer_add_cb(bufferevent_get_input(visit->stream), on_bytes, visit) == NULL)
+		return false;
+	evhttp_set_max_headers_size(visit->http, EVHTTP_HEAD_MAX);
+	evhttp_set_max_body_size(visit->http, 0);
+	evhttp_set_allowed_methods(visit->http, UINT16_MAX); /* it would answer 501, not 405 */
+	evhttp_set_bevcb(visit->http, on_accept, visit);
+	evhttp_set_gencb(visit->http, on_request, visit);
+	return open_door(visit);
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct web *web = ctx;
+	struct visit *visit = mem_zalloc(sizeof(*visit));
+
+	(void)fd;
+	(void)what;
+	loop_tick(web->loop);
+	if (visit == NULL) {
+		rest(web, TAKE_US);
+		return;
+	}
+	visit->web = web;
+	visit->state = VISIT_TAKING;
+	timer_init(&visit->patience, on_patience_over, visit);
+	list_add(&web->visits, &visit->link);
+	web->visit_count++;
+	if (make_visit(visit)) {
+		timer_start(loop_timers(web->loop), &visit->patience, TAKE_US);
+		return;
+	}
+	visit_free(visit);
+	rest(web, TAKE_US);
+}
+
+static void on_rested(void *ctx)
+{
+	struct web *web = ctx;
+
+	if (event_add(&web->acceptable, NULL) != 0)
+		rest(web, TAKE_US);
+}
+
+/* Accepts nobody for so long, at the least. */
+static void rest(struct web *web, uint64_t us)
+{
+	const uint64_t now_us = loop_clock(web->loop)->now_us;
+	const uint64_t until_us = now_us + (us < REST_MAX_US ? us : REST_MAX_US);
+
+	event_del(&web->acceptable);
+	if (until_us > web->rest_until_us)
+		web->rest_until_us = until_us;
+	timer_start(loop_timers(web->loop), &web->rest, web->rest_until_us - now_us);
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+bool web_is_built(void)
+{
+	return true;
+}
+
+static int bind_addr(struct web *web, const struct addr *addr)
+{
+	const int on = 1;
+	struct sockaddr_storage sockaddr;
+	const socklen_t len = addr_to_sockaddr(addr, &sockaddr);
+
+	web->fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (web->fd < 0 || setsockopt(web->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    (addr->family == ADDR_IPV6 &&
+	     setsockopt(web->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+	    bind(web->fd, (struct sockaddr *)&sockaddr, len) != 0 || listen(web->fd, BACKLOG) != 0)
+		return -errno;
+	return 0;
+}
+
+/* evhttp ends the program where it cannot have the peer's address as text, and not every C library
+ * has one for a local socket. */
+static int bind_path(struct web *web, const char *path)
+{
+	const struct sockaddr_un peer = { .sun_family = AF_UNIX };
+	char host[NI_MAXHOST], service[NI_MAXSERV];
+
+	if (getnameinfo((const struct sockaddr *)&peer, offsetof(struct sockaddr_un, sun_path),
+			host, sizeof(host), service, sizeof(service),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return -EAFNOSUPPORT;
+	const int err = local_listener_new(web->loop, path, NULL, NULL, &web->local);
+	if (err == 0)
+		web->fd = local_listener_fd(web->local);
+	return err;
+}
+
+int web_new(struct loop *loop, const char *path, const struct addr *addr,
+	    const struct web_site *site, struct web **ret_web)
+{
+	struct web *web = mem_zalloc(sizeof(*web));
+
+	if (web == NULL)
+		return -ENOMEM;
+	*web = (struct web){ .loop = loop, .site = site, .fd = -1 };
+	list_init(&web->visits);
+	timer_init(&web->rest, on_rested, web);
+	int err = path != NULL ? bind_path(web, path) : bind_addr(web, addr);
+	if (err == 0 && (event_assign(&web->acceptable, loop_base(loop), web->fd, EV_READ,
+				      on_acceptable, web) != 0 ||
+			 event_add(&web->acceptable, NULL) != 0))
+		err = -ENOMEM;
+	if (err != 0) {
+		web_free(web);
+		return err;
+	}
+	*ret_web = web;
+	return 0;
+}
+
+void web_free(struct web *web)
+{
+	if (web == NULL)
+		return;
+	for (struct list *link; (link = list_first(&web->visits)) != NULL;)
+		visit_free(LIST_ITEM(link, struct visit, link));
+	timer_stop(loop_timers(web->loop), &web->rest);
+	if (event_initialized(&web->acceptable))
+		event_del(&web->acceptable);
+	if (web->local != NULL)
+		local_listener_free(web->local);
+	else if (web->fd >= 0)
+		close(web->fd);
+	mem_free(web);
+}
+
+bool web_is_there(const struct web *web)
+{
+	return web->local == NULL || local_listener_is_there(web->local);
+}
+
+uint16_t web_port(const struct web *web)
+{
+	struct sockaddr_storage sockaddr;
+	socklen_t len = sizeof(sockaddr);
+	struct addr addr;
+
+	if (getsockname(web->fd, (struct sockaddr *)&sockaddr, &len) != 0 ||
+	    addr_from_sockaddr((struct sockaddr *)&sockaddr, &addr) != 0)
+		return 0;
+	return addr.port;
+}
+
+#else
+
+bool web_is_built(void)
+{
+	return false;
+}
+
+int web_new(struct loop *loop, const char *path, const struct addr *addr,
+	    const struct web_site *site, struct web **ret_web)
+{
+	(void)loop;
+	(void)path;
+	(void)addr;
+	(void)site;
+	(void)ret_web;
+	return -ENOTSUP;
+}
+
+void web_free(struct web *web)
+{
+	(void)web;
+}
+
+bool web_is_there(const struct web *web)
+{
+	(void)web;
+	return false;
+}
+
+uint16_t web_port(const struct web *web)
+{
+	(void)web;
+	return 0;
+}
+
+#endif
