@@ -4,14 +4,13 @@ import collections
 import json
 import os
 import re
-import socket
 import struct
 import subprocess
 import time
 
 from harness import client, prometheus, wire
-from harness.mark import Skip, alone, each
-from harness.shapes import COURIER, a1, akadns_soa, r1, soa
+from harness.mark import Skip, limit
+from harness.shapes import COURIER, a1, r1, soa
 from harness.squashing import family, nxdomain
 from harness.upstream import send
 from test_cli import OK, ends, run
@@ -300,3 +299,87 @@ def test_OP_23_statistics_are_true(t):
                         "nodata": up.nodata, "dangling": 1, "failed": 2}, verdicts
     assert since.after.total("upstream_up", **of_up) == 1
     assert since.after.total("inflight") == 0
+
+
+# --- contrib/prometheus, contrib/grafana ----------------------------------------------------
+
+PROMETHEUS = os.path.join(ROOT, "contrib", "prometheus")
+
+
+def rules():
+    with open(os.path.join(PROMETHEUS, "alerts.yml"), encoding="utf-8") as file:
+        return file.read()
+
+
+def expressions_of_rules():
+    return [re.sub(r"\s+", " ", said) for said in re.findall(
+        r"^        expr: (?:>-\n)?((?:.+\n)(?:          .+\n)*)", rules(), re.M)]
+
+
+def expressions_of_dashboard():
+    with open(os.path.join(ROOT, "contrib", "grafana", "courierdns.json"), encoding="utf-8") as file:
+        dashboard = json.load(file)
+    found = [one["expr"] for one in dashboard["annotations"]["list"]]
+    for panel in dashboard["panels"]:
+        found += [target["expr"] for target in panel.get("targets", ())]
+    return [said.replace("$__rate_interval", "5m").replace("$instance", ".+") for said in found]
+
+
+def test_alerts_and_dashboard_ask_for_what_there_is(t):
+    """Each metric, and each label of it."""
+    page = scrape(t, busy(t)[0])
+    known = {name: {label for end in ("", "_count") for labels in metric.label_sets(end)
+                    for label in labels} for name, metric in page.items()}
+    known.update({name: set(labels) for name, labels in SPECIFIED.items() if labels is not None})
+    alerts, panels = expressions_of_rules(), expressions_of_dashboard()
+    assert len(alerts) == rules().count("- alert:") > 10 and len(panels) > 25, (alerts, panels)
+    seen = set()
+    for said in alerts + panels:
+        labels = {"job", "instance", "le"}
+        for name, inside in re.findall(r"\b(up|courierdns_\w+)(?:\{(.*?)\})?", said):
+            name = name.replace("courierdns_", "")
+            if name.endswith("_bucket"):
+                name = name[:-len("_bucket")]
+            assert name == "up" or name in known, "%s of %s is no metric" % (name, said)
+            seen.add(name)
+            labels |= known.get(name, set())
+            for label_ in re.findall(r"(\w+)[!=]~?=?\"", inside):
+                assert label_ in labels, "%s of %s is no label" % (label_, said)
+        for by in re.findall(r"\bby \(([^)]*)\)", said):
+            for label_ in re.findall(r"\w+", by):
+                assert label_ in labels, "%s of %s is no label" % (label_, said)
+    assert set(SPECIFIED) <= seen, "nobody looks at %s" % (set(SPECIFIED) - seen)
+
+
+def test_promtool_reads_each_expression_of_the_dashboard(t):
+    path = os.path.join(t.directory, "panels.yml")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"groups": [{"name": "panels", "rules": [
+            {"record": "panel:%d" % at, "expr": said}
+            for at, said in enumerate(expressions_of_dashboard())]}]}, file)
+    said = promtool("check", "rules", path)
+    assert said.returncode == 0, said
+
+
+@limit(120.0)
+def test_alerts_speak_when_they_should(t):
+    """As their tests say, which miss each of them when it is away."""
+    for name, text in (("alerts.yml", rules()), ("alerts_test.yml", None)):
+        if text is None:
+            with open(os.path.join(PROMETHEUS, name), encoding="utf-8") as file:
+                text = file.read()
+        with open(os.path.join(t.directory, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    said = promtool("check", "rules", os.path.join(t.directory, "alerts.yml"))
+    assert said.returncode == 0, said
+    said = promtool("test", "rules", os.path.join(t.directory, "alerts_test.yml"))
+    assert said.returncode == 0, said
+    head, *alerts = re.split(r"(?=^      - alert: )", rules(), flags=re.M)
+    for at, alert in enumerate(alerts):
+        name = re.match(r"      - alert: (\w+)", alert).group(1)
+        silent = r"alertname: %s, eval_time: \w+, exp_alerts: \[\] }" % name
+        assert re.search(silent, text), "nobody has seen %s be silent" % name
+        with open(os.path.join(t.directory, "alerts.yml"), "w", encoding="utf-8") as file:
+            file.write(head + "".join(alerts[:at] + alerts[at + 1:]))
+        said = promtool("test", "rules", os.path.join(t.directory, "alerts_test.yml"))
+        assert said.returncode != 0 and name in said.stdout + said.stderr, (name, said)
