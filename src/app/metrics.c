@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/commands_sums.h"
 #include "base/mem.h"
@@ -316,6 +317,35 @@ static void put_all(const struct scrape *scrape)
 	}
 }
 
+/* By the names that every program has them. Of /proc/self/stat the 14th, 15th, 23rd and 24th number
+ * (proc(5)); where there is none to read, nothing. */
+static void put_process(FILE *out)
+{
+	FILE *stat = fopen("/proc/self/stat", "re");
+	unsigned long user, system, size;
+	long pages;
+
+	if (stat == NULL)
+		return;
+	if (fscanf(stat,
+		   "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
+		   "%*d %*d %*u %lu %ld",
+		   &user, &system, &size, &pages) == 4)
+		fprintf(out,
+			"# HELP process_cpu_seconds_total processor time\n"
+			"# TYPE process_cpu_seconds_total counter\n"
+			"process_cpu_seconds_total %.2f\n"
+			"# HELP process_resident_memory_bytes memory that is in use\n"
+			"# TYPE process_resident_memory_bytes gauge\n"
+			"process_resident_memory_bytes %ld\n"
+			"# HELP process_virtual_memory_bytes memory that may be used\n"
+			"# TYPE process_virtual_memory_bytes gauge\n"
+			"process_virtual_memory_bytes %lu\n",
+			(double)(user + system) / (double)sysconf(_SC_CLK_TCK),
+			pages * sysconf(_SC_PAGESIZE), size);
+	(void)fclose(stat);
+}
+
 /* What modules report stands server by server and family by family; here it is wanted metric by
  * metric. Where memory is short for it, that is missing. */
 void metrics_write(const struct commands *commands, FILE *out)
@@ -338,5 +368,6 @@ void metrics_write(const struct commands *commands, FILE *out)
 	}
 	put_all(&scrape);
 	crew_release(commands->crew);
+	put_process(out);
 	mem_free(reports);
 }

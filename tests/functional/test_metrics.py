@@ -110,6 +110,18 @@ def test_a_reload_that_fails_is_seen_and_forgets_no_count(t):
     t.until(lambda: scrape(t, dev).total("config_last_reload_successful") == 1)
 
 
+def test_the_process_is_told_by_the_names_that_all_have(t):
+    dev, _ = busy(t)
+    page = scrape(t, dev)
+    assert 0.5 < page.total("process_resident_memory_bytes") / dev.rss() < 2
+    assert page.total("process_virtual_memory_bytes") > page.total("process_resident_memory_bytes")
+    for at in range(20000):
+        dev.ask("a.example.")
+        if at % 100 == 0 and scrape(t, dev).total("process_cpu_seconds_total") > 0:
+            return
+    raise AssertionError("no processor time")
+
+
 def test_clients_cannot_make_lines(t):
     """Whatever they ask for: no name, no address and no number of theirs comes into a label."""
     up = t.upstream()
