@@ -19,6 +19,7 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
  * own, which never waits; whoever shares the one that we were given sees nothing of that. */
 void log_open(enum log_level level, enum log_target target);
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 

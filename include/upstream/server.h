@@ -104,12 +104,18 @@ enum server_failure {
  * TRUNCATED: TC over UDP. */
 void server_count_failure(struct server *server, enum server_failure failure);
 
+const char *server_failure_name(enum server_failure failure);
+
 struct server_sums {
 	uint64_t sent, answered, failed; /* questions sent; answers; failures of all kinds */
 	uint64_t heard_us;		 /* when something came from it last; 0: never, or not
 					  * since the network changed */
 	uint64_t latency_us;		 /* as whoever heard it last knows it; 0: unknown */
 	enum server_state state;	 /* the worst that any of them has found */
+	uint64_t sent_tcp;		 /* of those sent */
+	uint64_t failures[SERVER_FAILURE_COUNT];
+	unsigned times_down; /* as often as any of them has found it so */
+	bool lacks_edns, is_lossy;
 };
 /* Each worker has a server of its own for one that is asked: `servers` are these, `count` of them.
  * The workers are held. */

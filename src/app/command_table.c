@@ -3,8 +3,10 @@
 #include "app/command_local.h"
 #include "app/commands.h"
 #include "app/commands_devices.h"
+#include "app/commands_log.h"
 #include "app/commands_reload.h"
 #include "app/commands_status.h"
+#include "app/commands_upstreams.h"
 #include "app/ctl.h"
 #include "app/doctor.h"
 #include "app/explain.h"
@@ -20,6 +22,16 @@ static enum control_code status(struct commands *commands, const struct control_
 		commands_status_json(commands, out);
 	else
 		commands_status_text(commands, out);
+	return CONTROL_DONE;
+}
+
+static enum control_code upstreams(struct commands *commands, const struct control_call *call,
+				   FILE *out)
+{
+	if (control_request_option(call, "--json") != NULL)
+		commands_upstreams_json(commands, out);
+	else
+		commands_upstreams_text(commands, out);
 	return CONTROL_DONE;
 }
 
@@ -134,11 +146,22 @@ static const struct command table[] = {
 		"one has come, and what to look at if it comes no further. With an address, or a hardware\n"
 		"address, what that one asked and was told.",
 	  .ends = ENDS, .main = ctl_main, .run = devices, .is_held = true },
+	{ .usage = { "upstreams", NULL, common, 0, 0 },
+	  .words = "", .help =
+		"The servers that the running daemon asks: which are up, how long they take, how often\n"
+		"they were asked, and what became of that.",
+	  .ends = ENDS, .main = ctl_main, .run = upstreams, .is_held = true },
 	{ .usage = { "reload", NULL, common, 0, 0 },
 	  .words = "", .help =
 		"Has the running daemon read its configuration again, as HUP does, and tells what is\n"
 		"wrong with it; then the one before stays in use.",
 	  .ends = ENDS, .main = ctl_main, .run = commands_reload_run },
+	{ .usage = { "log-level", NULL, common, 0, 1 },
+	  .words = "[LEVEL]", .help =
+		"Has the running daemon log this and what is worse: error, warning, notice, info or debug;\n"
+		"until the next reload, which goes by the configuration. Says what it was before.",
+	  .ends = ENDS, .main = ctl_main, .run = commands_log_run, .check = commands_log_check,
+	  .is_held = true },
 	{ .usage = { "metrics", NULL, &common[sizeof(JSON) - 1], 0, 0 },
 	  .words = "", .help =
 		"What the running daemon has counted, as Prometheus reads it: what the web side has at\n"

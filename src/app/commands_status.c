@@ -1,27 +1,15 @@
 #include "app/commands_status.h"
 
 #include <inttypes.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "app/commands_families.h"
 #include "app/commands_reload.h"
 #include "app/commands_sums.h"
+#include "app/commands_upstreams.h"
 #include "app/span.h"
 #include "base/json.h"
 #include "devices/timeline.h"
-
-static uint64_t now_us(const struct commands *commands)
-{
-	return worker_clock(commands->worker)->now_us;
-}
-
-static uint64_t ago_s(const struct commands *commands, uint64_t since_us)
-{
-	const uint64_t now = now_us(commands);
-
-	return now > since_us ? (now - since_us) / USEC_PER_SEC : 0; /* by another's clock */
-}
 
 static const char *file_of(const struct commands *commands)
 {
@@ -38,90 +26,7 @@ static uint64_t count_of(const struct commands *commands, enum stat stat)
 	return commands_sums_count(commands->crew, stat);
 }
 
-static const char *order_name(enum group_order order)
-{
-	switch (order) {
-	case ORDER_FASTEST:
-		return "fastest";
-	case ORDER_LISTED:
-		return "listed";
-	case ORDER_RACE:
-		return "race";
-	}
-	UNREACHABLE();
-}
-
-static const char *state_name(enum server_state state)
-{
-	switch (state) {
-	case SERVER_UP:
-		return "up";
-	case SERVER_SUSPECTED:
-		return "suspected";
-	case SERVER_DOWN:
-		return "down";
-	}
-	UNREACHABLE();
-}
-
 /* --- for people ---------------------------------------------------------------------------- */
-
-/* The longest address, so that columns stand in line. */
-static int address_width(const struct plan *plan)
-{
-	struct addr_text addr;
-	size_t width = 24;
-
-	for (size_t i = 0; i < plan->conf->group_count; i++) {
-		for (size_t j = 0; j < pool_size(plan->pools[i]); j++) {
-			const struct server *server = pool_server(plan->pools[i], j);
-			const size_t len = strlen(addr_to_text(server_addr(server), &addr));
-
-			if (len > width)
-				width = len;
-		}
-	}
-	return (int)width;
-}
-
-static void print_server(const struct commands *commands, const struct server *server,
-			 const struct server_sums *sums, int width, FILE *out)
-{
-	struct addr_text addr;
-	struct span_text heard;
-
-	fprintf(out, "  %-*s  %-9s  ", width, addr_to_text(server_addr(server), &addr),
-		state_name(sums->state));
-	if (sums->latency_us > 0)
-		fprintf(out, "%6.1f ms  ", (double)sums->latency_us / USEC_PER_MSEC);
-	else
-		fprintf(out, "        -  ");
-	fprintf(out, "asked %" PRIu64 ", failed %" PRIu64, sums->sent, sums->failed);
-	if (sums->heard_us == 0)
-		fprintf(out, ", nothing heard yet\n");
-	else
-		fprintf(out, ", heard %s ago\n",
-			span_to_text(ago_s(commands, sums->heard_us), &heard));
-}
-
-static void print_group(const struct commands *commands, size_t at, int width, FILE *out)
-{
-	const struct plan *plan = worker_plan(commands->worker);
-	const struct conf_group *group = &plan->conf->groups[at];
-
-	fprintf(out, "group %s: %s%s%s%s\n", group->name, order_name(group->order),
-		group->order == ORDER_RACE ? "" : " first",
-		group->resolv_conf != NULL ? ", of " : "",
-		group->resolv_conf != NULL ? group->resolv_conf : "");
-	for (size_t i = 0; i < pool_size(plan->pools[at]); i++) {
-		struct server_sums sums;
-
-		commands_sums_server(commands->crew, at, i, &sums);
-		print_server(commands, pool_server(plan->pools[at], i), &sums, width, out);
-	}
-	if (pool_size(plan->pools[at]) == 0)
-		fprintf(out, "  no server known\n");
-}
 
 static void print_devices(const struct commands *commands, FILE *out)
 {
@@ -181,77 +86,29 @@ static void print_listening(const struct listeners *listeners, FILE *out)
 
 void commands_status_text(const struct commands *commands, FILE *out)
 {
-	const struct conf *conf = worker_plan(commands->worker)->conf;
 	const char *file = file_of(commands);
 	struct span_text span;
 
 	fprintf(out, "courierdns %s, running for %s, pid %d", COURIERDNS_VERSION,
-		span_to_text(ago_s(commands, commands->started_us), &span), (int)getpid());
+		span_to_text(commands_sums_ago_s(commands->crew, commands->started_us), &span),
+		(int)getpid());
 	if (crew_size(commands->crew) > 1)
 		fprintf(out, ", %zu workers", crew_size(commands->crew));
 	fputc('\n', out);
 	fprintf(out, "configuration  %s, in use for %s\n",
 		file == NULL ? "the built-in default" : file,
-		span_to_text(ago_s(commands, commands_reload_in_use_us(commands)), &span));
+		span_to_text(
+			commands_sums_ago_s(commands->crew, commands_reload_in_use_us(commands)),
+			&span));
 	commands_reload_text(commands, out);
 	print_listening(crew_mate(commands->crew, 0)->listeners, out);
 	print_traffic(commands, out);
 	print_devices(commands, out);
 	commands_families_text(commands, out);
-	const int width = address_width(worker_plan(commands->worker));
-	for (size_t i = 0; i < conf->group_count; i++)
-		print_group(commands, i, width, out);
+	commands_upstreams_groups_text(commands, false, out);
 }
 
 /* --- for programs -------------------------------------------------------------------------- */
-
-static void put_server(const struct commands *commands, const struct server *server,
-		       const struct server_sums *sums, struct json *json)
-{
-	struct addr_text addr;
-
-	json_open_object(json, NULL);
-	json_text(json, "address", addr_to_text(server_addr(server), &addr));
-	json_text(json, "state", state_name(sums->state));
-	if (sums->latency_us > 0)
-		json_number(json, "latency_us", (int64_t)sums->latency_us);
-	else
-		json_text(json, "latency_us", NULL);
-	json_number(json, "asked", (int64_t)sums->sent);
-	json_number(json, "answered", (int64_t)sums->answered);
-	json_number(json, "failed", (int64_t)sums->failed);
-	if (sums->heard_us > 0)
-		json_number(json, "heard_s_ago", (int64_t)ago_s(commands, sums->heard_us));
-	else
-		json_text(json, "heard_s_ago", NULL);
-	json_close_object(json);
-}
-
-static void put_groups(const struct commands *commands, struct json *json)
-{
-	const struct plan *plan = worker_plan(commands->worker);
-
-	json_open_list(json, "groups");
-	for (size_t i = 0; i < plan->conf->group_count; i++) {
-		const struct conf_group *group = &plan->conf->groups[i];
-
-		json_open_object(json, NULL);
-		json_text(json, "name", group->name);
-		json_text(json, "order", order_name(group->order));
-		json_number(json, "timeout_ms", group->timeout_ms);
-		json_text(json, "resolv_conf", group->resolv_conf);
-		json_open_list(json, "servers");
-		for (size_t j = 0; j < pool_size(plan->pools[i]); j++) {
-			struct server_sums sums;
-
-			commands_sums_server(commands->crew, i, j, &sums);
-			put_server(commands, pool_server(plan->pools[i], j), &sums, json);
-		}
-		json_close_list(json);
-		json_close_object(json);
-	}
-	json_close_list(json);
-}
 
 static void put_listen(const struct listeners *listeners, struct json *json)
 {
@@ -320,11 +177,13 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_text(&json, "version", COURIERDNS_VERSION);
 	json_number(&json, "pid", getpid());
 	json_number(&json, "workers", (int64_t)crew_size(commands->crew));
-	json_number(&json, "uptime_s", (int64_t)ago_s(commands, commands->started_us));
+	json_number(&json, "uptime_s",
+		    (int64_t)commands_sums_ago_s(commands->crew, commands->started_us));
 	json_open_object(&json, "configuration");
 	json_text(&json, "file", file_of(commands));
-	json_number(&json, "loaded_s_ago",
-		    (int64_t)ago_s(commands, commands_reload_in_use_us(commands)));
+	json_number(
+		&json, "loaded_s_ago",
+		(int64_t)commands_sums_ago_s(commands->crew, commands_reload_in_use_us(commands)));
 	json_number(&json, "plan", worker_plan(commands->worker)->id);
 	json_close_object(&json);
 	commands_reload_json(commands, &json);
@@ -337,7 +196,7 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_number(&json, "max_tcp_clients", conf->tcp_clients);
 	json_close_object(&json);
 	put_cache(commands, &json);
-	put_groups(commands, &json);
+	commands_upstreams_groups_json(commands, false, &json);
 	commands_families_json(commands, &json);
 	put_devices(commands, &json);
 	put_counters(commands, &json);

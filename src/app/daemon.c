@@ -88,10 +88,10 @@ static void share_descriptors(struct daemon *daemon)
 /* --- signals --- */
 
 /* The others are held, so that none logs meanwhile. */
-static void reopen_log(struct daemon *daemon, const struct conf *conf)
+static void reopen_log(struct daemon *daemon, enum log_level level)
 {
 	crew_hold(daemon->crew);
-	log_open((enum log_level)conf->log_level, (enum log_target)conf->log_target);
+	log_open(level, (enum log_target)conf_of(daemon)->log_target);
 	crew_release(daemon->crew);
 }
 
@@ -124,7 +124,7 @@ static void use_new(struct daemon *daemon)
 	crew_hold(daemon->crew);
 	share_descriptors(daemon);
 	crew_release(daemon->crew);
-	reopen_log(daemon, conf);
+	reopen_log(daemon, (enum log_level)conf->log_level);
 	network_follow(daemon->network);
 	command_socket_follow(daemon->control);
 	web_server_follow(daemon->web);
@@ -190,7 +190,7 @@ static void on_reopen_log(void *ctx, int signal_number)
 	struct daemon *daemon = ctx;
 
 	(void)signal_number;
-	reopen_log(daemon, conf_of(daemon));
+	reopen_log(daemon, log_level()); /* what log-level has set holds until a reload */
 }
 
 static void on_finish_look(void *ctx)

@@ -125,6 +125,11 @@ void log_set_level(enum log_level level)
 	present.level = level;
 }
 
+enum log_level log_level(void)
+{
+	return present.level;
+}
+
 bool log_is_on(enum log_level level)
 {
 	return level <= present.level;

@@ -262,7 +262,7 @@ void server_count_failure(struct server *server, enum server_failure failure)
 	server->counts.failures[failure]++;
 }
 
-static const char *failure_name(enum server_failure failure)
+const char *server_failure_name(enum server_failure failure)
 {
 	static const char *const names[SERVER_FAILURE_COUNT] = {
 #define SERVER_FAILURES_NAME(id, name) [SERVER_FAILED_##id] = (name),
@@ -306,17 +306,22 @@ void server_sum(const struct server *const *servers, size_t count, uint64_t now_
 	*ret_sums = (struct server_sums){
 		.sent = counts.sent_udp + counts.sent_tcp,
 		.answered = histogram_total(&counts.took),
+		.sent_tcp = counts.sent_tcp,
 		.latency_us = server_latency_us(servers[0], now_us),
 		.state = worst_state(servers, count),
 	};
 	for (size_t at = 0; at < count; at++) {
+		if (servers[at]->times_down > ret_sums->times_down)
+			ret_sums->times_down = servers[at]->times_down;
+		ret_sums->lacks_edns |= server_lacks_edns(servers[at], now_us);
+		ret_sums->is_lossy |= server_is_lossy(servers[at]);
 		if (servers[at]->heard_us <= ret_sums->heard_us)
 			continue;
 		ret_sums->heard_us = servers[at]->heard_us;
 		ret_sums->latency_us = server_latency_us(servers[at], now_us);
 	}
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
-		ret_sums->failed += counts.failures[i];
+		ret_sums->failed += ret_sums->failures[i] = counts.failures[i];
 }
 
 /* Where the lines of a report go. */
@@ -353,7 +358,7 @@ void server_report(const struct server *const *servers, size_t count, server_lin
 	report_count(&report, "queries_total", "proto", "tcp", counts.sent_tcp);
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++) {
 		if (counts.failures[i] > 0)
-			report_count(&report, "failures_total", "reason", failure_name(i),
+			report_count(&report, "failures_total", "reason", server_failure_name(i),
 				     counts.failures[i]);
 	}
 	histogram_report(&counts.took, "courierdns_upstream_duration_seconds", report.labels, line,

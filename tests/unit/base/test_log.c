@@ -31,6 +31,7 @@ static void text_is_built_only_when_its_level_is_on(void **state)
 {
 	(void)state;
 	log_set_level(LEVEL_NOTICE);
+	assert_int_equal(log_level(), LEVEL_NOTICE);
 	assert_true(log_is_on(LEVEL_ERROR) && log_is_on(LEVEL_NOTICE));
 	assert_false(log_is_on(LEVEL_INFO));
 	LOG(LEVEL_INFO, "%d", build_text());
