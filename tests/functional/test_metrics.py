@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 # Each with the labels of its numbers, in their order.
 SPECIFIED = {
-    "build_info": None, "queries_total": ["proto", "family", "type"],
+    "build_info": ["version"], "queries_total": ["proto", "family", "type"],
     "responses_total": ["rcode"], "request_duration_seconds": [], "cache_hits_total": ["kind"],
     "cache_misses_total": [], "cache_entries": [], "cache_bytes": [], "cache_evictions_total": [],
     "upstream_queries_total": ["group", "server", "proto"],
@@ -81,7 +81,21 @@ def test_numbers_have_the_labels_of_the_specification(t):
         end = "_count" if page[name].type == "histogram" else ""
         assert page[name].label_sets(end), "%s has no number" % name
         for found in page[name].label_sets(end):
-            assert labels is None or list(found) == labels, (name, found)
+            assert list(found) == labels, (name, found)
+
+
+def test_the_readme_names_each_of_them_with_its_labels(t):
+    page = scrape(t, busy(t)[0])
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        section = file.read().split("\n## Metrics\n", 1)[1].split("\n## ", 1)[0]
+    table = [line for line in section.splitlines() if line.startswith("|")]
+    told = {}
+    for name, labels in re.findall(r"`(\w+)(?:\{([\w,]+)\})?`", "\n".join(table[2:])):
+        told[name] = labels.split(",") if labels else []
+    assert set(told) == set(page), set(told) ^ set(page)
+    for name, metric in page.items():
+        for labels in metric.label_sets("_count" if metric.type == "histogram" else ""):
+            assert list(labels) == told[name], (name, labels, told[name])
 
 
 def test_promtool_finds_nothing_to_say(t):
@@ -342,7 +356,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(t):
     page = scrape(t, busy(t)[0])
     known = {name: {label for end in ("", "_count") for labels in metric.label_sets(end)
                     for label in labels} for name, metric in page.items()}
-    known.update({name: set(labels) for name, labels in SPECIFIED.items() if labels is not None})
+    known.update({name: set(labels) for name, labels in SPECIFIED.items()})
     alerts, panels = expressions_of_rules(), expressions_of_dashboard()
     assert len(alerts) == rules().count("- alert:") > 10 and len(panels) > 25, (alerts, panels)
     seen = set()
