@@ -17,6 +17,7 @@ struct settings {
 	size_t listen_count, server_count;
 	const char *control_socket; /* of -s; NULL: as the file says */
 	bool is_verbose;
+	const char *user; /* the account that the program has become, or NULL */
 };
 
 /** The file that would be read, or NULL for none: that of -c; else the default file where it exists
@@ -27,8 +28,8 @@ const char *settings_file(const struct settings *settings);
 bool settings_listens_by_default(const struct settings *settings);
 
 /** The configuration as the daemon would use it: file or default, -l, -u and -s put in place of
- * listen, of the default group and of control.socket. ERR_CONF where complaints were added;
- * -ENOMEM. */
+ * listen, of the default group and of control.socket; conf->user says whom to become, written or
+ * not (privileges_find()). ERR_CONF where complaints were added; -ENOMEM. */
 MUST_CHECK int settings_load(const struct settings *settings, struct complaints *complaints,
 			     struct conf **ret_conf);
 

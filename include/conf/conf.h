@@ -133,6 +133,9 @@ struct conf {
 	struct conf_listen *listen;
 	size_t listen_count;
 	uint32_t workers; /* threads that answer; 0: one for each CPU */
+	char *user;	  /* the account to become; "": nobody else; NULL: not written, see
+			     settings_load() */
+	struct conf_place user_place;
 	struct conf_access *access;
 	size_t access_count;
 	struct addr_prefix *trusted; /* whose word on who their clients are is taken */

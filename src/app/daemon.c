@@ -14,6 +14,7 @@
 #include "app/exit_code.h"
 #include "app/network.h"
 #include "app/notify.h"
+#include "app/privileges.h"
 #include "app/reload.h"
 #include "app/sources.h"
 #include "app/web_server.h"
@@ -28,7 +29,8 @@
 #define FINISH_LOOK_US (20u * USEC_PER_MSEC)
 
 struct daemon {
-	const struct settings *settings;
+	struct settings settings;
+	struct privileges privileges;
 	const struct command *all_commands;
 	struct sources *sources;
 	struct crew *crew;
@@ -129,6 +131,7 @@ static void use_new(struct daemon *daemon)
 	command_socket_follow(daemon->control);
 	web_server_follow(daemon->web);
 	settings_warn(conf);
+	privileges_tell_change(&daemon->privileges, conf);
 	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
 }
 
@@ -285,7 +288,7 @@ static int open_control(struct daemon *daemon)
 		.all = daemon->all_commands,
 		.crew = daemon->crew,
 		.worker = crew_mate(daemon->crew, 0)->worker,
-		.settings = daemon->settings,
+		.settings = &daemon->settings,
 		.reload = daemon->reload,
 		.started_us = loop_clock(daemon->loop)->now_us,
 	};
@@ -305,9 +308,11 @@ static int open_all(struct daemon *daemon, struct plan *plan)
 	share_descriptors(daemon);
 	err = watch_signals(daemon);
 	if (err == 0)
-		err = network_new(daemon->crew, daemon->sources, &daemon->network);
+		err = crew_listen(daemon->crew, settings_listens_by_default(&daemon->settings));
 	if (err == 0)
-		err = crew_listen(daemon->crew, settings_listens_by_default(daemon->settings));
+		err = privileges_drop(plan->conf, &daemon->privileges);
+	if (err == 0)
+		err = network_new(daemon->crew, daemon->sources, &daemon->network);
 	if (err == 0)
 		err = notify_new(daemon->crew, &daemon->notify);
 	if (err == 0)
@@ -328,8 +333,8 @@ static int start(struct daemon *daemon)
 		return err;
 	if (daemon->crew == NULL || daemon->sources == NULL)
 		return -ENOMEM;
-	daemon->reload =
-		reload_new(daemon->settings, daemon->crew, daemon->sources, &daemon->reload_events);
+	daemon->reload = reload_new(&daemon->settings, daemon->crew, daemon->sources,
+				    &daemon->reload_events);
 	if (daemon->reload == NULL)
 		return -ENOMEM;
 	err = reload_first(daemon->reload, &plan);
@@ -338,6 +343,7 @@ static int start(struct daemon *daemon)
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
 	err = open_all(daemon, plan);
 	if (err == 0) {
+		daemon->settings.user = daemon->privileges.user;
 		settings_warn(plan->conf);
 		activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
 		log_ready(plan->conf);
@@ -350,7 +356,7 @@ static int start(struct daemon *daemon)
 
 int daemon_run(const struct settings *settings, const struct command *commands)
 {
-	struct daemon daemon = { .settings = settings, .all_commands = commands };
+	struct daemon daemon = { .settings = *settings, .all_commands = commands };
 
 	mem_take_little();
 	daemon.reload_events = (struct reload_events){ on_reload_begin, on_reload_end, &daemon };

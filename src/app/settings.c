@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/privileges.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf_load.h"
@@ -180,6 +181,8 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 
 	if (err == ERR_CONF && conf != NULL)
 		complain_of_records(conf, complaints);
+	if (conf != NULL && privileges_find(conf, settings->user, complaints) != 0)
+		err = -ENOMEM;
 	if (err == 0 && settings->listen_count > 0)
 		err = replace_listen(conf, settings);
 	if (err == 0 && settings->server_count > 0)

@@ -57,6 +57,7 @@ void conf_free(struct conf *conf)
 	mem_free(conf->control_socket);
 	mem_free(conf->web_path);
 	free_names(conf->web_hosts, conf->web_host_count);
+	mem_free(conf->user);
 	free_names(conf->rebinding_allow, conf->rebinding_allow_count);
 	for (size_t i = 0; i < conf->file_count; i++)
 		mem_free(conf->files[i]);

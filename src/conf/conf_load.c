@@ -18,6 +18,7 @@
 #include "conf/conf_scan.h"
 #include "conf/conf_server.h"
 #include "conf/conf_text.h"
+#include "conf/conf_user.h"
 #include "conf/conf_web.h"
 #include "conf/conf_zone.h"
 
@@ -127,6 +128,8 @@ static const struct conf_option root[] = {
 	{ "workers", OPTION_INTEGER, FIELD(workers),
 	  .min = 0, .max = CONF_WORKERS_MAX, .fallback = 1,
 	  HELP("threads that answer; 0: one for each CPU") },
+	{ "user", OPTION_OTHER, .read = conf_user_read, .print = conf_user_print,
+	  HELP("account that it becomes, once started as root; \"\": stays root") },
 	{ "access", OPTION_OTHER, .read = conf_listen_read_access,
 	  .print = conf_listen_print_access,
 	  HELP("whom to serve: the longest network decides; all others are refused") },

@@ -236,6 +236,7 @@ def main():
     table = Table()
     table.row("the file, stripped", int(sys.argv[2]), "bytes", FILE_BYTES)
     with upstream() as server_port, tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)  # for the control socket of whoever it becomes
         ours = Courierdns(sys.argv[1], server_port, directory)
         show_dnsmasq(table, server_port)
         show_defaults(table, ours)

@@ -144,6 +144,7 @@ class Courierdns(Server):
 listen = ( {{ address = "{address}"; port = {port}; }} );
 upstreams = {{ default = {{ servers = ( {servers} ); }}; }};
 control = {{ socket = ""; }};
+user = "";
 {more}"""
 
     @classmethod

@@ -137,6 +137,7 @@ def main():
     number, lock = own_network()
     verbose = bool(os.environ.get("VERBOSE"))
     top = tempfile.mkdtemp(prefix="courierdns-")
+    os.chmod(top, 0o755)    # whoever the program becomes has a control socket in there
     selector, running, results, started = selectors.DefaultSelector(), {}, [], 0
     while started < len(tests) or running:
         while started < len(tests):

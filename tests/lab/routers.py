@@ -47,7 +47,7 @@ class Courierdns(Router, peers.Courierdns):
         super().__init__(world, rig)
 
     def text(self):
-        text = 'listen = ( %s );\ncontrol = { socket = "%s"; };\n' % (
+        text = 'listen = ( %s );\nuser = "";\ncontrol = { socket = "%s"; };\n' % (
             ", ".join('{ address = "%s"; port = %d; }' % (address, PORT) for address in ROUTER),
             os.path.join(self.directory, CONTROL))
         text += "upstreams = {\n%s};\n" % "".join("  %s = { servers = [ %s ]; };\n" % (

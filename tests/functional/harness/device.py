@@ -15,6 +15,8 @@ SANITIZED = bool(os.environ.get("SAN"))
 WORKERS = int(os.environ.get("WORKERS") or 1)
 # What a sanitizer build may take longer: it is measured for what it says, not for how fast.
 SLOWER = 4.0 if SANITIZED else 1.0
+# Whom it becomes, where root runs the tests and none of them says otherwise: "" is nobody else.
+USER = os.environ.get("AS_USER", "")
 PORT = 5300
 STATUS = wire.query(".", "A", flags=2 << 11)    # opcode 2: refused without asking anybody (D9)
 
@@ -60,11 +62,13 @@ class Device:
 
     def write(self, config):
         """With a control socket of its own, unless the configuration speaks of one; and so with
-        threads."""
+        threads and the user."""
         if not re.search(r"^\s*control\b", config, re.M):
             config += '\ncontrol = { socket = "%s"; };\n' % self.control
         if WORKERS > 1 and not re.search(r"^\s*workers\b", config, re.M):
             config += "\nworkers = %d;\n" % WORKERS
+        if not re.search(r"^\s*user\b", config, re.M):
+            config += '\nuser = "%s";\n' % USER
         with open(self.path, "w", encoding="utf-8") as out:
             out.write(config)
 

@@ -66,6 +66,7 @@ class Stage:
             text = self.config(upstreams, address=address, **how)
         directory = os.path.join(self.directory, "device%d" % len(self.devices))
         os.mkdir(directory)
+        os.chmod(directory, 0o777)
         device = Device(directory, text, address, port, args, env, prefix, rlimit_files,
                         network)
         device.upstreams = list(upstreams)

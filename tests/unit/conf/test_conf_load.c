@@ -61,6 +61,7 @@ static void default_scalars_are_those_of_the_specification(void **state)
 	assert_int_equal(conf->log_target, LOG_TO_STDERR);
 	assert_int_equal(conf->log_queries, QUERIES_OFF);
 	assert_string_equal(conf->control_socket, "/run/courierdns/control.sock");
+	assert_null(conf->user);
 	assert_false(conf->web_enabled);
 	assert_int_equal(conf->web_listen.bytes[0], 127);
 	assert_int_equal(conf->web_port, 8053);
@@ -103,6 +104,7 @@ static void every_scalar_goes_to_its_field(void **state)
 		     "  tcp_idle = 0.25; inflight_per_client = 12; rate_per_client = 13;\n"
 		     "  rate_burst = 14; devices = 0; };\n"
 		     "control = { socket = \"/tmp/a b\"; };\n"
+		     "user = \"dns\";\n"
 		     "web = { listen = \"::1\"; port = 15; };\n"
 		     "cache = { size = \"3M\"; ttl_max = 4; ttl_min = 3; negative_ttl_max = 5;\n"
 		     "  stale = 6; stale_ttl = 7; stale_wait = 0.008; prefetch = false; };\n"
@@ -119,6 +121,8 @@ static void every_scalar_goes_to_its_field(void **state)
 	assert_int_equal(conf->rate_burst, 14);
 	assert_int_equal(conf->devices, 0);
 	assert_string_equal(conf->control_socket, "/tmp/a b");
+	assert_string_equal(conf->user, "dns");
+	assert_int_equal(conf->user_place.line, 5);
 	assert_int_equal(conf->web_listen.family, ADDR_IPV6);
 	assert_null(conf->web_path);
 	assert_int_equal(conf->web_port, 15);

@@ -1,0 +1,40 @@
+/* app/privileges.h: which account the program runs as, and what that may do.
+ *
+ * Started as root it becomes the account of `user` once all that wants root is open, and keeps
+ * nothing of root's but CAP_NET_BIND_SERVICE, and that only where it listens on a port below 1024.
+ * Started by anybody else it stays who it is. Neither way back, nor anything that a program started
+ * by it could gain. Files that it makes from then on, the control socket too, are the account's by
+ * themselves. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "conf/complaint.h"
+#include "conf/conf.h"
+
+#define PRIVILEGES_USER_MAX 64 /* with its NUL; the system takes no longer ones */
+
+struct privileges {
+	char user[PRIVILEGES_USER_MAX]; /* as the configuration of the start had it */
+	uid_t uid;			/* that of the account, */
+	gid_t gid;			/* and its group: the service's */
+	bool has_become;		/* it was root, and is no longer */
+	bool may_bind;			/* ports below 1024, still */
+};
+
+/** Puts into conf->user, where it is not written, who that means here: "courierdns", else "nobody".
+ * A written account that there is not becomes a complaint, and ERR_CONF. Nobody is looked for where
+ * it is the account `in_use` already (NULL: none is), for that may take as long as a directory
+ * service likes. -ENOMEM. */
+MUST_CHECK int privileges_find(struct conf *conf, const char *in_use,
+			       struct complaints *complaints);
+
+/** Becomes the account, before there is any other thread; says so in the log, and what it cannot
+ * read of what a reload would. Makes the directory of the control socket, where it is missing, and
+ * has it belong to the account. Root that cannot become another is an error, told in the log. */
+MUST_CHECK int privileges_drop(const struct conf *conf, struct privileges *ret_privileges);
+/** Says so in the log where the next configuration names another account: that is of the next
+ * start.
+ */
+void privileges_tell_change(const struct privileges *privileges, const struct conf *next);

@@ -1,0 +1,327 @@
+#include "app/privileges.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define DEFAULT_USER "courierdns"
+#define FALLBACK_USER "nobody"
+#define RUN_DIRECTORY "/run/courierdns"
+#define LOW_PORTS_END 1024u
+#define GROUPS_MAX 64
+#define BIND (1u << CAP_NET_BIND_SERVICE)
+
+/* Under AddressSanitizer what has leaked is looked for by a thread that traces the others. */
+#ifdef COURIERDNS_SANITIZED
+#define IS_DUMPABLE 1
+#else
+#define IS_DUMPABLE 0
+#endif
+
+/* --- whom ---------------------------------------------------------------------------------- */
+
+static int take_name(struct conf *conf, const char *name)
+{
+	conf->user = mem_strdup(name);
+	return conf->user != NULL ? 0 : -ENOMEM;
+}
+
+static bool is_one_of_ours(const char *name)
+{
+	return name != NULL &&
+	       (strcmp(name, DEFAULT_USER) == 0 || strcmp(name, FALLBACK_USER) == 0);
+}
+
+int privileges_find(struct conf *conf, const char *in_use, struct complaints *complaints)
+{
+	if (conf->user == NULL && is_one_of_ours(in_use))
+		return take_name(conf, in_use);
+	if (conf->user == NULL)
+		return take_name(conf,
+				 getpwnam(DEFAULT_USER) != NULL ? DEFAULT_USER : FALLBACK_USER);
+	if (conf->user[0] == '\0' || (in_use != NULL && strcmp(conf->user, in_use) == 0))
+		return 0;
+
+	const struct passwd *account = getpwnam(conf->user);
+	struct complaint_quote quote;
+	complaint_quote(conf->user, strlen(conf->user), &quote);
+	if (account == NULL)
+		complaint_add(complaints, &conf->user_place,
+			      "user is %s, an account that this system does not have; expected one "
+			      "that it has, or \"\" to stay root",
+			      quote.text);
+	else if (account->pw_uid == 0)
+		complaint_add(
+			complaints, &conf->user_place,
+			"user is %s, which is root; expected another account, or \"\" to stay "
+			"root",
+			quote.text);
+	return 0;
+}
+
+/* --- capabilities: capget(2), capset(2) ---------------------------------------------------- */
+
+struct capabilities {
+	struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
+};
+
+static bool holds_bind(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct capabilities now = { 0 };
+
+	return syscall(SYS_capget, &header, now.words) == 0 && (now.words[0].permitted & BIND) != 0;
+}
+
+/* Gives up all others, and what a program that we started would inherit. */
+static int keep_only(uint32_t kept)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct capabilities next = { .words = { { .effective = kept, .permitted = kept } } };
+
+	return syscall(SYS_capset, &header, next.words) == 0 ? 0 : -errno;
+}
+
+static bool listens_low(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		if (conf->listen[i].addr.port < LOW_PORTS_END)
+			return true;
+	}
+	return false;
+}
+
+/* --- becoming another ---------------------------------------------------------------------- */
+
+struct account {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[GROUPS_MAX]; /* others that it is in */
+	size_t group_count;
+};
+
+static int find_account(const char *name, struct account *ret_account)
+{
+	const struct passwd *found = getpwnam(name);
+	int count = GROUPS_MAX;
+
+	if (found == NULL)
+		return -ENOENT;
+	ret_account->uid = found->pw_uid;
+	ret_account->gid = found->pw_gid;
+	if (getgrouplist(name, found->pw_gid, ret_account->groups, &count) < 0)
+		count = GROUPS_MAX; /* the first of more */
+	ret_account->group_count = 0;
+	for (int i = 0; i < count; i++) {
+		if (ret_account->groups[i] != ret_account->gid)
+			ret_account->groups[ret_account->group_count++] = ret_account->groups[i];
+	}
+	return 0;
+}
+
+static int become(const struct account *account, uint32_t kept)
+{
+	/* else all is lost with the user ID; where we may not, a program that we started could
+	 * have them, which no_new_privs prevents as well */
+	if (prctl(PR_SET_KEEPCAPS, 1) != 0)
+		return -errno;
+	for (unsigned long each = 0; prctl(PR_CAPBSET_READ, each) >= 0; each++)
+		(void)prctl(PR_CAPBSET_DROP, each);
+	if (setgroups(account->group_count, account->groups) != 0 ||
+	    setresgid(account->gid, account->gid, account->gid) != 0 ||
+	    setresuid(account->uid, account->uid, account->uid) != 0)
+		return -errno;
+	const int err = keep_only(kept);
+	if (err != 0)
+		return err;
+	/* what cannot be is seen to, all the same: everything else rests on it */
+	if (setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0)
+		return -EPERM;
+	return prctl(PR_SET_DUMPABLE, IS_DUMPABLE) == 0 ? 0 : -errno;
+}
+
+/* Root of a user namespace that has no such account. */
+static bool is_nobody_there(uid_t uid)
+{
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	unsigned long first, count;
+	bool is_there = file == NULL;
+
+	while (!is_there && fscanf(file, "%lu %*u %lu", &first, &count) == 2)
+		is_there = uid >= first && uid - first < count;
+	if (file != NULL)
+		(void)fclose(file);
+	return !is_there;
+}
+
+/* --- the directory of the control socket --------------------------------------------------- */
+
+/* Nobody but root can put another file in place of one in there. */
+static bool is_roots_alone(int directory)
+{
+	struct stat is;
+
+	return fstat(directory, &is) == 0 && is.st_uid == 0 && (is.st_mode & 022) == 0;
+}
+
+static void give(int parent, const char *name, const struct account *account)
+{
+	const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fchown(fd, account->uid, account->gid) == 0)
+		(void)fchmod(fd, 0755);
+	close(fd);
+}
+
+/* Makes it where it is missing. One that is there is somebody's, but for our own, which an earlier
+ * start may have made as root. What cannot be done is seen when the socket is opened. */
+static void prepare_directory(const char *socket, const struct account *account)
+{
+	char path[128]; /* more than the path of a socket may have */
+	const char *end = strrchr(socket, '/');
+	const int len = end == NULL ? 0 : (int)(end - socket);
+
+	if (len == 0 || (size_t)len >= sizeof(path))
+		return;
+	(void)snprintf(path, sizeof(path), "%.*s", len, socket);
+	char *name = strrchr(path, '/') + 1;
+	char *parent_path = name - 1 == path ? "/" : path;
+	const bool is_ours = strcmp(path, RUN_DIRECTORY) == 0;
+	name[-1] = '\0';
+
+	const int parent = open(parent_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return;
+	if (is_roots_alone(parent) && (mkdirat(parent, name, 0700) == 0 || is_ours))
+		give(parent, name, account);
+	close(parent);
+}
+
+/* --- what is told -------------------------------------------------------------------------- */
+
+static void tell_unreadable(const char *path, const char *user)
+{
+	if (access(path, R_OK) == 0 || errno != EACCES)
+		return;
+	LOG(LEVEL_WARNING,
+	    "%s: %s cannot read it, or not come to it, and will not when it is read again: a "
+	    "reload will fail; let it (chgrp, chmod g+r), or name another account in user",
+	    path, user);
+}
+
+static void tell_all_unreadable(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->file_count; i++)
+		tell_unreadable(conf->files[i], conf->user);
+	for (size_t i = 0; i < conf->group_count; i++) {
+		if (conf->groups[i].resolv_conf != NULL)
+			tell_unreadable(conf->groups[i].resolv_conf, conf->user);
+	}
+}
+
+static void tell_stays(const struct conf *conf, const struct privileges *now)
+{
+	if (now->uid == 0)
+		LOG(LEVEL_WARNING, "runs as root, as user = \"\" says: whoever gets into it has "
+				   "this machine");
+	else if (conf->user_place.file != NULL && conf->user[0] != '\0') {
+		const struct passwd *account = getpwnam(conf->user);
+
+		if (account == NULL || account->pw_uid != now->uid)
+			LOG(LEVEL_WARNING,
+			    "user = \"%s\": only root can become another; runs as whoever started "
+			    "it (uid %u)",
+			    conf->user, (unsigned)now->uid);
+	}
+}
+
+static void tell_become(const struct conf *conf, const struct privileges *now)
+{
+	if (conf->user_place.file == NULL && strcmp(conf->user, FALLBACK_USER) == 0)
+		LOG(LEVEL_NOTICE, "there is no account " DEFAULT_USER
+				  ", so it becomes " FALLBACK_USER "; user names another");
+	LOG(LEVEL_INFO, "runs as %s (uid %u, gid %u)%s", conf->user, (unsigned)now->uid,
+	    (unsigned)now->gid, now->may_bind ? ", and may open ports below 1024" : "");
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+static int leave_root(const struct conf *conf, struct privileges *privileges)
+{
+	struct account account;
+	int err = find_account(conf->user, &account);
+
+	if (err == 0 && is_nobody_there(account.uid)) {
+		LOG(LEVEL_WARNING,
+		    "there is no %s in this user namespace: stays its root, without what root may",
+		    conf->user);
+		return keep_only(privileges->may_bind ? BIND : 0);
+	}
+	if (err == 0) {
+		prepare_directory(conf->control_socket, &account);
+		err = become(&account, privileges->may_bind ? BIND : 0);
+	}
+	if (err != 0) {
+		log_write(
+			LEVEL_ERROR,
+			"cannot become %s: %s; start it as that account, or stay root with user = "
+			"\"\"",
+			conf->user, err == -ENOENT ? "there is no such account" : err_text(err));
+		return err;
+	}
+	privileges->uid = account.uid;
+	privileges->gid = account.gid;
+	privileges->has_become = true;
+	return 0;
+}
+
+int privileges_drop(const struct conf *conf, struct privileges *ret_privileges)
+{
+	const bool is_root = getuid() == 0 || geteuid() == 0;
+	const bool stays = !is_root || conf->user[0] == '\0';
+	struct privileges now = { .uid = geteuid(),
+				  .gid = getegid(),
+				  .may_bind = listens_low(conf) && holds_bind() };
+	int err = 0;
+
+	if (!stays)
+		err = leave_root(conf, &now);
+	else if (!is_root)
+		err = keep_only(now.may_bind ? BIND : 0);
+	if (err != 0)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -errno;
+	if (stays) {
+		tell_stays(conf, &now);
+	} else if (now.has_become) {
+		tell_become(conf, &now);
+		tell_all_unreadable(conf);
+	}
+	(void)snprintf(now.user, sizeof(now.user), "%s", conf->user);
+	*ret_privileges = now;
+	return 0;
+}
+
+void privileges_tell_change(const struct privileges *privileges, const struct conf *next)
+{
+	if (strcmp(privileges->user, next->user) != 0)
+		LOG(LEVEL_WARNING,
+		    "reload: user = \"%s\" takes effect at the next start; until then it runs as "
+		    "it did",
+		    next->user);
+}
