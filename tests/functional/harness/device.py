@@ -54,6 +54,7 @@ class Device:
             self.prefix, self.make_socket = network.prefix + self.prefix, network.socket
         self.rlimit_files = rlimit_files
         self.pass_fds = ()      # kept open in what is started
+        self.stderr_fd = None   # instead of the file
         self.process, self.exit_expected, self.stopped = None, 0, False
         self.has_tcp = True
         self.upstreams = []     # asked for a healthy name at the end
@@ -76,7 +77,8 @@ class Device:
         args = ["run", "-c", self.path] if self.args is None else self.args + ["-s", self.control]
         out = open(self.stderr_path, "ab")
         self.process = subprocess.Popen(
-            self.prefix + [PROGRAM] + args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.prefix + [PROGRAM] + args, stdin=subprocess.DEVNULL, stdout=out,
+            stderr=out if self.stderr_fd is None else self.stderr_fd,
             cwd=self.directory, env=environment(self.env), preexec_fn=self._limits,
             pass_fds=self.pass_fds)
         out.close()
