@@ -37,15 +37,19 @@ void crew_free(struct crew *crew);
  * Borrowed; NULL is fine. */
 void crew_use_passed(struct crew *crew, const struct passed *passed);
 /** As many as conf->workers says (1 or more), with loops and workers. -ENOMEM and what else the
- * system says. */
-MUST_CHECK int crew_gather(struct crew *crew, struct plan *plan);
+ * system says, with a complaint where that is of the configuration's making. */
+MUST_CHECK int crew_gather(struct crew *crew, struct plan *plan, struct complaints *complaints);
 /** Opens what they listen on, as listeners_open() does. */
-MUST_CHECK int crew_listen(struct crew *crew, bool is_default);
+MUST_CHECK int crew_listen(struct crew *crew, bool is_default, struct complaints *complaints);
 /** Starts the threads, which are held until crew_release(). Should a loop fail later, `on_failure`
  * is called from the first one's. What cannot be started is told in the log. */
 MUST_CHECK int crew_start(struct crew *crew, void (*on_failure)(void *ctx, int err), void *ctx);
 
+/** All that there are, those that rest too: so many have counted something. */
 size_t crew_size(const struct crew *crew);
+/** Those that serve: the first so many of them. A reload may leave fewer than before; the others
+ * keep their threads, in want of work, for when they are wanted again. */
+size_t crew_active(const struct crew *crew);
 /** From 0, the first one's. All but that are to be held. */
 const struct crew_mate *crew_mate(const struct crew *crew, size_t at);
 
@@ -62,6 +66,9 @@ MUST_CHECK bool crew_try_hold(struct crew *crew, uint64_t within_us);
 /** All have this plan, whose pools are the first one's, from here on. is_renewed: it was made by
  * plan_renew() of the one that they have. -ENOMEM: all have the plan that they had. */
 MUST_CHECK int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed);
+/** All have this plan, its number of workers, what it wants open, and room for what it wants to
+ * have room for. On failure, with complaints as far as it is the plan's, all is as it was. */
+MUST_CHECK int crew_change(struct crew *crew, struct plan *plan, struct complaints *complaints);
 void crew_network_changed(struct crew *crew);
 /** No new connections, no more queries; what is in flight goes on. */
 void crew_close(struct crew *crew);

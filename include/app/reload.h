@@ -24,9 +24,11 @@ struct reload *reload_new(const struct settings *settings, struct crew *crew,
 			  struct sources *sources, const struct reload_events *events);
 void reload_free(struct reload *reload); /* NULL is fine */
 
-/** Reads and builds what the program is to start with; what is wrong with it is in the log.
- * ERR_CONF, ERR_LIMIT, -ENOMEM. */
-MUST_CHECK int reload_first(struct reload *reload, struct plan **ret_plan);
+/** Reads and builds what the program is to start with. ERR_CONF and ERR_LIMIT, with complaints;
+ * -ENOMEM. */
+MUST_CHECK int reload_first(struct reload *reload, struct complaints *complaints,
+			    struct plan **ret_plan);
+void reload_log_complaints(const struct complaints *complaints);
 /** Where the crew has a plan: reads it all again and puts it in use, which the log tells; so it
  * does what is wrong where something is, and then false. */
 bool reload_again(struct reload *reload);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct lock {
-	bool is_shared; /* set before there is a second thread */
+	bool is_shared; /* set before there is a second thread that might take it */
 	pthread_mutex_t mutex;
 };
 
@@ -18,6 +18,13 @@ static inline void lock_init(struct lock *lock, bool is_shared)
 	lock->is_shared = is_shared;
 	if (is_shared)
 		pthread_mutex_init(&lock->mutex, NULL); /* of this kind never fails */
+}
+
+/** Several threads will take it from here on; so far one has. Fine when that was said before. */
+static inline void lock_share(struct lock *lock)
+{
+	if (!lock->is_shared)
+		lock_init(lock, true);
 }
 
 static inline void lock_done(struct lock *lock)

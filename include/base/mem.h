@@ -49,4 +49,7 @@ struct slab *slab_new(size_t slot_size, uint32_t max_slots);
 void slab_free(struct slab *slab);  /* NULL is fine; every slot must have been given back */
 void *slab_take(struct slab *slab); /* NULL at the limit; contents undefined */
 void slab_give(struct slab *slab, void *slot);
+/** It has at least so many slots from here on; those that are taken stay where they are. False when
+ * memory is short. */
+bool slab_reserve(struct slab *slab, uint32_t max_slots);
 uint32_t slab_in_use(const struct slab *slab);

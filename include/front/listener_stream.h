@@ -16,10 +16,19 @@ RARELY struct listener_stream_table *listener_stream_table_new(struct loop *loop
 void listener_stream_table_free(struct listener_stream_table *table);
 uint32_t listener_stream_connections(const struct listener_stream_table *table);
 
+/** Connections to addresses of ours that are not served any more: those that are idle end soon, the
+ * others with the answer to what they asked, and none is kept for long. */
+RARELY void listener_stream_dismiss(struct listener_stream_table *table,
+				    bool (*is_served)(void *ctx, const struct addr *local),
+				    void *ctx);
+
 struct listener_stream;
 /** Binds; the errors are stream_listener_new()'s. */
 MUST_CHECK RARELY int listener_stream_new(struct listener_stream_table *table,
 					  const struct addr *bind_to,
 					  struct listener_stream **ret_listener);
 void listener_stream_free(struct listener_stream *listener); /* NULL is fine */
+/** stream_listener_let_in() and _empty(). */
+RARELY void listener_stream_let_in(struct listener_stream *listener, bool on);
+RARELY void listener_stream_empty(struct listener_stream *listener);
 struct addr listener_stream_local(const struct listener_stream *listener);

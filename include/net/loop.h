@@ -1,6 +1,8 @@
 /* net/loop.h: owns the event base, the clock, the timers and the signals. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/passed.h"
@@ -41,6 +43,13 @@ void loop_share_ports(struct loop *loop, enum loop_ports ports);
 /** Sockets that serve clients from here on are those that were passed, as far as there are such,
  * for the at-th worker. Borrowed. */
 void loop_use_passed(struct loop *loop, const struct passed *passed, size_t at);
+
+/* What else binding one may need, of those that follow until it is said again. */
+struct loop_binding {
+	bool takes_over; /* the port is that of sockets of ours, which let others in by now */
+	bool is_absent;	 /* this machine has no such address, and may have it later */
+};
+void loop_set_binding(struct loop *loop, struct loop_binding binding);
 
 /* For side/web, whose connections are libevent's own. Each callback that libevent calls starts with
  * loop_tick(), so that the clock is read once in a turn, after waking and before anybody looks at

@@ -61,5 +61,10 @@ MUST_CHECK int stream_listener_new(struct loop *loop, const struct addr *bind_to
 				   stream_accept_fn fn, void *ctx,
 				   struct stream_listener **ret_listener);
 void stream_listener_free(struct stream_listener *listener); /* NULL is fine */
+/** Whether sockets of ours may be bound to the same port (loop_set_binding()). */
+void stream_listener_let_in(struct stream_listener *listener, bool on);
+/** Not from inside the callback. Who has connected is told of, from inside this call, as far as
+ * that can be. */
+void stream_listener_empty(struct stream_listener *listener);
 struct addr stream_listener_local(const struct stream_listener *listener);
 void stream_attach(struct stream *stream, const struct stream_events *events, void *ctx);

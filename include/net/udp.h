@@ -28,6 +28,14 @@ MUST_CHECK RARELY int udp_server_new(struct loop *loop, const struct addr *bind_
 				     const struct client *client, udp_server_fn fn, void *ctx,
 				     struct udp_server **ret_server);
 RARELY void udp_server_free(struct udp_server *server); /* NULL is fine */
+/** Whether sockets of ours may be bound to the same port (loop_set_binding()). */
+RARELY void udp_server_let_in(struct udp_server *server, bool on);
+/** Not from inside the callback. What has arrived is handed out, from inside this call, and nothing
+ * more comes: what is sent to this address goes to whoever else of ours is bound to it, if anybody.
+ * Replies are still sent. */
+RARELY void udp_server_leave(struct udp_server *server);
+/** Takes up again what it has left. -errno. */
+MUST_CHECK RARELY int udp_server_return(struct udp_server *server);
 /** The bound address, its port as the system chose it where 0 was asked. */
 struct addr udp_server_local(const struct udp_server *server);
 /** Sends from to->local, together with others: what is sent from inside the callback leaves with

@@ -22,6 +22,8 @@ struct client_share_hold {
 
 /** For at most `max_holds` at once. NULL when memory is short. */
 struct client_shares *client_share_new(uint32_t max_holds);
+/** For at least so many. False when memory is short, and then it is as it was. */
+bool client_share_reserve(struct client_shares *shares, uint32_t max_holds);
 void client_share_free(struct client_shares *shares); /* NULL is fine; nothing may be held */
 
 /** One more of that client's; returns how many it had before. There must be room, and `hold` must

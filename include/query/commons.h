@@ -1,7 +1,7 @@
 /* query/commons.h: what the workers of one program have in common beside that of which each has a
  * handle of its own (cache, timeline, client rates, squashers).
  *
- * Made with the first worker. Holders come and go only while one thread runs. */
+ * Made with the first worker. Holders come and go only while all threads but one are held. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,17 +17,19 @@ struct worker;
 
 struct commons {
 	unsigned holders;
-	uint32_t workers; /* as many as there are to be */
+	uint32_t workers; /* as many as serve */
 	struct worker *first;
 	struct repair_tallies *repairs;
-	struct family_post *post; /* NULL: there is one worker */
+	struct family_post *post; /* NULL: there has been one worker alone */
 	struct limit_lines limit_lines;
 	struct lock lock; /* of what follows */
 	struct log_minute failures_told, zone_told, rebinding_told;
 };
 
-/** NULL when memory is short. */
-struct commons *commons_new(struct worker *first, uint32_t workers);
+/** For one worker. NULL when memory is short. */
+struct commons *commons_new(struct worker *first);
+/** Several threads will use them. -ENOMEM. */
+MUST_CHECK int commons_share(struct commons *commons);
 struct commons *commons_ref(struct commons *commons);
 void commons_unref(struct commons *commons); /* NULL is fine */
 

@@ -1,6 +1,7 @@
 /* query/flight.h: the questions in flight, by what they ask: who leads, who follows. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -10,6 +11,9 @@ struct request;
 
 /** For at most `max_requests` leaders at once. NULL when memory is short. */
 struct flight *flight_new(uint32_t max_requests);
+/** For at least so many: it is another one from here on. False when memory is short, and then it is
+ * not. */
+bool flight_reserve(struct flight **flight, uint32_t max_requests);
 void flight_free(struct flight *flight); /* NULL is fine; must be empty */
 
 /** The leader that asks the same question by the same route, or NULL: then `request` leads from now

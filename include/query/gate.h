@@ -7,6 +7,7 @@
  * names may hold no more than a quarter of limits.inflight. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct gate;
@@ -18,6 +19,10 @@ struct request;
 
 /** For at most `max_requests` at once, inside and in line. NULL when memory is short. */
 struct gate *gate_new(uint32_t max_requests);
+/** For at least so many. False when memory is short. */
+bool gate_reserve(struct gate *gate, uint32_t max_requests);
+/** Of so many, for which there is room, one zone may have its part from here on. */
+void gate_set_limit(struct gate *gate, uint32_t max_requests);
 void gate_free(struct gate *gate); /* NULL is fine; must be empty */
 
 enum gate_pass {

@@ -28,9 +28,10 @@ enum repair_how {
 const char *repair_tally_phrase(enum repair_how how);
 
 struct repair_tallies;
-/** is_shared: several threads will count. NULL when memory is short. */
-struct repair_tallies *repair_tally_table_new(bool is_shared);
-void repair_tally_table_free(struct repair_tallies *table); /* NULL is fine */
+/** NULL when memory is short. */
+struct repair_tallies *repair_tally_table_new(void);
+void repair_tally_table_share(struct repair_tallies *table); /* several threads will count */
+void repair_tally_table_free(struct repair_tallies *table);  /* NULL is fine */
 
 /** Not where memory is short. */
 void repair_tally_count(struct repair_tallies *table, const char *family, enum repair_how how);

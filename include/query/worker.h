@@ -20,17 +20,20 @@
 struct traffic;
 struct worker;
 
-/** Takes a reference of the plan; borrows the loop. The numbers of workers and of questions in
- * flight, and the cache's size, are those of this plan for good. `first` is NULL for the first of
- * them; else it has another worker's loop and a plan that shares its rules (plan_share()), and no
- * thread may run yet. -ENOMEM, or -errno of the system. */
+/** Takes a reference of the plan; borrows the loop. `first` is NULL for the first of them; else it
+ * has another worker's loop and a plan that shares its rules (plan_share()), and all threads are
+ * held. -ENOMEM, or -errno of the system. */
 MUST_CHECK RARELY int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
 				 struct worker **ret_worker);
-/** Cancels what is in flight: nobody is answered any more. The first goes last, and no thread may
- * run any more. NULL is fine. */
+/** Cancels what is in flight: nobody is answered any more. The first goes last, and all threads are
+ * held or gone. NULL is fine. */
 RARELY void worker_free(struct worker *worker);
 
-/** What the next query will be decided by. What the cache holds stays, and is used as far as the
+/** Makes room for as many questions as `conf` lets wait, with its number of workers; how many may
+ * is as before until worker_set_plan(). -ENOMEM. */
+MUST_CHECK RARELY int worker_reserve(struct worker *worker, const struct conf *conf);
+/** What the next query will be decided by; there is room for its questions. The first's is set
+ * first. What the cache holds stays, and is used as far as the
  * new plan takes the same route to it. */
 RARELY void worker_set_plan(struct worker *worker, struct plan *plan);
 const struct plan *worker_plan(const struct worker *worker);
@@ -65,7 +68,7 @@ const struct timeline *worker_timeline(const struct worker *worker);
 const struct clock *worker_clock(const struct worker *worker);
 /** Questions waiting for an upstream. */
 uint32_t worker_waiting(const struct worker *worker);
-/** So many may: this worker's part of what limits.inflight was at the start. */
+/** So many may: this worker's part of limits.inflight. */
 uint32_t worker_max_waiting(const struct worker *worker);
 /** One worker's part of what all may have together, rounded up. */
 uint32_t worker_part(const struct worker *worker, uint32_t limit);

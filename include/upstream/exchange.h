@@ -35,6 +35,8 @@ struct upstream; /* what the exchanges of one loop share: sockets, connections, 
  * outlive it; NULL for the first. */
 struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 				       uint32_t max_exchanges, struct upstream *first);
+/** For at least so many. False when memory is short. */
+bool exchange_upstream_reserve(struct upstream *upstream, uint32_t max_exchanges);
 void exchange_upstream_free(struct upstream *upstream); /* NULL is fine; cancels what still runs */
 
 /** Address or route are others: connections and sockets may lead nowhere, and what is known of

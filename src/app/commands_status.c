@@ -92,8 +92,8 @@ void commands_status_text(const struct commands *commands, FILE *out)
 	fprintf(out, "courierdns %s, running for %s, pid %d", COURIERDNS_VERSION,
 		span_to_text(commands_sums_ago_s(commands->crew, commands->started_us), &span),
 		(int)getpid());
-	if (crew_size(commands->crew) > 1)
-		fprintf(out, ", %zu workers", crew_size(commands->crew));
+	if (crew_active(commands->crew) > 1)
+		fprintf(out, ", %zu workers", crew_active(commands->crew));
 	fputc('\n', out);
 	fprintf(out, "configuration  %s, in use for %s\n",
 		file == NULL ? "the built-in default" : file,
@@ -176,7 +176,7 @@ void commands_status_json(const struct commands *commands, FILE *out)
 	json_open_object(&json, NULL);
 	json_text(&json, "version", COURIERDNS_VERSION);
 	json_number(&json, "pid", getpid());
-	json_number(&json, "workers", (int64_t)crew_size(commands->crew));
+	json_number(&json, "workers", (int64_t)crew_active(commands->crew));
 	json_number(&json, "uptime_s",
 		    (int64_t)commands_sums_ago_s(commands->crew, commands->started_us));
 	json_open_object(&json, "configuration");

@@ -25,8 +25,10 @@ struct member {
 };
 
 struct crew {
-	struct member *members; /* the first is the main thread's */
-	size_t count;
+	struct member *members[CONF_WORKERS_MAX]; /* the first is the main thread's */
+	size_t count, active;			  /* those beyond `active` rest */
+	bool listens_by_default;
+	bool is_started;
 	struct bell *failure;
 	void (*on_failure)(void *ctx, int err);
 	void *ctx;
@@ -71,17 +73,17 @@ static void on_hold(void *ctx)
 static void ring_for_hold(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->mutex);
-	crew->is_held = true;
+	crew->is_held = true; /* where there is one, too: others may come meanwhile */
 	pthread_mutex_unlock(&crew->mutex);
 	for (size_t i = 1; i < crew->count; i++) {
-		if (crew->members[i].has_thread)
-			bell_ring(crew->members[i].bell);
+		if (crew->members[i]->has_thread)
+			bell_ring(crew->members[i]->bell);
 	}
 }
 
 void crew_hold(struct crew *crew)
 {
-	if (crew->holds++ > 0 || crew->count == 1)
+	if (crew->holds++ > 0)
 		return;
 	ring_for_hold(crew);
 	pthread_mutex_lock(&crew->mutex);
@@ -117,7 +119,7 @@ bool crew_try_hold(struct crew *crew, uint64_t within_us)
 
 void crew_release(struct crew *crew)
 {
-	if (--crew->holds > 0 || crew->count == 1)
+	if (--crew->holds > 0)
 		return;
 	pthread_mutex_lock(&crew->mutex);
 	crew->is_held = false;
@@ -152,7 +154,7 @@ static void on_failure(void *ctx)
 
 	pthread_mutex_lock(&crew->mutex);
 	for (size_t i = 1; i < crew->count && err == 0; i++)
-		err = crew->members[i].err;
+		err = crew->members[i]->err;
 	pthread_mutex_unlock(&crew->mutex);
 	crew->on_failure(crew->ctx, err);
 }
@@ -171,24 +173,33 @@ static int make_thread(struct member *member)
 	return -err;
 }
 
-/* Signals are the main thread's. */
+static void change_running(struct crew *crew, int by)
+{
+	pthread_mutex_lock(&crew->mutex);
+	crew->running += (unsigned)by;
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+/* The crew is held, and signals are the main thread's. */
 static int start(struct crew *crew, size_t at)
 {
-	struct member *member = &crew->members[at];
+	struct member *member = crew->members[at];
 	sigset_t all, before;
 	char name[16];
 
 	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
+	if (err == 0 && crew->failure == NULL)
+		err = bell_new(crew->members[0]->mate.loop, on_failure, crew, &crew->failure);
 	if (err != 0)
 		return err;
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	crew->running++; /* before it may end */
+	change_running(crew, 1); /* before it may end */
 	err = make_thread(member);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	member->has_thread = err == 0;
 	if (err != 0) {
-		crew->running--;
+		change_running(crew, -1);
 		return err;
 	}
 	(void)snprintf(name, sizeof(name), "worker %u", (unsigned)at + 1);
@@ -202,8 +213,7 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 
 	crew->on_failure = fn;
 	crew->ctx = ctx;
-	if (crew->count > 1)
-		err = bell_new(crew->members[0].mate.loop, on_failure, crew, &crew->failure);
+	crew->is_started = true;
 	crew_hold(crew);
 	for (size_t i = 1; i < crew->count && err == 0; i++)
 		err = start(crew, i);
@@ -219,19 +229,32 @@ static void end_threads(struct crew *crew)
 {
 	crew_hold(crew);
 	for (size_t i = 1; i < crew->count; i++) {
-		if (crew->members[i].has_thread)
-			loop_stop(crew->members[i].mate.loop);
+		if (crew->members[i]->has_thread)
+			loop_stop(crew->members[i]->mate.loop);
 	}
 	crew->holds = 1; /* whoever else holds them */
 	crew_release(crew);
 	for (size_t i = 1; i < crew->count; i++) {
-		if (crew->members[i].has_thread)
-			(void)pthread_join(crew->members[i].thread, NULL);
-		crew->members[i].has_thread = false;
+		if (crew->members[i]->has_thread)
+			(void)pthread_join(crew->members[i]->thread, NULL);
+		crew->members[i]->has_thread = false;
 	}
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
+
+/* With servers, and nothing else yet. */
+static int member_new(struct crew *crew)
+{
+	struct member *member = mem_zalloc(sizeof(*member));
+
+	if (member == NULL)
+		return -ENOMEM;
+	member->crew = crew;
+	member->mate.servers = server_table_new();
+	crew->members[crew->count++] = member;
+	return member->mate.servers == NULL ? -ENOMEM : 0;
+}
 
 struct crew *crew_new(void)
 {
@@ -246,15 +269,10 @@ struct crew *crew_new(void)
 	(void)pthread_cond_init(&crew->parked, &by_clock);
 	(void)pthread_condattr_destroy(&by_clock);
 	(void)pthread_cond_init(&crew->released, NULL);
-	crew->count = 1;
-	crew->members = mem_zalloc(sizeof(*crew->members));
-	if (crew->members != NULL)
-		crew->members[0].mate.servers = server_table_new();
-	if (crew->members == NULL || crew->members[0].mate.servers == NULL) {
-		crew_free(crew);
-		return NULL;
-	}
-	return crew;
+	if (member_new(crew) == 0)
+		return crew;
+	crew_free(crew);
+	return NULL;
 }
 
 /* Requests point to connections and sockets: they end first. */
@@ -269,20 +287,24 @@ static void member_done(struct member *member)
 	bell_free(member->bell);
 }
 
+static void member_free(struct member *member)
+{
+	loop_free(member->mate.loop);
+	server_table_free(member->mate.servers);
+	mem_free(member);
+}
+
 /* The loops go last: what one worker has may be rung by another. */
 void crew_free(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
 	end_threads(crew);
-	for (size_t i = crew->count; i > 0 && crew->members != NULL; i--)
-		member_done(&crew->members[i - 1]);
+	for (size_t i = crew->count; i > 0; i--)
+		member_done(crew->members[i - 1]);
 	bell_free(crew->failure);
-	for (size_t i = 0; i < crew->count && crew->members != NULL; i++) {
-		loop_free(crew->members[i].mate.loop);
-		server_table_free(crew->members[i].mate.servers);
-	}
-	mem_free(crew->members);
+	for (size_t i = 0; i < crew->count; i++)
+		member_free(crew->members[i]);
 	(void)pthread_cond_destroy(&crew->released);
 	(void)pthread_cond_destroy(&crew->parked);
 	(void)pthread_mutex_destroy(&crew->mutex);
@@ -296,68 +318,172 @@ void crew_use_passed(struct crew *crew, const struct passed *passed)
 
 static int gather_first(struct crew *crew, struct plan *plan)
 {
-	struct crew_mate *mate = &crew->members[0].mate;
+	struct crew_mate *mate = &crew->members[0]->mate;
 	const int err = loop_new(&mate->loop);
 
 	if (err != 0)
 		return err;
 	loop_use_passed(mate->loop, crew->passed, 0);
-	if (plan->conf->workers > 1)
-		loop_share_ports(mate->loop, LOOP_PORTS_FIRST);
 	return worker_new(mate->loop, plan, NULL, &mate->worker);
 }
 
-static int gather_next(struct crew *crew, const struct plan *plan, struct crew_mate *mate)
+static int gather_next(struct crew *crew, const struct plan *plan)
 {
 	struct plan *own = NULL;
-	int err = loop_new(&mate->loop);
+	int err = member_new(crew);
 
+	struct crew_mate *mate = &crew->members[crew->count - 1]->mate;
+	if (err == 0)
+		err = loop_new(&mate->loop);
 	if (err != 0)
 		return err;
 	loop_use_passed(mate->loop, crew->passed, crew->count - 1);
 	loop_share_ports(mate->loop, LOOP_PORTS_NEXT);
-	mate->servers = server_table_new();
-	if (mate->servers == NULL)
-		return -ENOMEM;
 	err = plan_share(plan, mate->servers, &own);
 	if (err == 0)
-		err = worker_new(mate->loop, own, crew->members[0].mate.worker, &mate->worker);
+		err = worker_new(mate->loop, own, crew->members[0]->mate.worker, &mate->worker);
 	plan_unref(own);
+	if (err == 0 && crew->is_started)
+		err = start(crew, crew->count - 1);
 	return err;
 }
 
-int crew_gather(struct crew *crew, struct plan *plan)
+/* One that did not come to be. It has no thread. */
+static void drop_last(struct crew *crew)
+{
+	struct member *member = crew->members[--crew->count];
+
+	member_done(member);
+	member_free(member);
+}
+
+/* Whoever is new rests, as do those that there are more than are wanted: without sockets to listen
+ * on, of which they are given some or not. */
+static int grow(struct crew *crew, struct plan *plan, struct complaints *complaints)
 {
 	const size_t count = plan->conf->workers;
-	struct member *members = mem_realloc(crew->members, count * sizeof(*members));
+	int err = 0;
 
-	if (members == NULL)
-		return -ENOMEM;
-	crew->members = members;
-	crew->members[0].crew = crew;
-	int err = gather_first(crew, plan);
+	size_t had = crew->count;
+
 	while (crew->count < count && err == 0) {
-		struct member *member = &crew->members[crew->count++];
-
-		*member = (struct member){ .crew = crew };
-		err = gather_next(crew, plan, &member->mate);
+		had = crew->count;
+		err = gather_next(crew, plan);
 	}
-	if (err != 0)
-		log_write(LEVEL_ERROR, "worker %zu of %zu: %s", crew->count, count, err_text(err));
+	if (err == 0)
+		return 0;
+	if (crew->count > had)
+		drop_last(crew);
+	complaint_add(complaints, NULL,
+		      "workers = %zu: the system has not enough for so many: %s; fewer workers, or "
+		      "more threads (ulimit -u) and memory for them",
+		      count, err_text(err));
 	return err;
 }
 
-int crew_listen(struct crew *crew, bool is_default)
+int crew_gather(struct crew *crew, struct plan *plan, struct complaints *complaints)
+{
+	int err = gather_first(crew, plan);
+
+	if (err == 0)
+		err = grow(crew, plan, complaints);
+	crew->active = crew->count;
+	return err;
+}
+
+/* --- listening ----------------------------------------------------------------------------- */
+
+/* With one worker a port is that one's alone. */
+static void set_ports(struct crew *crew, size_t workers)
+{
+	struct crew_mate *first = &crew->members[0]->mate;
+
+	loop_share_ports(first->loop, workers > 1 ? LOOP_PORTS_FIRST : LOOP_PORTS_OWN);
+	listeners_follow_ports(first->listeners);
+}
+
+static void forget_listeners(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		if (crew->members[i]->mate.listeners != NULL)
+			listeners_forget(crew->members[i]->mate.listeners);
+	}
+}
+
+/* On failure nothing is opened. */
+static int open_listeners(struct crew *crew, const struct conf *conf, struct complaints *complaints)
+{
+	struct listeners *ours[CONF_WORKERS_MAX];
+	struct listeners_wish wish = { .is_default = crew->listens_by_default, .ours = ours };
+	int err = 0;
+
+	for (size_t i = 0; i < crew->count; i++) {
+		struct crew_mate *mate = &crew->members[i]->mate;
+
+		if (mate->listeners == NULL &&
+		    (mate->listeners = listeners_new(mate->loop, mate->worker)) == NULL)
+			return -ENOMEM;
+		ours[wish.ours_count++] = mate->listeners;
+	}
+	set_ports(crew, conf->workers);
+	for (size_t i = 0; i < crew->count && err == 0; i++) {
+		wish.first = i > 0 ? ours[0] : NULL;
+		wish.conf = i < conf->workers ? conf : NULL;
+		err = listeners_open(ours[i], &wish, complaints);
+	}
+	if (err != 0)
+		forget_listeners(crew);
+	return err;
+}
+
+static void use_listeners(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->count; i++)
+		listeners_use(crew->members[i]->mate.listeners);
+}
+
+int crew_listen(struct crew *crew, bool is_default, struct complaints *complaints)
+{
+	const struct conf *conf = worker_plan(crew->members[0]->mate.worker)->conf;
+
+	crew->listens_by_default = is_default;
+	const int err = open_listeners(crew, conf, complaints);
+	if (err == 0)
+		use_listeners(crew);
+	return err;
+}
+
+/* --- another configuration ----------------------------------------------------------------- */
+
+static int reserve(struct crew *crew, const struct conf *conf)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < crew->count && err == 0; i++) {
-		struct crew_mate *mate = &crew->members[i].mate;
+	for (size_t i = 0; i < conf->workers && err == 0; i++)
+		err = worker_reserve(crew->members[i]->mate.worker, conf);
+	return err;
+}
 
-		err = listeners_open(mate->loop, mate->worker, is_default,
-				     i > 0 ? crew->members[0].mate.listeners : NULL,
-				     &mate->listeners);
+int crew_change(struct crew *crew, struct plan *plan, struct complaints *complaints)
+{
+	const struct conf *conf = plan->conf;
+
+	crew_hold(crew);
+	int err = grow(crew, plan, complaints);
+	if (err == 0)
+		err = reserve(crew, conf);
+	if (err == 0)
+		err = open_listeners(crew, conf, complaints);
+	if (err == 0)
+		err = crew_set_plan(crew, plan, false);
+	if (err == 0) {
+		crew->active = conf->workers;
+		use_listeners(crew);
+	} else {
+		forget_listeners(crew);
+		set_ports(crew, crew->active);
 	}
+	crew_release(crew);
 	return err;
 }
 
@@ -368,9 +494,14 @@ size_t crew_size(const struct crew *crew)
 	return crew->count;
 }
 
+size_t crew_active(const struct crew *crew)
+{
+	return crew->active;
+}
+
 const struct crew_mate *crew_mate(const struct crew *crew, size_t at)
 {
-	return &crew->members[at].mate;
+	return &crew->members[at]->mate;
 }
 
 /* What may fail comes first. */
@@ -378,9 +509,10 @@ static int share_plan(struct crew *crew, struct plan *plan)
 {
 	int err = 0;
 
-	crew->members[0].next_plan = plan_ref(plan);
+	crew->members[0]->next_plan = plan_ref(plan);
 	for (size_t i = 1; i < crew->count && err == 0; i++)
-		err = plan_share(plan, crew->members[i].mate.servers, &crew->members[i].next_plan);
+		err = plan_share(plan, crew->members[i]->mate.servers,
+				 &crew->members[i]->next_plan);
 	return err;
 }
 
@@ -389,7 +521,7 @@ int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed)
 	crew_hold(crew);
 	const int err = share_plan(crew, plan);
 	for (size_t i = 0; i < crew->count; i++) {
-		struct member *member = &crew->members[i];
+		struct member *member = crew->members[i];
 
 		if (err == 0 && is_renewed)
 			plan_succeed(member->next_plan, worker_plan(member->mate.worker));
@@ -406,7 +538,7 @@ void crew_network_changed(struct crew *crew)
 {
 	crew_hold(crew);
 	for (size_t i = 0; i < crew->count; i++)
-		worker_network_changed(crew->members[i].mate.worker);
+		worker_network_changed(crew->members[i]->mate.worker);
 	crew_release(crew);
 }
 
@@ -414,8 +546,8 @@ void crew_close(struct crew *crew)
 {
 	crew_hold(crew);
 	for (size_t i = 0; i < crew->count; i++) {
-		listeners_stop_accepting(crew->members[i].mate.listeners);
-		worker_close(crew->members[i].mate.worker);
+		listeners_stop_accepting(crew->members[i]->mate.listeners);
+		worker_close(crew->members[i]->mate.worker);
 	}
 	crew_release(crew);
 }
@@ -426,8 +558,9 @@ uint32_t crew_waiting(struct crew *crew, uint32_t *ret_max)
 
 	crew_hold(crew);
 	for (size_t i = 0; i < crew->count; i++) {
-		waiting += worker_waiting(crew->members[i].mate.worker);
-		max += worker_max_waiting(crew->members[i].mate.worker);
+		waiting += worker_waiting(crew->members[i]->mate.worker);
+		if (i < crew->active)
+			max += worker_max_waiting(crew->members[i]->mate.worker);
 	}
 	crew_release(crew);
 	*ret_max = max;
@@ -440,7 +573,7 @@ uint32_t crew_connections(struct crew *crew)
 
 	crew_hold(crew);
 	for (size_t i = 0; i < crew->count; i++)
-		connections += listeners_connections(crew->members[i].mate.listeners);
+		connections += listeners_connections(crew->members[i]->mate.listeners);
 	crew_release(crew);
 	return connections;
 }

@@ -297,10 +297,10 @@ static int open_control(struct daemon *daemon)
 	return daemon->control != NULL && daemon->web != NULL ? 0 : -ENOMEM;
 }
 
-static int open_all(struct daemon *daemon, struct plan *plan)
+static int open_all(struct daemon *daemon, struct plan *plan, struct complaints *complaints)
 {
 	crew_use_passed(daemon->crew, daemon->passed);
-	int err = crew_gather(daemon->crew, plan);
+	int err = crew_gather(daemon->crew, plan, complaints);
 
 	if (err != 0)
 		return err;
@@ -308,7 +308,8 @@ static int open_all(struct daemon *daemon, struct plan *plan)
 	share_descriptors(daemon);
 	err = watch_signals(daemon);
 	if (err == 0)
-		err = crew_listen(daemon->crew, settings_listens_by_default(&daemon->settings));
+		err = crew_listen(daemon->crew, settings_listens_by_default(&daemon->settings),
+				  complaints);
 	if (err == 0)
 		err = privileges_drop(plan->conf, &daemon->privileges);
 	if (err == 0)
@@ -322,7 +323,7 @@ static int open_all(struct daemon *daemon, struct plan *plan)
 	return err;
 }
 
-static int start(struct daemon *daemon)
+static int start_with(struct daemon *daemon, struct complaints *complaints)
 {
 	struct plan *plan = NULL;
 
@@ -337,11 +338,11 @@ static int start(struct daemon *daemon)
 				    &daemon->reload_events);
 	if (daemon->reload == NULL)
 		return -ENOMEM;
-	err = reload_first(daemon->reload, &plan);
+	err = reload_first(daemon->reload, complaints, &plan);
 	if (err != 0)
 		return err;
 	log_open((enum log_level)plan->conf->log_level, (enum log_target)plan->conf->log_target);
-	err = open_all(daemon, plan);
+	err = open_all(daemon, plan, complaints);
 	if (err == 0) {
 		daemon->settings.user = daemon->privileges.user;
 		settings_warn(plan->conf);
@@ -351,6 +352,17 @@ static int start(struct daemon *daemon)
 		crew_release(daemon->crew);
 	}
 	plan_unref(plan);
+	return err;
+}
+
+static int start(struct daemon *daemon)
+{
+	struct complaints *complaints = complaint_new();
+	const int err = complaints == NULL ? -ENOMEM : start_with(daemon, complaints);
+
+	if (complaints != NULL)
+		reload_log_complaints(complaints);
+	complaint_free(complaints);
 	return err;
 }
 

@@ -1,6 +1,7 @@
 #include "app/reload.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,22 +74,15 @@ static int read_plan(struct reload *reload, struct complaints *complaints, struc
 	return err;
 }
 
-static void log_complaints(const struct complaints *complaints)
+void reload_log_complaints(const struct complaints *complaints)
 {
 	for (size_t i = 0; i < complaint_kept(complaints); i++)
 		log_write(LEVEL_ERROR, "%s", complaint_text(complaints, i));
 }
 
-int reload_first(struct reload *reload, struct plan **ret_plan)
+int reload_first(struct reload *reload, struct complaints *complaints, struct plan **ret_plan)
 {
-	struct complaints *complaints = complaint_new();
-
-	if (complaints == NULL)
-		return -ENOMEM;
-	const int err = read_plan(reload, complaints, ret_plan);
-	log_complaints(complaints);
-	complaint_free(complaints);
-	return err;
+	return read_plan(reload, complaints, ret_plan);
 }
 
 /* --- what was wrong ------------------------------------------------------------------------ */
@@ -125,39 +119,37 @@ static void keep_reasons(struct reload *reload, const struct complaints *complai
 
 /* --- using --------------------------------------------------------------------------------- */
 
-static bool needs_restart(const struct conf *now, const struct conf *next)
-{
-	if (now->workers != next->workers || now->cache_size != next->cache_size ||
-	    now->inflight != next->inflight || now->listen_count != next->listen_count)
-		return true;
-	for (size_t i = 0; i < now->listen_count; i++) {
-		const struct conf_listen *a = &now->listen[i], *b = &next->listen[i];
+/* What took a restart once, and is worth a line. */
+struct before {
+	uint32_t workers, inflight;
+	uint64_t cache_size;
+};
 
-		if (!addr_equal(&a->addr, &b->addr) || a->udp != b->udp || a->tcp != b->tcp)
-			return true;
-	}
-	return false;
+static void tell_number(const char *what, uint64_t before, uint64_t now)
+{
+	if (before != now)
+		LOG(LEVEL_NOTICE, "reload: %s is %" PRIu64 " now; before: %" PRIu64, what, now,
+		    before);
 }
 
-/* Of the first start for good, whatever later configurations say. */
-static void tell_restart(const struct reload *reload, const struct conf *next)
+static void tell_changes(const struct before *before, const struct conf *now)
 {
-	const struct conf *now = conf_of(reload);
-
-	if (needs_restart(now, next))
-		LOG(LEVEL_WARNING, "reload: changes of listen, workers, cache.size and "
-				   "limits.inflight take effect at the next start");
+	tell_number("workers", before->workers, now->workers);
+	tell_number("limits.inflight", before->inflight, now->inflight);
+	tell_number("cache.size", before->cache_size, now->cache_size);
 }
 
 static int read_and_use(struct reload *reload, struct complaints *complaints)
 {
 	struct plan *plan = NULL;
+	const struct conf *conf = conf_of(reload);
+	const struct before before = { conf->workers, conf->inflight, conf->cache_size };
 	int err = complaints == NULL ? -ENOMEM : read_plan(reload, complaints, &plan);
 
-	if (err == 0) {
-		tell_restart(reload, plan->conf);
-		err = crew_set_plan(reload->crew, plan, false);
-	}
+	if (err == 0)
+		err = crew_change(reload->crew, plan, complaints);
+	if (err == 0)
+		tell_changes(&before, plan->conf);
 	plan_unref(plan);
 	return err;
 }
@@ -178,7 +170,7 @@ bool reload_again(struct reload *reload)
 		reload->failed++;
 		keep_reasons(reload, complaints, err);
 		if (complaints != NULL)
-			log_complaints(complaints);
+			reload_log_complaints(complaints);
 		log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
 	}
 	complaint_free(complaints);

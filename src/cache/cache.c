@@ -108,6 +108,8 @@ struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock
 
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats)
 {
+	for (uint32_t i = 0; i < cache->shared->count; i++)
+		lock_share(&cache->shared->shards[i].lock);
 	return handle_new(cache->shared, clock, stats);
 }
 

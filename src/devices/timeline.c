@@ -300,7 +300,12 @@ struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clo
 struct timeline *timeline_share(struct timeline *timeline, const struct clock *clock,
 				struct stats *stats)
 {
-	return handle_new(timeline->shared, clock, stats);
+	struct shared *shared = timeline->shared;
+
+	shared->has_workers = true; /* more shards with the next limit */
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
+		lock_share(&shared->shards[i].lock);
+	return handle_new(shared, clock, stats);
 }
 
 void timeline_free(struct timeline *timeline)

@@ -13,6 +13,10 @@
 /* Connections that are looked at when one comes: more of them may go than come. */
 #define LOOK_AT 8u
 #define LINGER_US (2u * USEC_PER_SEC)
+/* Of a connection to an address that is not served any more: how long it may be quiet, and whether
+ * it is or not. */
+#define LEAVE_IDLE_US (300u * USEC_PER_MSEC)
+#define LEAVE_US (2u * USEC_PER_SEC)
 
 struct listener_stream_table {
 	struct loop *loop;
@@ -38,6 +42,7 @@ struct connection {
 	uint32_t holders;	   /* requests that still hold it */
 	uint64_t taken;		   /* bytes given to the stream since the start */
 	uint64_t alive_us;	   /* its last sign of life */
+	uint64_t leave_by_us;	   /* 0: it need not */
 	uint64_t left_at_look;	   /* of those, gone to the client when it was last quiet */
 	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
 };
@@ -65,6 +70,14 @@ static bool is_crowded(const struct listener_stream_table *table)
 	       (uint64_t)worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC;
 }
 
+/* May it be quiet. */
+static uint64_t quiet_us(const struct connection *connection)
+{
+	const uint64_t idle = idle_us(connection->table);
+
+	return connection->leave_by_us > 0 && idle > LEAVE_IDLE_US ? LEAVE_IDLE_US : idle;
+}
+
 static void note_life(struct connection *connection)
 {
 	struct listener_stream_table *table = connection->table;
@@ -72,7 +85,7 @@ static void note_life(struct connection *connection)
 	list_remove(&connection->link);
 	list_add(&table->connections, &connection->link);
 	connection->alive_us = loop_clock(table->loop)->now_us;
-	timer_start(loop_timers(table->loop), &connection->quiet, idle_us(table));
+	timer_start(loop_timers(table->loop), &connection->quiet, quiet_us(connection));
 }
 
 static void free_if_unused(struct connection *connection)
@@ -96,6 +109,14 @@ static void connection_close(struct connection *connection, bool at_once)
 	else
 		stream_finish(stream, LINGER_US);
 	free_if_unused(connection);
+}
+
+/* Nothing more will be asked; or enough. */
+static bool has_ended(const struct connection *connection)
+{
+	return connection->has_ended ||
+	       (connection->leave_by_us > 0 &&
+		connection->leave_by_us <= loop_clock(connection->table->loop)->now_us);
 }
 
 static void set_reading(struct connection *connection)
@@ -145,7 +166,7 @@ static void client_release(const struct client *client)
 	connection->holders--;
 	if (connection->stream == NULL)
 		free_if_unused(connection);
-	else if (connection->has_ended && connection->holders == 0)
+	else if (connection->holders == 0 && has_ended(connection))
 		connection_close(connection, false);
 	else
 		set_reading(connection);
@@ -220,7 +241,7 @@ static bool is_idle(const struct connection *connection)
  * so long a client may take none of what waits for it. */
 static uint64_t patience_us(struct connection *connection)
 {
-	const uint64_t idle = idle_us(connection->table);
+	const uint64_t idle = quiet_us(connection);
 	const uint64_t now_us = loop_clock(connection->table->loop)->now_us;
 	const size_t queued = stream_queued(connection->stream);
 	const uint64_t left = connection->taken - queued;
@@ -240,6 +261,10 @@ static void close_quiet(struct connection *connection)
 {
 	struct listener_stream_table *table = connection->table;
 
+	if (connection->leave_by_us > 0) {
+		connection_close(connection, false);
+		return;
+	}
 	if (is_idle(connection) && stream_partial_since(connection->stream) == 0 &&
 	    !is_crowded(table))
 		stats_add(worker_stats(table->worker), STAT_LIMIT_TCP_IDLE, 1);
@@ -384,6 +409,24 @@ uint32_t listener_stream_connections(const struct listener_stream_table *table)
 	return table->count;
 }
 
+void listener_stream_dismiss(struct listener_stream_table *table,
+			     bool (*is_served)(void *ctx, const struct addr *local), void *ctx)
+{
+	for (struct list *link = list_first(&table->connections), *next; link != NULL;
+	     link = next) {
+		struct connection *connection = LIST_ITEM(link, struct connection, link);
+
+		next = list_next(&table->connections, link);
+		if (is_served(ctx, &connection->local)) {
+			connection->leave_by_us = 0; /* it may be so again */
+			continue;
+		}
+		if (connection->leave_by_us == 0)
+			connection->leave_by_us = loop_clock(table->loop)->now_us + LEAVE_US;
+		timer_start(loop_timers(table->loop), &connection->quiet, quiet_us(connection));
+	}
+}
+
 int listener_stream_new(struct listener_stream_table *table, const struct addr *bind_to,
 			struct listener_stream **ret_listener)
 {
@@ -407,6 +450,16 @@ void listener_stream_free(struct listener_stream *listener)
 		return;
 	stream_listener_free(listener->socket);
 	mem_free(listener);
+}
+
+void listener_stream_let_in(struct listener_stream *listener, bool on)
+{
+	stream_listener_let_in(listener->socket, on);
+}
+
+void listener_stream_empty(struct listener_stream *listener)
+{
+	stream_listener_empty(listener->socket);
 }
 
 struct addr listener_stream_local(const struct listener_stream *listener)

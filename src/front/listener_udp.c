@@ -8,6 +8,7 @@
 struct listener_udp {
 	struct worker *worker;
 	struct udp_server *server;
+	uint32_t holders; /* requests whose answer is to be sent by it */
 };
 
 static void client_send(const struct client *client, const uint8_t *wire, size_t wire_len)
@@ -31,19 +32,33 @@ static void client_commit(const struct client *client, size_t wire_len)
 	udp_server_commit(listener->server, client, wire_len);
 }
 
-/* Silence is what UDP gives by itself, and a listener outlives the requests that came by it. */
-static void client_nothing(const struct client *client)
+/* Silence is what UDP gives by itself. */
+static void client_drop(const struct client *client)
 {
 	(void)client;
+}
+
+static void client_hold(const struct client *client)
+{
+	struct listener_udp *listener = client->listener;
+
+	listener->holders++;
+}
+
+static void client_release(const struct client *client)
+{
+	struct listener_udp *listener = client->listener;
+
+	listener->holders--;
 }
 
 static const struct client_ops client_ops = {
 	.send = client_send,
 	.reserve = client_reserve,
 	.commit = client_commit,
-	.drop = client_nothing,
-	.hold = client_nothing,
-	.release = client_nothing,
+	.drop = client_drop,
+	.hold = client_hold,
+	.release = client_release,
 };
 
 /* What is too long has been cut, which makes it malformed, and it is answered as such. */
@@ -78,6 +93,26 @@ void listener_udp_free(struct listener_udp *listener)
 		return;
 	udp_server_free(listener->server);
 	mem_free(listener);
+}
+
+void listener_udp_let_in(struct listener_udp *listener, bool on)
+{
+	udp_server_let_in(listener->server, on);
+}
+
+void listener_udp_leave(struct listener_udp *listener)
+{
+	udp_server_leave(listener->server);
+}
+
+int listener_udp_return(struct listener_udp *listener)
+{
+	return udp_server_return(listener->server);
+}
+
+bool listener_udp_is_idle(const struct listener_udp *listener)
+{
+	return listener->holders == 0;
 }
 
 struct addr listener_udp_local(const struct listener_udp *listener)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct loop {
 	enum loop_ports ports;
 	const struct passed *passed;
 	size_t passed_at;
+	struct loop_binding binding;
 	void *scratch[LOOP_SCRATCH_COUNT];
 };
 
@@ -49,6 +51,11 @@ const struct loop_sockets *loop_sockets(const struct loop *loop)
 	return &loop->sockets;
 }
 
+static int let_in(int fd, int on)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
 /* A port is asked for without SO_REUSEPORT first: with it, another program's that has set it too
  * would be shared. Both sockets must have it set when the second one binds, no sooner. */
 static int bind_own(const struct loop *loop, int fd, const struct addr *to)
@@ -57,13 +64,14 @@ static int bind_own(const struct loop *loop, int fd, const struct addr *to)
 	struct sockaddr_storage sockaddr;
 	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
 
-	if (loop->ports == LOOP_PORTS_NEXT &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+	if ((loop->ports == LOOP_PORTS_NEXT || loop->binding.takes_over) && let_in(fd, true) != 0)
+		return -errno;
+	if (loop->binding.is_absent &&
+	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) != 0)
 		return -errno;
 	if (bind(fd, (struct sockaddr *)&sockaddr, len) != 0)
 		return -errno;
-	if (loop->ports == LOOP_PORTS_FIRST &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+	if (loop->ports == LOOP_PORTS_FIRST && let_in(fd, true) != 0)
 		return -errno;
 	return 0;
 }
@@ -78,9 +86,14 @@ int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tc
 		return bind_own(loop, fd, to);
 	if (passed < 0)
 		return passed;
-	const int err = dup3(passed, fd, O_CLOEXEC) < 0 ? -errno : 0;
+	const int err = dup3(passed, fd, O_CLOEXEC) < 0 ? -errno : LOOP_BOUND_PASSED;
 	close(passed);
 	return err;
+}
+
+void loop_let_in(const struct loop *loop, int fd, bool on)
+{
+	(void)let_in(fd, on || loop->ports != LOOP_PORTS_OWN);
 }
 
 void loop_tick(struct loop *loop)
@@ -214,6 +227,11 @@ void loop_use_passed(struct loop *loop, const struct passed *passed, size_t at)
 {
 	loop->passed = passed;
 	loop->passed_at = at;
+}
+
+void loop_set_binding(struct loop *loop, struct loop_binding binding)
+{
+	loop->binding = binding;
 }
 
 const struct clock *loop_clock(const struct loop *loop)

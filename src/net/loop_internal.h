@@ -11,8 +11,12 @@
 #include "net/loop.h"
 
 /** Binds a socket that serves clients, or where one for that address was passed to us makes `fd`
- * that one: what options it is to have must be set afterwards. -errno. */
+ * that one (LOOP_BOUND_PASSED): what options it is to have must be set afterwards. -errno. */
+#define LOOP_BOUND_PASSED 1
 MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp);
+/** Lets sockets of ours that take over in, or no longer; where the port is shared with other loops,
+ * it stays so. One that is bound, and listens, is to be told, as it may have been let in itself. */
+void loop_let_in(const struct loop *loop, int fd, bool on);
 const struct loop_sockets *loop_sockets(const struct loop *loop);
 
 /* Something to do once, at the end of this turn: after all callbacks of sockets and timers. */

@@ -117,9 +117,12 @@ static int listener_bind(const struct stream_listener *listener, const struct ad
 	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0))
 		return -errno;
 	const int err = loop_bind(listener->loop, listener->fd, bind_to, true);
-	if (err != 0)
+	if (err < 0)
 		return err;
-	return listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
+	if (listen(listener->fd, BACKLOG) != 0)
+		return -errno;
+	loop_let_in(listener->loop, listener->fd, false);
+	return 0;
 }
 
 int stream_listener_new(struct loop *loop, const struct addr *bind_to, stream_accept_fn fn,
@@ -161,6 +164,17 @@ void stream_listener_free(struct stream_listener *listener)
 	if (listener->fd >= 0)
 		close(listener->fd);
 	mem_free(listener);
+}
+
+void stream_listener_let_in(struct stream_listener *listener, bool on)
+{
+	loop_let_in(listener->loop, listener->fd, on);
+}
+
+void stream_listener_empty(struct stream_listener *listener)
+{
+	for (unsigned i = 0; i < BACKLOG / ACCEPTS_PER_TURN && !timer_is_set(&listener->pause); i++)
+		on_acceptable(listener->fd, EV_READ, listener);
 }
 
 struct addr stream_listener_local(const struct stream_listener *listener)

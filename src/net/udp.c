@@ -14,6 +14,8 @@
 #define BATCH UDP_SERVER_BATCH
 /* Then others have their turn; what is left is told again in the next. */
 #define BATCHES_PER_TURN 8u
+/* As many times that as a socket that is left may still have: more than its buffer takes. */
+#define LEAVE_BATCHES 16u
 /* For the bursts that arrive while we do something else. The system grants what it likes. */
 #define RECEIVE_BUFFER (1 << 20)
 /* No power of two, or the starts of all datagrams would want the same few lines of the processor's
@@ -64,6 +66,7 @@ struct udp_server {
 	struct event readable;
 	int fd;
 	bool is_wildcard;
+	bool is_passed;	  /* others may have the same one, or will have it again */
 	bool is_batching; /* we are inside on_readable() */
 	bool *is_freed;	  /* set while we are, to be told there */
 	struct addr local;
@@ -401,8 +404,10 @@ static int bind_server(struct udp_server *server, const struct addr *bind_to)
 	    leave_out_ipv4(server->fd, bind_to->family) != 0)
 		return -errno;
 	int err = loop_bind(server->loop, server->fd, bind_to, false);
-	if (err != 0)
+	if (err < 0)
 		return err;
+	server->is_passed = err == LOOP_BOUND_PASSED;
+	loop_let_in(server->loop, server->fd, false);
 	if (ignore_path_mtu(server->fd, bind_to->family) != 0 ||
 	    set_options(server->fd, bind_to) != 0)
 		return -errno;
@@ -458,6 +463,40 @@ void udp_server_free(struct udp_server *server)
 	if (server->fd >= 0)
 		close(server->fd);
 	mem_free(server);
+}
+
+void udp_server_let_in(struct udp_server *server, bool on)
+{
+	loop_let_in(server->loop, server->fd, on);
+}
+
+/* A socket that is connected, to itself in want of a better peer, is not where the datagrams of
+ * others go; and what was put there before can still be read, so that nothing is lost between this
+ * one and another that is bound to the address. On a wildcard one the others go before, as their
+ * addresses say more. */
+void udp_server_leave(struct udp_server *server)
+{
+	struct sockaddr_storage self;
+	const socklen_t len = addr_to_sockaddr(&server->local, &self);
+
+	if (!server->is_wildcard && !server->is_passed)
+		(void)connect(server->fd, (struct sockaddr *)&self, len);
+	for (unsigned i = 0; i < LEAVE_BATCHES; i++) {
+		on_readable(server->fd, EV_READ, server);
+		if (server->batch->in_used < BATCH)
+			break;
+	}
+	(void)event_del(&server->readable);
+}
+
+int udp_server_return(struct udp_server *server)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (!server->is_wildcard && !server->is_passed &&
+	    connect(server->fd, &nobody, sizeof(nobody)) != 0)
+		return -errno;
+	return event_add(&server->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 struct addr udp_server_local(const struct udp_server *server)

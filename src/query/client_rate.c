@@ -69,6 +69,8 @@ struct client_rates *client_rate_new(unsigned workers, struct stats *stats)
 
 struct client_rates *client_rate_share(struct client_rates *rates, struct stats *stats)
 {
+	for (unsigned i = 0; i < LOCKS; i++)
+		lock_share(&rates->shared->locks[i]);
 	return handle_new(rates->shared, stats);
 }
 

@@ -29,9 +29,9 @@ struct client_shares {
 	uint64_t factors[2]; /* drawn, and odd */
 	struct slab *slots;
 	struct list *by_count;
-	uint32_t most;
+	uint32_t most, max_holds;
 	unsigned shift; /* leaves as many bits as there are buckets */
-	struct list buckets[];
+	struct list *buckets;
 };
 
 static void add_to(struct list *list, struct list *link)
@@ -41,23 +41,31 @@ static void add_to(struct list *list, struct list *link)
 	list_add(list, link);
 }
 
-struct client_shares *client_share_new(uint32_t max_holds)
+static unsigned bits_for(uint32_t max_holds)
 {
 	unsigned bits = 4;
 
 	while (bits < 20 && (uint32_t)1 << bits < max_holds)
 		bits++;
-	struct client_shares *shares =
-		mem_zalloc(sizeof(*shares) + ((size_t)1 << bits) * sizeof(struct list));
+	return bits;
+}
+
+struct client_shares *client_share_new(uint32_t max_holds)
+{
+	const unsigned bits = bits_for(max_holds);
+	struct client_shares *shares = mem_zalloc(sizeof(*shares));
+
 	if (shares == NULL)
 		return NULL;
 	shares->shift = 64 - bits;
+	shares->max_holds = max_holds;
 	random_bytes(shares->factors, sizeof(shares->factors));
 	shares->factors[0] |= 1;
 	shares->factors[1] |= 1;
 	shares->slots = slab_new(sizeof(struct client_share), max_holds);
 	shares->by_count = mem_zalloc(((size_t)max_holds + 1) * sizeof(struct list));
-	if (shares->slots == NULL || shares->by_count == NULL) {
+	shares->buckets = mem_zalloc(((size_t)1 << bits) * sizeof(struct list));
+	if (shares->slots == NULL || shares->by_count == NULL || shares->buckets == NULL) {
 		client_share_free(shares);
 		return NULL;
 	}
@@ -70,6 +78,7 @@ void client_share_free(struct client_shares *shares)
 		return;
 	slab_free(shares->slots);
 	mem_free(shares->by_count);
+	mem_free(shares->buckets);
 	mem_free(shares);
 }
 
@@ -91,6 +100,47 @@ static struct list *bucket_of(struct client_shares *shares, const struct host *c
 	return &shares->buckets[(client->words[0] * shares->factors[0] +
 				 client->words[1] * shares->factors[1]) >>
 				shares->shift];
+}
+
+/* Nothing in these lists of before is in any list of now. */
+static void move_shares(struct client_shares *shares, struct list *by_count, struct list *buckets)
+{
+	for (uint32_t i = 1; i <= shares->most; i++) {
+		struct list *before = &shares->by_count[i];
+
+		for (struct list *link; list_has(before) && (link = list_first(before)) != NULL;) {
+			struct client_share *share = LIST_ITEM(link, struct client_share, rank);
+
+			list_remove(&share->rank);
+			add_to(&by_count[i], &share->rank);
+			list_remove(&share->chain);
+			add_to(buckets + (bucket_of(shares, &share->client) - shares->buckets),
+			       &share->chain);
+		}
+	}
+}
+
+bool client_share_reserve(struct client_shares *shares, uint32_t max_holds)
+{
+	const unsigned bits = bits_for(max_holds);
+
+	if (max_holds <= shares->max_holds)
+		return true;
+	struct list *by_count = mem_zalloc(((size_t)max_holds + 1) * sizeof(struct list));
+	struct list *buckets = mem_zalloc(((size_t)1 << bits) * sizeof(struct list));
+	if (by_count == NULL || buckets == NULL || !slab_reserve(shares->slots, max_holds)) {
+		mem_free(by_count);
+		mem_free(buckets);
+		return false;
+	}
+	shares->shift = 64 - bits; /* for bucket_of(), whose old buckets are only left */
+	shares->max_holds = max_holds;
+	move_shares(shares, by_count, buckets);
+	mem_free(shares->by_count);
+	mem_free(shares->buckets);
+	shares->by_count = by_count;
+	shares->buckets = buckets;
+	return true;
 }
 
 static bool is_same(const struct host *a, const struct host *b)

@@ -1,25 +1,32 @@
 #include "query/commons.h"
 
+#include <errno.h>
+
 #include "base/mem.h"
 #include "query/family_post.h"
 
-struct commons *commons_new(struct worker *first, uint32_t workers)
+struct commons *commons_new(struct worker *first)
 {
 	struct commons *commons = mem_zalloc(sizeof(*commons));
 
 	if (commons == NULL)
 		return NULL;
-	*commons = (struct commons){ .holders = 1, .workers = workers, .first = first };
-	lock_init(&commons->lock, workers > 1);
-	lock_init(&commons->limit_lines.lock, workers > 1);
-	commons->repairs = repair_tally_table_new(workers > 1);
-	if (workers > 1)
+	*commons = (struct commons){ .holders = 1, .workers = 1, .first = first };
+	commons->repairs = repair_tally_table_new();
+	if (commons->repairs != NULL)
+		return commons;
+	commons_unref(commons);
+	return NULL;
+}
+
+int commons_share(struct commons *commons)
+{
+	lock_share(&commons->lock);
+	lock_share(&commons->limit_lines.lock);
+	repair_tally_table_share(commons->repairs);
+	if (commons->post == NULL)
 		commons->post = family_post_new();
-	if (commons->repairs == NULL || (workers > 1 && commons->post == NULL)) {
-		commons_unref(commons);
-		return NULL;
-	}
-	return commons;
+	return commons->post == NULL ? -ENOMEM : 0;
 }
 
 struct commons *commons_ref(struct commons *commons)

@@ -33,6 +33,40 @@ struct flight *flight_new(uint32_t max_requests)
 	return flight;
 }
 
+static void put(struct flight *flight, struct request *leader)
+{
+	struct list *bucket = &flight->buckets[leader->flight_hash & flight->mask];
+
+	if (!list_has(bucket))
+		list_init(bucket);
+	list_add(bucket, &leader->flight);
+}
+
+bool flight_reserve(struct flight **flight, uint32_t max_requests)
+{
+	struct flight *before = *flight;
+
+	if (max_requests <= before->mask + 1)
+		return true;
+	struct flight *after = flight_new(max_requests);
+	if (after == NULL)
+		return false;
+	after->key = before->key;
+	for (uint32_t i = 0; i <= before->mask; i++) {
+		struct list *bucket = &before->buckets[i];
+
+		for (struct list *link; list_has(bucket) && (link = list_first(bucket)) != NULL;) {
+			struct request *leader = LIST_ITEM(link, struct request, flight);
+
+			list_remove(link);
+			put(after, leader);
+		}
+	}
+	flight_free(before);
+	*flight = after;
+	return true;
+}
+
 void flight_free(struct flight *flight)
 {
 	mem_free(flight);
@@ -104,9 +138,7 @@ struct request *flight_join(struct flight *flight, struct request *request)
 		list_add(&leader->followers, &request->flight);
 		return leader;
 	}
-	if (!list_has(bucket))
-		list_init(bucket);
-	list_add(bucket, &request->flight);
+	put(flight, request);
 	return NULL;
 }
 

@@ -25,29 +25,77 @@ struct gate {
 	uint32_t per_zone;
 	bool counts_zones; /* else some have no zone_crowd, and there are fewer than per_zone */
 	uint32_t mask;
-	struct list buckets[];
+	struct list *buckets;
 };
 
-struct gate *gate_new(uint32_t max_requests)
+static uint32_t buckets_for(uint32_t max_requests)
 {
 	uint32_t size = 16;
 
 	while (size < max_requests && size < 1u << 20)
 		size *= 2;
-	struct gate *gate = mem_zalloc(sizeof(*gate) + size * sizeof(struct list));
+	return size;
+}
+
+struct gate *gate_new(uint32_t max_requests)
+{
+	const uint32_t size = buckets_for(max_requests);
+	struct gate *gate = mem_zalloc(sizeof(*gate));
+
 	if (gate == NULL)
 		return NULL;
+	gate->buckets = mem_zalloc(size * sizeof(struct list));
 	gate->crowds = slab_new(sizeof(struct crowd), 2 * max_requests);
-	if (gate->crowds == NULL) {
-		mem_free(gate);
+	if (gate->buckets == NULL || gate->crowds == NULL) {
+		gate_free(gate);
 		return NULL;
 	}
 	gate->mask = size - 1;
+	gate_set_limit(gate, max_requests);
+	hash_key_draw(&gate->key);
+	return gate;
+}
+
+static void move_crowds(struct gate *gate, struct list *buckets, uint32_t mask)
+{
+	for (uint32_t i = 0; i <= gate->mask; i++) {
+		struct list *before = &gate->buckets[i];
+
+		for (struct list *link; list_has(before) && (link = list_first(before)) != NULL;) {
+			const struct crowd *crowd = LIST_ITEM(link, struct crowd, bucket);
+			struct list *bucket = &buckets[crowd->hash & mask];
+
+			list_remove(link);
+			if (!list_has(bucket))
+				list_init(bucket);
+			list_add(bucket, link);
+		}
+	}
+}
+
+bool gate_reserve(struct gate *gate, uint32_t max_requests)
+{
+	const uint32_t size = buckets_for(max_requests);
+
+	if (!slab_reserve(gate->crowds, 2 * max_requests))
+		return false;
+	if (size <= gate->mask + 1)
+		return true;
+	struct list *buckets = mem_zalloc(size * sizeof(struct list));
+	if (buckets == NULL)
+		return false;
+	move_crowds(gate, buckets, size - 1);
+	mem_free(gate->buckets);
+	gate->buckets = buckets;
+	gate->mask = size - 1;
+	return true;
+}
+
+void gate_set_limit(struct gate *gate, uint32_t max_requests)
+{
 	gate->per_zone = max_requests / 4;
 	if (gate->per_zone < GATE_PER_ZONE_LEAST)
 		gate->per_zone = GATE_PER_ZONE_LEAST;
-	hash_key_draw(&gate->key);
-	return gate;
 }
 
 void gate_free(struct gate *gate)
@@ -55,6 +103,7 @@ void gate_free(struct gate *gate)
 	if (gate == NULL)
 		return;
 	slab_free(gate->crowds);
+	mem_free(gate->buckets);
 	mem_free(gate);
 }
 
@@ -130,7 +179,7 @@ static void leave_crowd(struct gate *gate, struct crowd *crowd)
 
 /* --- in and out ---------------------------------------------------------------------------- */
 
-/* False where its zone has its share. */
+/* False where its zone has its share, of which there is some at least. */
 static bool join_zone(struct gate *gate, struct request *request)
 {
 	struct crowd *zone = find_crowd(gate, hash_of_zone(gate, &request->key));
@@ -142,7 +191,8 @@ static bool join_zone(struct gate *gate, struct request *request)
 	return true;
 }
 
-/* While all together are fewer than one zone may have, nobody needs to know whose they are. */
+/* While all together are fewer than one zone may have, nobody needs to know whose they are. Where
+ * that has become less than they are, those that were inside before stay. */
 static void count_zones(struct gate *gate, const struct worker *worker)
 {
 	struct list *link;
@@ -151,9 +201,8 @@ static void count_zones(struct gate *gate, const struct worker *worker)
 	     link = list_next(&worker->waiters, link)) {
 		struct request *request = LIST_ITEM(link, struct request, waiting);
 
-		if (request->name_crowd != NULL && request->zone_crowd == NULL &&
-		    !join_zone(gate, request))
-			UNREACHABLE(); /* they are not more than that */
+		if (request->name_crowd != NULL && request->zone_crowd == NULL)
+			(void)join_zone(gate, request);
 	}
 	gate->counts_zones = true;
 }

@@ -35,15 +35,19 @@ const char *repair_tally_phrase(enum repair_how how)
 	return phrases[how];
 }
 
-struct repair_tallies *repair_tally_table_new(bool is_shared)
+struct repair_tallies *repair_tally_table_new(void)
 {
 	struct repair_tallies *table = mem_zalloc(sizeof(*table));
 
 	if (table == NULL)
 		return NULL;
 	list_init(&table->all);
-	lock_init(&table->lock, is_shared);
 	return table;
+}
+
+void repair_tally_table_share(struct repair_tallies *table)
+{
+	lock_share(&table->lock);
 }
 
 static struct tally *tally_of(struct list *link)

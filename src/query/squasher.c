@@ -109,8 +109,7 @@ struct squashers *squasher_table_share(struct squashers *first, const struct clo
 {
 	struct table *table = first->table;
 
-	if (!table->lock.is_shared)
-		lock_init(&table->lock, true);
+	lock_share(&table->lock);
 	return new_view(table, clock, stats);
 }
 

@@ -26,13 +26,29 @@ static void on_post(void *ctx)
 	preresolve_take_post(ctx);
 }
 
+static uint32_t part_of(uint32_t limit, uint32_t workers)
+{
+	return limit / workers + (limit % workers != 0);
+}
+
+/* The first is one of several from here on. */
+static int share(struct worker *first)
+{
+	const int err =
+		first->bell != NULL ? 0 : bell_new(first->loop, on_post, first, &first->bell);
+
+	return err != 0 ? err : commons_share(first->commons);
+}
+
 /* What the first makes and the others share. */
-static int join(struct worker *worker, const struct worker *first)
+static int join(struct worker *worker, struct worker *first)
 {
 	const struct conf *conf = worker->plan->conf;
 	const uint32_t workers = conf->workers > 0 ? conf->workers : 1;
 
 	if (first != NULL) {
+		if (share(first) != 0)
+			return -ENOMEM;
 		worker->commons = commons_ref(first->commons);
 		worker->posted = mem_zalloc(FAMILY_POST_MEMOS * sizeof(*worker->posted));
 		worker->rates = client_rate_share(first->rates, &worker->stats);
@@ -41,7 +57,9 @@ static int join(struct worker *worker, const struct worker *first)
 		worker->squashers =
 			squasher_table_share(first->squashers, worker->clock, &worker->stats);
 	} else {
-		worker->commons = commons_new(worker, workers);
+		worker->commons = commons_new(worker);
+		if (worker->commons != NULL)
+			worker->commons->workers = workers;
 		worker->rates = client_rate_new(workers, &worker->stats);
 		worker->timeline =
 			timeline_new(conf->devices, workers, worker->clock, &worker->stats);
@@ -51,9 +69,7 @@ static int join(struct worker *worker, const struct worker *first)
 	if (worker->commons == NULL || worker->rates == NULL || worker->timeline == NULL ||
 	    worker->cache == NULL || worker->squashers == NULL)
 		return -ENOMEM;
-	if (first != NULL)
-		return worker->posted != NULL ? 0 : -ENOMEM;
-	return workers == 1 ? 0 : bell_new(worker->loop, on_post, worker, &worker->bell);
+	return first == NULL || worker->posted != NULL ? 0 : -ENOMEM;
 }
 
 /* Programs built for tests: the functional ones pass once more with this set. */
@@ -141,11 +157,26 @@ void worker_free(struct worker *worker)
 	mem_free(worker);
 }
 
+int worker_reserve(struct worker *worker, const struct conf *conf)
+{
+	const uint32_t max = part_of(conf->inflight, conf->workers);
+	const bool has_room =
+		slab_reserve(worker->requests, max + 1) &&
+		client_share_reserve(worker->shares, max) && flight_reserve(&worker->flight, max) &&
+		gate_reserve(worker->gate, max) && exchange_upstream_reserve(worker->upstream, max);
+
+	return has_room ? 0 : -ENOMEM;
+}
+
 void worker_set_plan(struct worker *worker, struct plan *plan)
 {
 	plan_ref(plan);
 	plan_unref(worker->plan);
 	worker->plan = plan;
+	if (worker_is_first(worker))
+		worker->commons->workers = plan->conf->workers > 0 ? plan->conf->workers : 1;
+	worker->max_waiting = worker_part(worker, plan->conf->inflight);
+	gate_set_limit(worker->gate, worker->max_waiting);
 	preresolve_follow(worker);
 	if (query_log_follow(worker) != 0)
 		LOG(LEVEL_WARNING, "log.queries stays off: memory is short");
@@ -423,7 +454,5 @@ uint32_t worker_max_waiting(const struct worker *worker)
 
 uint32_t worker_part(const struct worker *worker, uint32_t limit)
 {
-	const uint32_t workers = worker->commons->workers;
-
-	return limit / workers + (limit % workers != 0);
+	return part_of(limit, worker->commons->workers);
 }

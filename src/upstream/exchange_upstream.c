@@ -73,6 +73,18 @@ struct upstream *exchange_upstream_new(struct loop *loop, struct stats *stats,
 	return upstream;
 }
 
+bool exchange_upstream_reserve(struct upstream *upstream, uint32_t max_exchanges)
+{
+	const uint32_t max_more = max_exchanges * (ATTEMPTS_PER_EXCHANGE - 1);
+
+	if (!slab_reserve(upstream->exchanges, max_exchanges) ||
+	    !slab_reserve(upstream->attempts, max_exchanges * ATTEMPTS_PER_EXCHANGE))
+		return false;
+	if (max_more > upstream->max_more)
+		upstream->max_more = max_more;
+	return true;
+}
+
 void exchange_upstream_free(struct upstream *upstream)
 {
 	if (upstream == NULL)

@@ -122,21 +122,6 @@ def test_status_after_a_reload_has_the_new_configuration(t):
     assert said["configuration"]["plan"] != first["configuration"]["plan"]
 
 
-def test_status_after_a_reload_has_what_takes_a_restart_as_it_is(t):
-    """Another place to listen, and another limits.inflight, are of the next start."""
-    dev, up = serving(t)
-    first = ask_json(t, dev, "status")
-    other = t.address()
-    dev.reload(t.config([up], address=other) + "limits = { inflight = 77; };\n")
-    t.until(lambda: ask_json(t, dev, "status")["configuration"]["plan"] !=
-            first["configuration"]["plan"])
-    said = ask_json(t, dev, "status")
-    assert said["listen"] == first["listen"], (first["listen"], said["listen"])
-    assert said["questions"]["max_waiting"] == first["questions"]["max_waiting"]
-    text = ask(t, dev, "status")
-    assert dev.address in text and other not in text and "of 77 " not in text, text
-
-
 # --- explain --------------------------------------------------------------------------------
 
 def test_explain_tells_what_the_daemon_knows(t):

@@ -2,8 +2,17 @@
 at all."""
 
 import json
+import os
+import random
+import socket
+import threading
+import time
 
-from harness import wire
+from harness import client, wire
+from harness.device import PORT, SLOWER
+from harness.mark import each
+from harness.shapes import a1
+from harness.upstream import send
 from test_cli import OK, ends, run
 from test_control import REFUSED, ask, ask_json, schema, serving
 
@@ -75,3 +84,234 @@ def test_reload_tells_a_bounded_part_of_many_complaints(t):
           "".join("wrong%d = %d;\n" % (i, i) for i in range(100)))
     said = reload(t, dev, "--json", code=REFUSED)["complaints"]
     assert len(said) == 20 and said[-1] == "and 81 more", said
+
+
+# --- listen ---------------------------------------------------------------------------------
+
+def listen(*entries):
+    """Of ADDRESS or (ADDRESS, protocols)."""
+    inside = []
+    for entry in entries:
+        address, protocols = entry if isinstance(entry, tuple) else (entry, '"udp", "tcp"')
+        inside.append('{ address = "%s"; port = %d; protocols = [ %s ]; }' % (
+            address, PORT, protocols))
+    return "listen = ( %s );\n" % ", ".join(inside)
+
+
+def listening(t, dev):
+    return sorted(entry["address"] for entry in ask_json(t, dev, "status")["listen"])
+
+
+def answers(dev, address, tcp=False):
+    make = client.Tcp if tcp else client.Udp
+    with make(address, PORT) as sock:
+        return sock.ask(wire.query("n%d.example" % time.monotonic_ns(), "A"), 5.0).rcode == 0
+
+
+def test_reload_opens_and_closes_listeners(t):
+    dev, up = serving(t)
+    other = t.address()
+    dev.write(t.config([up], listen=listen(dev.address, other)))
+    reload(t, dev)
+    for address in dev.address, other:
+        assert answers(dev, address) and answers(dev, address, tcp=True), address
+    assert listening(t, dev) == sorted("%s@%d" % (a, PORT) for a in (dev.address, other))
+    dev.write(t.config([up], listen=listen((dev.address, '"udp"'), (other, '"tcp"'))))
+    reload(t, dev)
+    assert answers(dev, dev.address) and answers(dev, other, tcp=True)
+    for address, kind in (other, socket.SOCK_DGRAM), (dev.address, socket.SOCK_STREAM):
+        # whoever wants it may have it
+        t.until(lambda address=address, kind=kind: can_bind(address, kind), 6.0,
+                "%s is not free" % address)
+    dev.has_tcp = False
+    fds = dev.fds()
+    for i in range(20):
+        dev.write(t.config([up], listen=listen((dev.address, '"udp"'), *([other] * (i % 2)))))
+        reload(t, dev)
+    dev.write(t.config([up], listen=listen((dev.address, '"udp"'), (other, '"tcp"'))))
+    reload(t, dev)
+    t.until(lambda: dev.fds() <= fds, 6.0, "%d descriptors, had %d" % (dev.fds(), fds))
+
+
+def can_bind(address, kind):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, PORT))
+            return True
+        except OSError:
+            return False
+
+
+def test_reload_keeps_the_connections_of_a_listener_that_stays(t):
+    dev, up = serving(t)
+    with dev.tcp() as sock:
+        assert sock.ask(wire.query("a.example", "A"), 5.0).rcode == 0
+        dev.write(t.config([up], listen=listen(dev.address, t.address())))
+        reload(t, dev)
+        assert sock.ask(wire.query("b.example", "A"), 5.0).rcode == 0
+
+
+def test_reload_lets_connections_of_a_listener_that_goes_end_what_is_in_flight(t):
+    up, other = t.upstream(), t.address()
+    slow = up.rule("slow.example", "A", lambda asked: send(asked.reply([a1("slow.example")]), 0.8))
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = t.device(up, listen=listen("%s.1" % t.net, other))
+    with client.Tcp(other, PORT) as busy, client.Tcp(other, PORT) as idle, \
+            client.Udp(other, PORT) as udp:
+        assert idle.ask(wire.query("a.example", "A"), 5.0).rcode == 0
+        busy.send(wire.query("slow.example", "A", ident=7))
+        udp.send(wire.query("slow.example", "A", ident=8))
+        t.until(lambda: slow.asked)
+        dev.write(t.config([up], listen=listen(dev.address)))
+        reload(t, dev)
+        assert wire.Message(busy.recv(5.0)).rcode == 0
+        assert wire.Message(udp.recv(5.0)).rcode == 0
+        for sock in idle, busy:
+            assert sock.closed_within(5.0) is not None, "a connection to an address that is gone stays"
+    assert answers(dev, dev.address)
+
+
+def test_reload_goes_from_a_wildcard_to_addresses_and_back(t):
+    """Both are bound for a moment; what was asked before is answered by the one that goes."""
+    up = t.upstream()
+    up.rule(None, "A", lambda asked: send(asked.reply([a1(wire.text(asked.name))]), 0.3),
+            times=None)
+    port = 5300 + 1 + random.randrange(20000)
+    all_of_it = 'listen = ( { address = "0.0.0.0"; port = %d; } );\n' % port
+    one = 'listen = ( { address = "%s.1"; port = %d; } );\n' % (t.net, port)
+    dev = t.device(up, listen=all_of_it, port=port)
+    for text in [one, all_of_it] * 3:
+        query = wire.query(t.fresh(), "A")
+        with dev.udp() as sock, dev.tcp() as stream:
+            sock.send(query)
+            stream.send(query)
+            dev.write(t.config([up], listen=text))
+            reload(t, dev)
+            assert wire.Message(sock.recv(5.0)).rcode == wire.NOERROR
+            assert wire.Message(stream.recv(5.0)).rcode == wire.NOERROR
+            assert sock.ask(wire.query(t.fresh(), "A"), 5.0).rcode == wire.NOERROR
+            with dev.tcp() as another:
+                assert another.ask(wire.query(t.fresh(), "A"), 5.0).rcode == wire.NOERROR
+
+
+def test_reload_is_refused_where_a_port_is_taken(t):
+    """Whole: what else it says is not used; and who has the port is named."""
+    dev, up = serving(t)
+    plan = ask_json(t, dev, "status")["configuration"]["plan"]
+    for kind, name in (socket.SOCK_DGRAM, "udp"), (socket.SOCK_STREAM, "tcp"):
+        free, taken = t.address(), t.address()
+        with socket.socket(socket.AF_INET, kind) as holder:
+            holder.bind((taken, PORT))
+            if kind == socket.SOCK_STREAM:
+                holder.listen(1)
+            text = t.config([up], listen=listen(free, taken, dev.address),
+                            zones='{ name = "gone.example"; action = "nxdomain"; }')
+            dev.write(text)
+            _, err = reload(t, dev, code=REFUSED)
+        line = text[:text.index(taken)].count("\n") + 1
+        assert "%s:%d: %s@%d %s: taken by" % (dev.path, line, taken, PORT, name) in err, err
+        assert "(pid %d)" % os.getpid() in err, err
+        assert listening(t, dev) == ["%s@%d" % (dev.address, PORT)]
+        assert can_bind(free, socket.SOCK_DGRAM) and can_bind(free, socket.SOCK_STREAM)
+        assert dev.ask("www.gone.example").rcode == wire.NOERROR
+        assert ask_json(t, dev, "status")["configuration"]["plan"] == plan
+    reload(t, dev)
+    assert dev.ask("www.gone.example").rcode == wire.NXDOMAIN
+
+
+# --- limits and workers ---------------------------------------------------------------------
+
+def test_reload_changes_how_many_may_wait(t):
+    """More than there was room for, and fewer again."""
+    up = t.upstream()
+    up.silent()
+    dev = t.device(up, conf="limits = { inflight = 20; inflight_per_client = 1000; };\n"
+                   "workers = 1;", timeout=4.0)
+    dev.upstreams = []
+
+    def waiting_of(number):
+        with dev.udp() as sock:
+            for _ in range(number):
+                sock.send(client.with_id(wire.query(t.fresh("z%d.example." % random.randrange(
+                    1 << 30)), "A")))
+            t.until(lambda: ask_json(t, dev, "status")["questions"]["waiting"] > 0)
+            time.sleep(0.3)
+            said = ask_json(t, dev, "status")["questions"]
+            return said["waiting"], said["max_waiting"]
+    assert waiting_of(60) == (20, 20)
+    for limit, waits in (300, 300), (50, 300), (1500, 1500):
+        dev.write(t.config([up], address=dev.address, timeout=4.0, conf="workers = 1; limits = { "
+                           "inflight = %d; inflight_per_client = 9999; };" % limit))
+        reload(t, dev)
+        assert "limits.inflight is %d now" % limit in dev.stderr(), dev.stderr()
+        waiting, most = waiting_of(max(limit, waits) + 100 - (250 if limit == 50 else 0))
+        assert most == limit and waiting <= waits, (limit, waiting, most)
+        if limit > 100:
+            assert waiting == limit, (limit, waiting)
+
+
+@each((1, 4))
+def test_reload_changes_how_many_workers_there_are(t, first):
+    """While clients are served; those that are not wanted any more let go of the port."""
+    dev, up = serving(t, conf="workers = %d;" % first)
+    counted = 0
+    with crowd_of(t, dev) as crowd:
+        for number in 4, 1, 3, 2, 1, 4:
+            dev.write(t.config([up], address=dev.address, conf="workers = %d;" % number))
+            reload(t, dev)
+            said = ask_json(t, dev, "status")
+            assert said["workers"] == number, said["workers"]
+            assert said["questions"]["max_waiting"] >= 4096, said["questions"]
+            assert said["counters"]["queries_udp"] >= counted, "what was counted is forgotten"
+            counted = said["counters"]["queries_udp"]
+            t.until(lambda number=number: bound(dev.address) == number, 6.0,
+                    "%d sockets" % bound(dev.address))
+            sofar = crowd.asked
+            t.until(lambda sofar=sofar: crowd.asked > sofar + 50, 10.0)
+    assert crowd.lost == 0 and crowd.wrong == 0, (crowd.asked, crowd.lost, crowd.wrong)
+
+
+def bound(address):
+    """UDP sockets at an address."""
+    at = "%s:%04X " % (socket.inet_aton(address)[::-1].hex().upper(), PORT)
+    with open("/proc/net/udp", encoding="ascii") as table:
+        return sum(line.split()[1] + " " == at and line.split()[2].endswith(":0000")
+                   for line in table.readlines()[1:])
+
+
+class crowd_of:
+    """Clients, each on a port of its own, who ask on and on: half of it what is known, half what is
+    not. Nobody asks twice: what is not answered in time is lost."""
+
+    def __init__(self, t, dev, clients=8):
+        self.dev, self.t = dev, t
+        self.asked = self.lost = self.wrong = 0
+        self.is_over, self.lock = False, threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(clients)]
+
+    def run(self, at):
+        number = 0
+        while not self.is_over:
+            number += 1
+            name = "n%d.c%d.crowd.example" % (number if number % 2 else 0, at)
+            with self.dev.udp() as sock:
+                query = client.with_id(wire.query(name, "A"))
+                sock.send(query)
+                data = sock.recv(5.0 * SLOWER)
+            with self.lock:
+                self.asked += 1
+                self.lost += data is None
+                self.wrong += data is not None and (data[:2] != query[:2] or
+                                                    wire.Message(data).rcode != wire.NOERROR)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()

@@ -237,7 +237,6 @@ def test_reloads_under_load_lose_nothing(t):
                 for reply in from_many(dev, "y%d.other.example." % at, number=16):
                     assert reply.rcode == wire.NXDOMAIN, reply
         assert load.asked > 0
-    assert not lines(dev, "take effect at the next start"), dev.stderr()
 
 
 @limit(60)
@@ -419,12 +418,3 @@ def test_threads_that_cannot_be_started_are_told(t):
     assert "error: workers = 4: there cannot be so many threads: Resource temporarily unavailable" \
         in dev.stderr(), dev.stderr()
     assert "is ready" not in dev.stderr()
-
-
-def test_how_many_there_are_is_told_to_take_a_restart(t):
-    dev, up = knowing(t)
-    dev.reload(t.config([up], address=dev.address, conf="workers = 2;"))
-    t.until(lambda: lines(dev, "the new configuration is in use"), 5)
-    assert len(lines(dev, "reload: changes of listen, workers, cache.size and limits.inflight take "
-                     "effect at the next start")) == 1, dev.stderr()
-    assert ask_json(t, dev, "status")["workers"] == N and len(turns(dev)) == N
