@@ -36,12 +36,20 @@ struct scrape {
 
 struct metric {
 	const char *name; /* without "courierdns_" */
-	const char *type, *help;
+	const char *help;
 	void (*put)(const struct scrape *scrape, const struct metric *metric);
 	const char *label; /* that tells its numbers apart, where it has several */
-	enum stat stat;	   /* put_stat, put_kind */
-	enum now now;	   /* put_now */
+	uint8_t stat;	   /* put_stat, put_kind: enum stat */
+	uint8_t now;	   /* put_now: enum now */
 };
+
+/* Its name says what it is. */
+static const char *type_of(const struct metric *metric)
+{
+	if (strstr(metric->name, "_duration_") != NULL)
+		return "histogram";
+	return strstr(metric->name, "_total") != NULL ? "counter" : "gauge";
+}
 
 static uint64_t count_of(const struct scrape *scrape, enum stat stat)
 {
@@ -216,7 +224,7 @@ static bool is_of(const struct metric *metric, const char *line)
 		return false;
 	line += sizeof(prefix) - 1;
 	return strncmp(line, metric->name, len) == 0 &&
-	       (line[len] == '{' || (line[len] == '_' && metric->type[0] == 'h'));
+	       (line[len] == '{' || (line[len] == '_' && type_of(metric)[0] == 'h'));
 }
 
 static void put_report(const struct scrape *scrape, const struct metric *metric)
@@ -234,74 +242,73 @@ static void put_report(const struct scrape *scrape, const struct metric *metric)
 
 /* clang-format off */
 static const struct metric table[] = {
-	{ "build_info", "gauge", "which courierdns this is; always 1",
+	{ "build_info", "which courierdns this is; always 1",
 	  .put = put_build, .label = "version" },
-	{ "uptime_seconds", "gauge", "since the program was started",
+	{ "uptime_seconds", "since the program was started",
 	  .put = put_now, .now = NOW_UPTIME },
-	{ "reloads_total", "counter", "how often the configuration was read again",
+	{ "reloads_total", "how often the configuration was read again",
 	  .put = put_reloads, .label = "result" },
-	{ "config_last_reload_successful", "gauge", "0: it had mistakes, and the one before is in use",
+	{ "config_last_reload_successful", "0: it had mistakes, and the one before is in use",
 	  .put = put_now, .now = NOW_RELOAD_IS_GOOD },
-	{ "config_age_seconds", "gauge", "since the configuration in use was read",
+	{ "config_age_seconds", "since the configuration in use was read",
 	  .put = put_now, .now = NOW_CONFIGURATION_AGE },
-	{ "queries_total", "counter", "questions of clients who may ask", .put = put_queries },
-	{ "responses_total", "counter", "replies to clients", .put = put_replies, .label = "rcode" },
-	{ "request_duration_seconds", "histogram",
-	  "from a question to its reply; what is answered at once took no time",
+	{ "queries_total", "questions of clients who may ask", .put = put_queries },
+	{ "responses_total", "replies to clients", .put = put_replies, .label = "rcode" },
+	{ "request_duration_seconds", "from a question to its reply; what is answered at once took no time",
 	  .put = put_durations },
-	{ "refused_total", "counter", "questions refused or dropped",
+	{ "refused_total", "questions refused or dropped",
 	  .put = put_kind, .label = "reason", .stat = STAT_REFUSED_ACCESS },
-	{ "malformed_total", "counter", "packets answered FORMERR, NOTIMP or BADVERS",
+	{ "malformed_total", "packets answered FORMERR, NOTIMP or BADVERS",
 	  .put = put_stat, .stat = STAT_MALFORMED },
-	{ "ignored_total", "counter", "packets that are no questions, met with silence",
+	{ "ignored_total", "packets that are no questions, met with silence",
 	  .put = put_stat, .stat = STAT_IGNORED },
-	{ "local_answers_total", "counter", "questions answered by a rule or a special name",
+	{ "local_answers_total", "questions answered by a rule or a special name",
 	  .put = put_stat, .stat = STAT_LOCAL_ANSWERS },
-	{ "servfails_total", "counter", "questions that ended in a SERVFAIL made here",
+	{ "servfails_total", "questions that ended in a SERVFAIL made here",
 	  .put = put_stat, .stat = STAT_SERVFAILS },
-	{ "rebinding_blocked_total", "counter", "answers held back: private addresses for names of others",
+	{ "rebinding_blocked_total", "answers held back: private addresses for names of others",
 	  .put = put_stat, .stat = STAT_REBINDING_BLOCKED },
-	{ "inflight", "gauge", "questions that wait for a server",
+	{ "inflight", "questions that wait for a server",
 	  .put = put_now, .now = NOW_WAITING },
-	{ "tcp_clients", "gauge", "connections of clients", .put = put_now, .now = NOW_CONNECTIONS },
-	{ "limit_hits_total", "counter", "how often a limit was reached",
+	{ "tcp_clients", "connections of clients", .put = put_now, .now = NOW_CONNECTIONS },
+	{ "limit_hits_total", "how often a limit was reached",
 	  .put = put_kind, .label = "limit", .stat = STAT_LIMIT_INFLIGHT },
-	{ "cache_hits_total", "counter", "questions answered from the cache",
+	{ "cache_hits_total", "questions answered from the cache",
 	  .put = put_hits, .label = "kind" },
-	{ "cache_misses_total", "counter", "questions that the cache could not answer",
+	{ "cache_misses_total", "questions that the cache could not answer",
 	  .put = put_stat, .stat = STAT_CACHE_MISSES },
-	{ "cache_entries", "gauge", "answers and failures that are kept",
+	{ "cache_entries", "answers and failures that are kept",
 	  .put = put_now, .now = NOW_ENTRIES },
-	{ "cache_bytes", "gauge", "memory that they take", .put = put_now, .now = NOW_BYTES },
-	{ "cache_max_bytes", "gauge", "memory that they may take",
+	{ "cache_bytes", "memory that they take", .put = put_now, .now = NOW_BYTES },
+	{ "cache_max_bytes", "memory that they may take",
 	  .put = put_now, .now = NOW_MAX_BYTES },
-	{ "cache_evictions_total", "counter", "entries put out to make room",
+	{ "cache_evictions_total", "entries put out to make room",
 	  .put = put_stat, .stat = STAT_CACHE_EVICTIONS },
-	{ "prefetches_total", "counter", "questions asked again before their answer was too old",
+	{ "prefetches_total", "questions asked again before their answer was too old",
 	  .put = put_stat, .stat = STAT_PREFETCHES },
-	{ "coalesced_total", "counter", "questions that joined the same question in flight",
+	{ "coalesced_total", "questions that joined the same question in flight",
 	  .put = put_stat, .stat = STAT_COALESCED },
-	{ "upstream_queries_total", "counter", "questions sent to servers", .put = put_report },
-	{ "upstream_failures_total", "counter", "questions at which servers failed",
+	{ "upstream_queries_total", "questions sent to servers", .put = put_report },
+	{ "upstream_failures_total", "questions at which servers failed",
 	  .put = put_report },
-	{ "upstream_duration_seconds", "histogram", "how long servers took to answer",
+	{ "upstream_duration_seconds", "how long servers took to answer",
 	  .put = put_report },
-	{ "upstream_up", "gauge", "0: found to be down, so that others are asked first",
+	{ "upstream_up", "0: found to be down, so that others are asked first",
 	  .put = put_report },
-	{ "upstream_probes_total", "counter", "probes sent to servers that seem dead",
+	{ "upstream_probes_total", "probes sent to servers that seem dead",
 	  .put = put_stat, .stat = STAT_UPSTREAM_PROBES },
-	{ "verdicts_total", "counter", "what the replies of servers were",
+	{ "verdicts_total", "what the replies of servers were",
 	  .put = put_verdicts, .label = "verdict" },
-	{ "squashes_total", "counter", "replies that squash the alias of a family",
+	{ "squashes_total", "replies that squash the alias of a family",
 	  .put = put_report },
-	{ "repairs_total", "counter", "what was done about these", .put = put_report },
-	{ "preresolve_questions_total", "counter", "questions asked to keep a family warm",
+	{ "repairs_total", "what was done about these", .put = put_report },
+	{ "preresolve_questions_total", "questions asked to keep a family warm",
 	  .put = put_report },
-	{ "preresolve_warm", "gauge", "questions of a family that the cache answers",
+	{ "preresolve_warm", "questions of a family that the cache answers",
 	  .put = put_report },
-	{ "family_in_use", "gauge", "1: clients use the family, so that it is kept warm",
+	{ "family_in_use", "1: clients use the family, so that it is kept warm",
 	  .put = put_report },
-	{ "devices", "gauge", "devices that are remembered, by how far they are",
+	{ "devices", "devices that are remembered, by how far they are",
 	  .put = put_devices, .label = "verdict" },
 };
 /* clang-format on */
@@ -312,7 +319,7 @@ static void put_all(const struct scrape *scrape)
 		const struct metric *metric = &table[i];
 
 		fprintf(scrape->out, "# HELP courierdns_%s %s\n# TYPE courierdns_%s %s\n",
-			metric->name, metric->help, metric->name, metric->type);
+			metric->name, metric->help, metric->name, type_of(metric));
 		metric->put(scrape, metric);
 	}
 }
