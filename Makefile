@@ -18,7 +18,16 @@ is_here = $(shell printf '$(hash)include <$(1)>\nint main(void) { return $(2) !=
 ifeq ($(origin WEB),undefined)
 WEB := $(call is_here,event2/http.h,evhttp_new(0),-levent_extra -levent_core)
 endif
-WITHOUT := $(if $(filter no,$(WEB)),-noweb)
+# SECCOMP=no leaves out the filter of system calls, likewise
+ifeq ($(origin SECCOMP),undefined)
+SECCOMP := $(call is_here,seccomp.h,seccomp_init(0),-lseccomp)
+endif
+# What was left out because somebody said so is built beside; what was found is kept, so that all is built
+# anew where more is found.
+said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1))))
+WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)
+FOUND := build/found$(WITHOUT)
+$(shell mkdir -p build && echo '$(WEB) $(SECCOMP)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP)' >$(FOUND))
 NEEDS := sh contrib/needs.sh
 MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
@@ -41,9 +50,10 @@ WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototyp
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
-	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1)
+	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1) \
+	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(SAN)$(COVERAGE),-DCOURIERDNS_SANITIZED)
 # What is answered from the cache passes through the first, what is asked upstream through the second,
 # which is made fast where that costs little; the rest is made small. (make bench-check PROFILE=1, make size)
 # A debugger unwinds by -g. Of the stack, what has a buffer is protected: -strong would be all whose address
@@ -62,7 +72,7 @@ PACK = $(call tried,PACK,link)
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
-LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
+LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core $(if $(filter-out no,$(SECCOMP)),-lseccomp) -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -88,14 +98,14 @@ all: $(RELEASE)/courierdns	## the program, optimised and hardened: build/release
 # Makefile, for flags that have changed. The program is linked of objects, for what is optimised as a
 # whole wants an `ar` of its own; that floors need none above them is for the unit tests to see.
 define variant
-$(1)/obj/%.o: src/%.c Makefile
+$(1)/obj/%.o: src/%.c Makefile $(FOUND)
 	$$(call say,CC,$$<)
 	@mkdir -p $$(dir $$@)
 	$$(Q)$(2) $$(BASEFLAGS) $$(if $$(filter $$(STRICT),$$(firstword $$(subst /, ,$$*))),-Wconversion) \
 		$(3) $(4) \
 		$$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 
-$(1)/tests/%.o: tests/%.c Makefile
+$(1)/tests/%.o: tests/%.c Makefile $(FOUND)
 	@mkdir -p $$(dir $$@)
 	$$(Q)$(2) $$(BASEFLAGS) $(3) -Itests/$$(firstword $$(subst /, ,$$*)) $$(CPPFLAGS) $$(CFLAGS) \
 		-MMD -MP -c -o $$@ $$<

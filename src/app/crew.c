@@ -21,6 +21,7 @@ struct member {
 	pthread_t thread;
 	struct bell *bell; /* rung to hold it */
 	bool has_thread;
+	unsigned number; /* from 1, for the thread to name itself by */
 	int err;
 };
 
@@ -133,7 +134,11 @@ static void *run(void *ctx)
 {
 	struct member *member = ctx;
 	struct crew *crew = member->crew;
+	char name[16];
 
+	/* by itself: to name another is to write to a file */
+	(void)snprintf(name, sizeof(name), "worker %u", member->number);
+	(void)pthread_setname_np(pthread_self(), name);
 	on_hold(crew);
 	const int err = loop_run(member->mate.loop);
 
@@ -185,8 +190,8 @@ static int start(struct crew *crew, size_t at)
 {
 	struct member *member = crew->members[at];
 	sigset_t all, before;
-	char name[16];
 
+	member->number = (unsigned)at + 1;
 	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
 	if (err == 0 && crew->failure == NULL)
 		err = bell_new(crew->members[0]->mate.loop, on_failure, crew, &crew->failure);
@@ -202,8 +207,6 @@ static int start(struct crew *crew, size_t at)
 		change_running(crew, -1);
 		return err;
 	}
-	(void)snprintf(name, sizeof(name), "worker %u", (unsigned)at + 1);
-	(void)pthread_setname_np(member->thread, name);
 	return 0;
 }
 

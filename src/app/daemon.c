@@ -16,6 +16,7 @@
 #include "app/notify.h"
 #include "app/privileges.h"
 #include "app/reload.h"
+#include "app/sandbox.h"
 #include "app/sources.h"
 #include "app/web_server.h"
 #include "base/log.h"
@@ -297,6 +298,24 @@ static int open_control(struct daemon *daemon)
 	return daemon->control != NULL && daemon->web != NULL ? 0 : -ENOMEM;
 }
 
+/* A test that calls what the filter has not must not pass. */
+#ifdef COURIERDNS_TESTS
+#define REFUSAL SANDBOX_KILLS
+#else
+#define REFUSAL SANDBOX_FAILS
+#endif
+
+/* Without it all goes on as it would in a build without, which the admin may want to know of. */
+static void enter_sandbox(void)
+{
+	const int err = sandbox_is_built() ? sandbox_enter(REFUSAL) : 0;
+
+	if (err != 0)
+		LOG(LEVEL_WARNING, "there is no filter of system calls here: %s; going on without",
+		    err_text(err));
+	mem_trim();
+}
+
 static int open_all(struct daemon *daemon, struct plan *plan, struct complaints *complaints)
 {
 	crew_use_passed(daemon->crew, daemon->passed);
@@ -318,6 +337,8 @@ static int open_all(struct daemon *daemon, struct plan *plan, struct complaints 
 		err = notify_new(daemon->crew, &daemon->notify);
 	if (err == 0)
 		err = open_control(daemon);
+	if (err == 0)
+		enter_sandbox();
 	if (err == 0)
 		err = crew_start(daemon->crew, on_failure, daemon);
 	return err;
