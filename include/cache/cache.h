@@ -125,6 +125,20 @@ RARELY void cache_confirm(struct cache *cache, const struct cache_key *key,
 /** Forgets one key: answer, failure and how many there were. */
 void cache_drop(struct cache *cache, const struct cache_key *key);
 
+/* What is to be forgotten, and how far that has come. */
+enum cache_flush_what { CACHE_FLUSH_NAME, CACHE_FLUSH_ZONE, CACHE_FLUSH_ALL };
+struct cache_flush {
+	uint64_t count; /* answers and failures that are gone by now */
+	uint64_t at;	/* this and what follows is the cache's own, zero at first */
+	uint32_t shard;
+	bool is_in_kept;
+};
+/** Forgets what is kept under this name, lower case, or with CACHE_FLUSH_ZONE under one below it
+ * too, or all; of every type, with any flags, in any view. A step of it, which takes some tens of
+ * microseconds: true while there is more to do. What is kept between two steps may go as well. */
+RARELY bool cache_flush(struct cache *cache, enum cache_flush_what what, const uint8_t *name,
+			struct cache_flush *flush);
+
 /** No failure that has been kept so far is found, or counts, from here on: what made them may be
  * over. */
 RARELY void cache_forget_failures(struct cache *cache);

@@ -101,6 +101,22 @@ bool entry_matches(const struct entry *entry, const struct cache_key *key)
 	       is_question(entry->wire + MESSAGE_HEADER_LEN, key);
 }
 
+/* Where the bytes of its key lie, name, type and class. */
+static const uint8_t *question_of(const struct entry *entry)
+{
+	const struct extras extras = extras_of(entry);
+	return extras.key_len > 0 ? extras.key : entry->wire + MESSAGE_HEADER_LEN;
+}
+
+bool entry_is_named(const struct entry *entry, const uint8_t *name, size_t len, bool below)
+{
+	const uint8_t *own = question_of(entry);
+
+	if (below)
+		return name_is_under(own, name);
+	return name_len(own) == len && memcmp(own, name, len) == 0;
+}
+
 /* --- in --------------------------------------------------------------------------------------- */
 
 bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,
@@ -313,13 +329,6 @@ static void must(bool holds)
 {
 	if (!holds)
 		UNREACHABLE();
-}
-
-/* Where the bytes of its key lie, name, type and class. */
-static const uint8_t *question_of(const struct entry *entry)
-{
-	const struct extras extras = extras_of(entry);
-	return extras.key_len > 0 ? extras.key : entry->wire + MESSAGE_HEADER_LEN;
 }
 
 bool entry_is_rival(const struct entry *a, const struct entry *b)

@@ -65,6 +65,9 @@ bool entry_has_failure(const struct entry *entry);
 void entry_set_has_failure(struct entry *entry);
 /** It was kept under this key; the hashes are the same already. */
 bool entry_matches(const struct entry *entry, const struct cache_key *key);
+/** It was kept under this name, lower case and of that length, or where `below` is set under one
+ * below it; whatever the type, the flags and the view. */
+bool entry_is_named(const struct entry *entry, const uint8_t *name, size_t len, bool below);
 void entry_confirm(struct entry *entry, const struct cache_note *note);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);

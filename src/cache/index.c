@@ -13,6 +13,13 @@ void index_init(struct index *index, struct index_bucket *top, uint32_t max_coun
 	atomic_init(&index->mask, 0);
 }
 
+void index_clear(struct index *index)
+{
+	memset(index_bucket(index, 0), 0, sizeof(struct index_bucket));
+	atomic_store_explicit(&index->mask, 0, memory_order_relaxed);
+	atomic_store_explicit(&index->count, 1, memory_order_relaxed);
+}
+
 static struct index_place find_in(struct index_bucket *bucket, uint32_t unit)
 {
 	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)

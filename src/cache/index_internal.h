@@ -29,6 +29,8 @@ struct index {
 
 /** With one bucket, in room that is zeroed; the rest need not be. */
 void index_init(struct index *index, struct index_bucket *top, uint32_t max_count);
+/** One empty bucket again. */
+void index_clear(struct index *index);
 
 static inline uint32_t index_count(const struct index *index)
 {

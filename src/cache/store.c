@@ -280,6 +280,7 @@ static void leave_tail(struct store_ring *ring, uint32_t units)
 {
 	ring->tail += units;
 	ring->used -= units;
+	ring->left += units;
 	if (ring->tail == ring->limit) {
 		ring->tail = ring->start;
 		ring->end = ring->limit = ring->ceiling;
@@ -485,6 +486,62 @@ uint64_t store_bytes(const struct store *store)
 				   index_count(&store->index) * sizeof(struct index_bucket);
 }
 
+/* --- by name --------------------------------------------------------------------------------- */
+
+/* Of the entry that begins so many units behind the tail. */
+static uint32_t unit_behind_tail(const struct store_ring *ring, uint32_t units)
+{
+	const uint32_t to_limit = ring->limit - ring->tail;
+
+	return ring->is_wrapped && units >= to_limit ? ring->start + (units - to_limit)
+						     : ring->tail + units;
+}
+
+static void drop_if_named(struct store *store, uint32_t unit, const uint8_t *name, bool below,
+			  uint64_t *dropped)
+{
+	const struct entry *entry = entry_at(store, unit);
+
+	if (!entry_is_named(entry, name, name_len(name), below))
+		return;
+	const struct index_home home = index_home(&store->index, entry->hash);
+	const struct index_place place = index_find_unit(&home, unit);
+	if (place.bucket == NULL) /* a gap */
+		return;
+	store_drop(store, place);
+	(*dropped)++;
+}
+
+/* From the tail to the head. An entry that is passed goes to the head of those kept, where it is
+ * met again: newcomers come first. */
+bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t units,
+		      const uint8_t *name, bool below, uint64_t *dropped)
+{
+	const struct store_ring *ring = sweep->is_in_kept ? &store->kept : &store->newcomers;
+	uint32_t gone = 0;
+
+	if (store->map == NULL)
+		return false;
+	if (sweep->at < ring->left || sweep->at - ring->left > ring->used)
+		sweep->at = ring->left; /* the tail has come by; or it is all new */
+	uint32_t behind = (uint32_t)(sweep->at - ring->left);
+	while (behind < ring->used && gone < units) {
+		const uint32_t unit = unit_behind_tail(ring, behind);
+		const uint32_t its = entry_at(store, unit)->units;
+
+		drop_if_named(store, unit, name, below, dropped);
+		behind += its;
+		gone += its;
+	}
+	sweep->at = ring->left + behind;
+	if (behind < ring->used)
+		return true;
+	if (sweep->is_in_kept)
+		return false;
+	*sweep = (struct store_sweep){ .is_in_kept = true };
+	return true;
+}
+
 /* --- the mapping ------------------------------------------------------------------------------ */
 
 static struct store_ring empty_ring(uint32_t start, uint32_t end)
@@ -495,6 +552,34 @@ static struct store_ring empty_ring(uint32_t start, uint32_t end)
 				    .tail = start,
 				    .limit = end,
 				    .ceiling = end };
+}
+
+/* The rings, with nothing in them: all that the index leaves. */
+static void lay_out(struct store *store, uint64_t bytes)
+{
+	const uint32_t start = 1, end = floor_of(store);
+	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
+
+	store->newcomers = empty_ring(start, middle);
+	store->kept = empty_ring(middle, end);
+	store->max_units = (end - start) / 8; /* half of the smaller ring */
+	if (store->max_units > ENTRY_MAX_UNITS)
+		store->max_units = ENTRY_MAX_UNITS;
+}
+
+static size_t map_bytes(const struct store *store)
+{
+	return (size_t)((uint8_t *)store->index.top - (uint8_t *)store->map);
+}
+
+void store_clear(struct store *store)
+{
+	if (store->map == NULL)
+		return;
+	index_clear(&store->index);
+	lay_out(store, map_bytes(store));
+	store->entries = 0;
+	store->is_short = false;
 }
 
 bool store_open(struct store *store, uint64_t max_bytes)
@@ -520,20 +605,14 @@ bool store_open(struct store *store, uint64_t max_bytes)
 	const uint64_t buckets = bytes / sizeof(struct index_bucket);
 	index_init(&store->index, (struct index_bucket *)map + buckets,
 		   (uint32_t)(buckets / INDEX_SHARE));
-	const uint32_t start = 1, end = floor_of(store);
-	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
-	store->newcomers = empty_ring(start, middle);
-	store->kept = empty_ring(middle, end);
-	store->max_units = (end - start) / 8; /* half of the smaller ring */
-	if (store->max_units > ENTRY_MAX_UNITS)
-		store->max_units = ENTRY_MAX_UNITS;
+	lay_out(store, bytes);
 	return true;
 }
 
 void store_close(struct store *store)
 {
 	if (store->map != NULL)
-		munmap(store->map, (size_t)((uint8_t *)store->index.top - (uint8_t *)store->map));
+		munmap(store->map, map_bytes(store));
 	store->map = NULL;
 }
 

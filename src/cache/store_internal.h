@@ -44,6 +44,7 @@ struct store_ring {
 	uint32_t ceiling;			/* where it will end after this round */
 	uint32_t used;
 	bool is_wrapped;
+	uint64_t left; /* units that have gone by the tail since it was empty and new */
 };
 
 struct store {
@@ -89,6 +90,19 @@ enum store_rank {
  * in at once. Adds to *evictions one for each entry put out that might still have been shown. */
 struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
 			uint64_t now_us, uint64_t *evictions);
+
+/* How far store_drop_named() has come; zeroed at first. */
+struct store_sweep {
+	uint64_t at; /* of the ring: units since it was empty and new */
+	bool is_in_kept;
+};
+/** Drops what is named so (entry_is_named()) among the next `units`, and adds to *dropped. True
+ * while there may be more: entries that are put meanwhile may be met or not, but none that was
+ * there before is missed, though it moves. */
+bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t units,
+		      const uint8_t *name, bool below, uint64_t *dropped);
+/** As when it was opened. */
+void store_clear(struct store *store);
 
 /** Aborts unless what is said above holds. */
 void store_verify(const struct store *store);
