@@ -42,6 +42,11 @@ const struct plan *worker_plan(const struct worker *worker);
  * are forgotten, and what waits for upstream is asked anew. */
 void worker_network_changed(struct worker *worker);
 
+/** A step of cache_flush(), for the first of them; after the last, what is kept warm is looked at
+ * once more. */
+RARELY bool worker_flush(struct worker *worker, enum cache_flush_what what, const uint8_t *name,
+			 struct cache_flush *flush);
+
 /** From here on no query is taken any more, which looks like silence; what is in flight goes on. */
 void worker_close(struct worker *worker);
 

@@ -3,6 +3,7 @@
 #include "app/command_local.h"
 #include "app/commands.h"
 #include "app/commands_devices.h"
+#include "app/commands_flush.h"
 #include "app/commands_log.h"
 #include "app/commands_reload.h"
 #include "app/commands_status.h"
@@ -151,6 +152,11 @@ static const struct command table[] = {
 		"The servers that the running daemon asks: which are up, how long they take, how often\n"
 		"they were asked, and what became of that.",
 	  .ends = ENDS, .main = ctl_main, .run = upstreams, .is_held = true },
+	{ .usage = { "flush", "--zone NAME\tthe name and all below it\n--all\teverything\n", common, 0, 1 },
+	  .words = "NAME|--zone NAME|--all", .help =
+		"Has the running daemon forget what its cache holds of a name, of all types and views; of\n"
+		"a zone; or everything. Says how many answers and failures went.",
+	  .ends = ENDS, .main = ctl_main, .run = commands_flush_run, .check = commands_flush_check },
 	{ .usage = { "reload", NULL, common, 0, 0 },
 	  .words = "", .help =
 		"Has the running daemon read its configuration again, as HUP does, and tells what is\n"

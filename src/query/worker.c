@@ -200,6 +200,16 @@ void worker_network_changed(struct worker *worker)
 	preresolve_network_changed(worker);
 }
 
+bool worker_flush(struct worker *worker, enum cache_flush_what what, const uint8_t *name,
+		  struct cache_flush *flush)
+{
+	if (cache_flush(worker->cache, what, name, flush))
+		return true;
+	if (flush->count > 0)
+		preresolve_follow(worker);
+	return false;
+}
+
 void worker_take_long_way(struct worker *worker)
 {
 	worker->takes_long_way = true;

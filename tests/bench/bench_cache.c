@@ -73,6 +73,41 @@ static double run(struct cache *cache, enum what what, uint32_t first, uint32_t 
 	return (double)(nanoseconds() - start) / ROUND;
 }
 
+/* Of a full cache: the longest that the loop is held, a step, and all of them. */
+static void flush(struct cache *cache)
+{
+	static const uint8_t nothing[] = "\7nothing\7example", zone[] = "\7example\3org";
+	static const struct {
+		const char *text;
+		enum cache_flush_what what;
+		const uint8_t *name;
+	} flushes[] = { { "a name that is not there", CACHE_FLUSH_NAME, nothing },
+			{ "a zone of all", CACHE_FLUSH_ZONE, zone },
+			{ "all", CACHE_FLUSH_ALL, nothing } };
+	struct cache_report report;
+
+	for (size_t i = 0; i < sizeof(flushes) / sizeof(flushes[0]); i++) {
+		struct cache_flush so_far = { .count = 0 };
+		uint64_t longest = 0, steps = 0;
+		bool has_more = true;
+
+		for (uint32_t n = 0; n < NAMES_MAX; n++)
+			store(cache, n);
+		cache_report(cache, &report);
+		const uint64_t start = nanoseconds();
+		for (uint64_t last = start; has_more; steps++) {
+			has_more = cache_flush(cache, flushes[i].what, flushes[i].name, &so_far);
+			const uint64_t at = nanoseconds();
+			longest = at - last > longest ? at - last : longest;
+			last = at;
+		}
+		printf("flush of %s: %.1f MB in %.2f ms, %u steps, the longest %.0f us; %u of %u\n",
+		       flushes[i].text, (double)report.bytes / (1 << 20),
+		       (double)(nanoseconds() - start) / 1e6, (unsigned)steps,
+		       (double)longest / 1e3, (unsigned)so_far.count, (unsigned)report.entries);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const uint32_t counts[] = { 1000, 100000, 200000 };
@@ -101,5 +136,10 @@ int main(int argc, char **argv)
 		       (double)report.bytes / (double)report.entries, hit, miss, replace, evict);
 		cache_free(cache);
 	}
+	struct cache *large = cache_new(2 * megabytes << 20, 1, &now, &stats);
+	if (large == NULL)
+		return 1;
+	flush(large);
+	cache_free(large);
 	return 0;
 }

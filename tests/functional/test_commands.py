@@ -3,12 +3,14 @@
 import re
 
 from harness import wire
-from harness.mark import each
+from harness.mark import each, heavy
+from harness.shapes import COURIER, a1, r1
 from test_cli import OK, USAGE, ends, run
-from test_control import NO_DAEMON, ask, ask_json, serving
+from test_control import (NO_DAEMON, ask, ask_json, connect, raw, serving, told,
+                          walk)
 
 # a good word for each command that wants one
-COMMANDS = [["upstreams"], ["log-level", "info"]]
+COMMANDS = [["upstreams"], ["log-level", "info"], ["flush", "a.example"], ["flush", "--all"]]
 
 
 @each(COMMANDS, " ".join)
@@ -100,3 +102,108 @@ def test_log_level_names_the_nearest(t):
         assert '"warn"' in done.stderr and "debug" in done.stderr, done.stderr
     assert 'did you mean "info"' in ends(run(t, "log-level", "inof", "-s", dev.control), USAGE).stderr
     assert ask(t, dev, "log-level") == "info\n"
+
+
+# --- flush ----------------------------------------------------------------------------------
+
+def entries(t, dev):
+    return ask_json(t, dev, "status")["cache"]["entries"]
+
+
+def test_flush_forgets_a_name_of_all_types_and_views(t):
+    up = t.upstream()
+    any_a = up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    up.rule(None, "AAAA", lambda asked: asked.reply(rcode=wire.REFUSED), times=None)
+    dev = t.device(up, groups={"other": [up]}, zones="""
+        { name = "a.example"; clients = [ "%s.200" ]; upstream = "other"; } """ % t.net)
+    for how in ({}, {"source": t.net + ".200"}, {"options": []}, {"flags": 0x0110}):
+        dev.ask("a.example", **how)
+    dev.ask("a.example", "AAAA")
+    for other in ("b.example", "x.a.example", "example"):
+        dev.ask(other)
+    before = entries(t, dev)
+    said = ask_json(t, dev, "flush", "A.Example.")
+    assert said["what"] == "name" and said["name"] == "a.example", said
+    assert said["flushed"] == before - 3 >= 4, (said, before)
+    asked = len(any_a.asked)
+    for other in ("b.example", "x.a.example", "example"):
+        dev.ask(other)
+    assert len(any_a.asked) == asked
+    dev.ask("a.example")
+    assert len(any_a.asked) == asked + 1
+    assert ask(t, dev, "flush", "c.example") == "0 entries forgotten of c.example\n"
+    assert ask(t, dev, "flush", "b.example") == "1 entry forgotten of b.example\n"
+
+
+def test_flush_forgets_a_zone_and_then_all(t):
+    dev, _ = serving(t)
+    for name in ("a.example", "b.a.example", "aa.example", "other.net"):
+        dev.ask(name)
+    assert ask_json(t, dev, "flush", "--zone", "a.example") == {
+        "what": "zone", "name": "a.example", "flushed": 2}
+    assert entries(t, dev) == 2
+    assert ask(t, dev, "flush", "--all") == "2 entries forgotten\n"
+    assert entries(t, dev) == 0
+    assert ask_json(t, dev, "flush", "--all") == {"what": "all", "name": None, "flushed": 0}
+    assert "flush of everything: 2" in dev.stderr() and "a.example and below: 2" in dev.stderr()
+
+
+@each([[], ["a.example", "--all"], ["--zone=a.example", "--all"], ["a..example"], ["--zone", "x" * 64],
+       ["a.example", "--zone", "a.example"], ["--zone"]], " ".join)
+def test_flush_of_what_is_not_one_of_the_three_is_64(t, words):
+    dev, _ = serving(t)
+    dev.ask("a.example")
+    for path in (dev.control, t.directory + "/none.sock"):
+        done = ends(run(t, "flush", *words, "-s", path), USAGE)
+        assert "flush" in done.stderr and not done.stdout, done
+    with connect(dev) as sock:
+        sock.sendall(raw(dev, "flush", *words))
+        assert told(sock).startswith(b"2\nflush: ")
+    assert entries(t, dev) == 1
+
+
+def test_flush_has_families_asked_for_anew(t):
+    """What was kept warm is not believed to be so any more."""
+    up = t.upstream()
+    up.rule(COURIER, "A", lambda asked: asked.reply(*r1()), times=None)
+    any_a = up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = t.device(up, conf='''couriers = ( { name = "apple"; count_txt = ""; count = 3; types = [ "A" ];
+        variants = [ "{n}-courier.push.apple.com" ]; } );''')
+    walk(dev, None)
+
+    def family():
+        return ask_json(t, dev, "status")["families"][0]
+    t.until(lambda: family()["warm"] == family()["total"] == 5, 10.0, "it does not get warm")
+    asked = len(any_a.asked)
+    assert ask_json(t, dev, "flush", "--all")["flushed"] >= 5
+    t.until(lambda: family()["warm"] == 5 and entries(t, dev) >= 5, 10.0, "it stays cold")
+    assert len(any_a.asked) >= asked + 4
+
+
+@heavy
+def test_peers_that_flush_without_end_are_in_nobodys_way(t):
+    dev, _ = serving(t, conf='cache = { size = "8M"; };')
+    with dev.udp() as udp:
+        for at in range(20000):
+            udp.send(wire.query("n%d.flood.example" % at, ident=at & 0xffff))
+            if at % 50 == 49:
+                for _ in range(50):
+                    assert udp.recv(3.0) is not None
+    peers = []
+    for at in range(40):
+        if at % 4 == 0:
+            dev.ask(t.fresh())
+        sock = connect(dev)
+        peers.append(sock)
+        try:
+            sock.sendall(raw(dev, "flush", "--zone", "nothing.example"))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        if at % 3 == 0:
+            sock.close()
+        t.prompt(dev.ask("n19999.flood.example"))
+    answers = [told(sock) for sock in peers if sock.fileno() >= 0]
+    assert answers.count(b"0\n0 entries forgotten of nothing.example and below\n") >= 8, answers
+    for sock in peers:
+        sock.close()
+    assert ask_json(t, dev, "flush", "--zone", "flood.example")["flushed"] == 20000
