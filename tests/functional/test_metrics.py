@@ -4,9 +4,12 @@ import collections
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 
 from harness import client, prometheus, wire
 from harness.mark import Skip, limit
@@ -409,3 +412,56 @@ def test_alerts_speak_when_they_should(t):
             file.write(head + "".join(alerts[:at] + alerts[at + 1:]))
         said = promtool("test", "rules", os.path.join(t.directory, "alerts_test.yml"))
         assert said.returncode != 0 and name in said.stdout + said.stderr, (name, said)
+
+
+# --- a real one -----------------------------------------------------------------------------
+
+def get(t, url):
+    try:
+        with urllib.request.urlopen(url, timeout=5 + t.late) as said:
+            return said.read().decode()
+    except OSError:
+        return None
+
+
+@limit(90.0)
+def test_a_real_prometheus_reads_it(t):
+    """Over HTTP, beside the rules: it is up, has our numbers, and nothing to warn of but what is true."""
+    if shutil.which("prometheus") is None or os.environ.get("WEB") == "no":
+        raise Skip("no prometheus here, or no web side")
+    up = t.upstream()
+    up.rule(None, None, lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    dev = t.device(up, conf='web = { enabled = true; listen = "%s.9"; port = 8053; };' % t.net)
+    for at in range(20):
+        dev.ask("n%d.example." % (at % 10))
+    page = prometheus.Page(get(t, "http://%s.9:8053/metrics" % t.net))
+    assert page.total("cache_hits_total", kind="fresh") == 10
+    config = os.path.join(t.directory, "prometheus.yml")
+    with open(config, "w", encoding="utf-8") as file:
+        json.dump({"global": {"scrape_interval": "250ms", "evaluation_interval": "250ms"},
+                   "rule_files": [os.path.join(PROMETHEUS, "alerts.yml")],
+                   "scrape_configs": [{"job_name": "courierdns", "static_configs": [
+                       {"targets": ["%s.9:8053" % t.net]}]}]}, file)
+    with open(os.path.join(t.directory, "prometheus.log"), "wb") as log:
+        real = subprocess.Popen(
+            ["prometheus", "--config.file=" + config, "--web.listen-address=%s.8:9090" % t.net,
+             "--storage.tsdb.path=" + os.path.join(t.directory, "tsdb")], stdout=log, stderr=log)
+
+    def end():
+        real.kill()
+        real.wait()
+    t.closing.append(end)
+
+    def ask(expr):
+        said = get(t, "http://%s.8:9090/api/v1/query?query=%s" % (t.net, urllib.parse.quote(expr)))
+        return json.loads(said)["data"]["result"] if said else []
+
+    def number(expr):
+        return [float(one["value"][1]) for one in ask(expr)]
+    t.until(lambda: number('courierdns_cache_hits_total{kind="fresh"}') == [10], 30)
+    assert number('up{job="courierdns"}') == [1]
+    assert number('courierdns_upstream_up{server="%s"}' % label(up)) == [1]
+    assert number("sum(courierdns_queries_total)") == [page.total("queries_total")]
+    dev.reload("nonsense = 1;\n")
+    t.until(lambda: [one["metric"]["alertname"] for one in ask("ALERTS")] ==
+            ["CourierdnsReloadFailed"], 30, "the alert is not pending")
