@@ -25,8 +25,7 @@ static const char *report(const struct repair_tallies *table)
 
 static struct repair_tallies *new_table(void)
 {
-	struct repair_tallies *table =
-		unit_own(repair_tally_table_new(), repair_tally_table_free);
+	struct repair_tallies *table = unit_own(repair_tally_table_new(), repair_tally_table_free);
 
 	assert_non_null(table);
 	return table;
