@@ -18,6 +18,7 @@ struct netlink;
 /* What has changed, since it was told last. */
 struct netlink_changes {
 	unsigned links, addresses, routes, losses;
+	unsigned others; /* addresses of ours that nobody is asked from, now or before */
 };
 
 struct netlink_events {

@@ -183,6 +183,11 @@ static void on_change(void *ctx, const struct netlink_changes *changes)
 	struct changes_text text;
 	char earlier[64] = "";
 
+	/* an address that two servers share comes and goes, and none of ours is asked otherwise */
+	if (changes->links + changes->addresses + changes->routes + changes->losses == 0) {
+		on_files(network);
+		return;
+	}
 	if (may_log(network)) {
 		if (network->held_back > 0)
 			snprintf(earlier, sizeof(earlier), " (and %u times before)",

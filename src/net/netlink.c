@@ -164,8 +164,13 @@ static void take_address(struct netlink *netlink, const struct netlink_message *
 		*known = netlink->addresses[--netlink->address_count];
 	else
 		add_address(netlink, message);
-	if (!is_old && address_matters(netlink, &message->addr))
+	if (is_old || !address_matters(netlink, &message->addr))
+		return;
+	if (addr_is_link_local(&message->addr) ||
+	    netlink->events->leaves_from(netlink->ctx, &message->addr))
 		note(netlink, &netlink->changes.addresses);
+	else
+		note(netlink, &netlink->changes.others);
 }
 
 /* --- learning what there is ---------------------------------------------------------------- */

@@ -360,6 +360,14 @@ def test_exit_codes_that_a_new_start_cannot_mend_are_not_tried_again(t):
         assert subprocess.run([PROGRAM, *args], capture_output=True, check=False).returncode == code
 
 
+def test_the_command_that_reloads_is_one_of_ours(t):
+    """Not a signal, which would say nothing of a file that is wrong."""
+    program, *words = unit()["ExecReload"][0].split()
+    assert program == unit()["ExecStart"][0].split()[0] and words == ["reload"], words
+    assert "courierdns reload" in subprocess.run([PROGRAM, "help", *words], capture_output=True,
+                                                 text=True, check=True).stdout
+
+
 def test_account_and_directory_are_made_as_the_service_wants_them(t):
     if os.getuid() != 0 or shutil.which("systemd-sysusers") is None:
         raise Skip("needs root and systemd-sysusers")

@@ -122,12 +122,27 @@ static void addresses_are_told(void **state)
 	run(WITH_WAN);
 	struct seen *seen = listening("198.51.100.1");
 	assert_not_told(seen);
-	run("ip address add 192.0.2.3/24 dev wan");
+	run("ip address add 192.0.2.2/32 dev lo");
 	const struct netlink_changes *changes = told(seen);
 	assert_int_equal(changes->addresses, 1);
-	assert_int_equal(changes->links + changes->routes + changes->losses, 0);
-	run("ip address del 192.0.2.3/24 dev wan");
+	assert_int_equal(changes->links + changes->routes + changes->losses + changes->others, 0);
+	run("ip address del 192.0.2.2/32 dev lo");
 	assert_int_equal(told(seen)->addresses, 1);
+}
+
+/* As one that two servers share. */
+static void addresses_that_nobody_is_asked_from_are_told_apart(void **state)
+{
+	(void)state;
+	run(WITH_WAN);
+	struct seen *seen = listening("198.51.100.1");
+	assert_not_told(seen);
+	run("ip address add 192.0.2.3/24 dev wan");
+	const struct netlink_changes *changes = told(seen);
+	assert_int_equal(changes->others, 1);
+	assert_int_equal(changes->addresses + changes->links + changes->routes + changes->losses, 0);
+	run("ip address del 192.0.2.3/24 dev wan");
+	assert_int_equal(told(seen)->others, 1);
 }
 
 /* A lease that is extended, a router that advertises itself: told again, and nothing new. */
@@ -273,6 +288,7 @@ static void what_is_lost_counts_as_a_change_and_is_learned_again(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(what_is_there_at_the_start_is_no_change),
 	TEST(addresses_are_told),
+	TEST(addresses_that_nobody_is_asked_from_are_told_apart),
 	TEST(an_address_that_is_refreshed_is_no_change),
 	TEST(links_are_told_where_they_have_an_address),
 	TEST(a_bridge_that_nobody_is_asked_from_is_not_told),
