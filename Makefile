@@ -81,7 +81,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check programs unit scenario fuzz-programs fuzz-replay functional flaps catalogue \
-	lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults lab coverage \
+	lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults soak differential lab coverage \
 	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -273,12 +273,22 @@ FAULTS_PARTS := $(filter-out $(FAULTS:%=tests/faults/%.c),$(wildcard tests/fault
 $(FAULTS:%=$(RELEASE)/faults/%): $(RELEASE)/faults/%: $(RELEASE)/tests/faults/%.o \
 		$(FAULTS_PARTS:%.c=$(RELEASE)/%.o)
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(RELEASEFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
 # CUT=1: smaller numbers and without the other servers; ONLY=L1,L5 picks figures, PEERS="unbound" others.
 faults: needs-faults	## figures under load and faults, demanded, ours and those of others (CUT=1: short)
 	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
 	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
+
+# MINUTES=36 are 24 hours at 50 questions a second, CUT=1 less than one; WORKERS=4 has more than one thread.
+soak: needs-check	## ten minutes of a day's questions, faults and reloads: what grows, slows down or goes wrong
+	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
+	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" MINUTES="$(MINUTES)" sh tests/faults/run.sh soak
+
+# QUERIES=100000 is how many; CUT=1: 2,000.
+differential: needs-check	## 100,000 questions, asked upstream itself and through the program: what differs
+	$(Q)$(MAKE) all
+	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" QUERIES="$(QUERIES)" sh tests/faults/run.sh differential
 
 # build/release/bench/load, .../echo and .../origin; what they share stands in every one of them.
 METER := load echo origin

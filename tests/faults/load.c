@@ -5,10 +5,15 @@
  *
  *	load --server 127.1.1.1@5300 --source 127.1.2.1 --tag a1 --window 50 --count 10000
  *	load --server 127.1.1.1@5300 --source 127.1.2.1 --tag a1 --rate 100 --seconds 60 --repeat 50
+ *
+ * Or as many do: --popular 2000 --hits 65 asks in so many per cent one of so many names, the one of
+ * rank r as often as 1/r says (Zipf's law); --couriers 5 one of Apple's; the rest is new. Over TCP
+ * are --tcp-share 5 per cent.
  */
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +44,8 @@ static struct {
 	uint64_t repeat; /* names asked again and again; 0: each once */
 	uint64_t count, window, seconds_us, wait_us;
 	double rate; /* a second; 0: by window */
+	uint64_t popular;
+	unsigned hits, couriers, tcp_share; /* per cent */
 	bool is_tcp, is_traced;
 } plan = { .sources = 1, .tag = "x", .zones = 100, .wait_us = 5000000 };
 
@@ -54,10 +61,69 @@ static uint64_t next_number, oldest, waiting, began_us;
 
 /* --- names and numbers --------------------------------------------------------------------- */
 
+/* Always the same for a number, which is all that is remembered of a question. */
+static uint64_t drawn(uint64_t number)
+{
+	uint64_t state = number * 0x9e3779b97f4a7c15u + 1;
+
+	return serve_random(&state);
+}
+
+#define RANKS 65536u
+static uint32_t *ranks;
+
+static void draw_ranks(void)
+{
+	uint64_t random = 1;
+
+	ranks = malloc(RANKS * sizeof(*ranks));
+	if (ranks == NULL)
+		err(1, "memory");
+	for (unsigned at = 0; at < RANKS; at++) {
+		double share = (double)(serve_random(&random) >> 11) * 0x1p-53;
+
+		ranks[at] = (uint32_t)exp(share * log((double)plan.popular)) - 1;
+	}
+}
+
+static bool is_by_stream(uint64_t number)
+{
+	return plan.is_tcp || (drawn(number) >> 48) % 100 < plan.tcp_share;
+}
+
+/* One that many ask for. 0 where it is not. */
+static size_t known_name_of(uint64_t number, uint8_t *name)
+{
+	const uint64_t random = drawn(number);
+	const unsigned percent = (unsigned)((random >> 32) % 100);
+	char text[200];
+
+	if (percent < plan.couriers) {
+		if (random % 2 == 0)
+			snprintf(text, sizeof(text), "courier.push.apple.com");
+		else
+			snprintf(text, sizeof(text), "%u-courier.push.apple.com",
+				 10 + (unsigned)(random >> 8) % 40);
+	} else if (percent < plan.couriers + plan.hits) {
+		const uint32_t rank = ranks[random % RANKS];
+		snprintf(text, sizeof(text), "p%u-%s.zone%u.example", rank, plan.tag,
+			 rank % plan.zones);
+	} else {
+		return 0;
+	}
+	return packet_name(name, 256, text);
+}
+
 static size_t name_of(uint64_t number, uint8_t *name)
 {
 	uint64_t which = plan.repeat > 0 ? number % plan.repeat : number;
 	char text[200];
+
+	if (plan.popular > 0) {
+		const size_t len = known_name_of(number, name);
+		if (len > 0)
+			return len;
+	}
 
 	if (plan.zone != NULL)
 		snprintf(text, sizeof(text), "n%llu-%s.%s", (unsigned long long)which, plan.tag,
@@ -150,12 +216,14 @@ static void ask(void)
 		errx(1, "more than %u questions wait", RING);
 	*slot = (struct slot){ .asked_us = now_us(), .is_waiting = true };
 	waiting++;
+	size_t name_len = name_of(number, name);
 	tally_sent();
-	if (plan.is_tcp) {
+	if (packet_is_courier(name, name_len))
+		tally_courier();
+	if (is_by_stream(number)) {
 		ask_by_stream(number);
 		return;
 	}
-	size_t name_len = name_of(number, name);
 	size_t wire_len = packet_ask(wire, id_of(number), name, name_len, PACKET_A);
 	int fd = sockets[number % plan.sources];
 
@@ -334,7 +402,11 @@ enum option_id {
 	SECONDS,
 	WAIT,
 	TCP,
-	TRACE
+	TRACE,
+	POPULAR,
+	HITS,
+	COURIERS,
+	TCP_SHARE
 };
 
 static void take_option(enum option_id option, char *value)
@@ -382,6 +454,18 @@ static void take_option(enum option_id option, char *value)
 	case TRACE:
 		plan.is_traced = true;
 		break;
+	case POPULAR:
+		plan.popular = strtoull(value, NULL, 10);
+		break;
+	case HITS:
+		plan.hits = (unsigned)strtoul(value, NULL, 10);
+		break;
+	case COURIERS:
+		plan.couriers = (unsigned)strtoul(value, NULL, 10);
+		break;
+	case TCP_SHARE:
+		plan.tcp_share = (unsigned)strtoul(value, NULL, 10);
+		break;
 	}
 }
 
@@ -402,6 +486,10 @@ static void read_options(int argc, char **argv)
 		{ "wait", required_argument, NULL, WAIT },
 		{ "tcp", no_argument, NULL, TCP },
 		{ "trace", no_argument, NULL, TRACE },
+		{ "popular", required_argument, NULL, POPULAR },
+		{ "hits", required_argument, NULL, HITS },
+		{ "couriers", required_argument, NULL, COURIERS },
+		{ "tcp-share", required_argument, NULL, TCP_SHARE },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -420,6 +508,8 @@ int main(int argc, char **argv)
 {
 	read_options(argc, argv);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (plan.popular > 0)
+		draw_ranks();
 	ring = calloc(RING, sizeof(*ring));
 	loop = epoll_create1(EPOLL_CLOEXEC);
 	if (ring == NULL || loop < 0)

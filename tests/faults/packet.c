@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#define TYPE_CNAME 5u
 #define TYPE_SOA 6u
 #define TYPE_OPT 41u
 #define CLASS_IN 1u
@@ -153,6 +154,56 @@ uint8_t *packet_put_opt(uint8_t *at)
 	return packet_put16(packet_put32(at, 0), 0);
 }
 
+static const uint8_t push[] = "\4push\5apple\3com";
+
+bool packet_is_courier(const uint8_t *name, size_t name_len)
+{
+	return packet_is_below(name, name_len, push, sizeof(push));
+}
+
+static uint8_t *put_head(uint8_t *at, unsigned type, uint32_t ttl, size_t len)
+{
+	return packet_put16(packet_put32(packet_put16(packet_put16(at, type), CLASS_IN), ttl),
+			    (unsigned)len);
+}
+
+/* The alias itself, or a numbered one, of which the first hop keeps the number's label. As seen. */
+static size_t put_courier(uint8_t *wire, const struct question *question)
+{
+	static const uint8_t target[] = "\22courier-push-apple\3com\6akadns\3net";
+	static const uint8_t zone[] = "\6akadns\3net";
+	static const uint8_t soa[] = "\10internal\6akadns\3net\0\12hostmaster\6akamai\3com";
+	static const uint32_t numbers[] = { 1629813934, 90000, 90000, 90000, 180 };
+	const bool is_alias = question->name[0] == 7;
+	uint8_t *at = wire + PACKET_HEADER + question->name_len + 4;
+
+	packet_put16(wire + 6, is_alias ? 1 : 2);
+	packet_put16(wire + 8, 1);
+	at = put_head(packet_put16(at, QNAME_AT), TYPE_CNAME, is_alias ? 279 : 28800,
+		      sizeof(target) + (is_alias ? 0 : 3));
+	uint8_t *hop = at;
+	if (!is_alias) {
+		*at++ = 2;
+		memcpy(at, question->name + 1, 2);
+		at += 2;
+	}
+	memcpy(at, target, sizeof(target));
+	at += sizeof(target);
+	if (!is_alias) {
+		at = packet_put16(at, 0xc000u | (unsigned)(hop - wire));
+		at = put_head(at, TYPE_CNAME, 60, 4 + 2);
+		memcpy(at, "\3pop", 4);
+		at = packet_put16(at + 4, 0xc000u | (unsigned)(hop + 3 - wire));
+	}
+	memcpy(at, zone, sizeof(zone));
+	at = put_head(at + sizeof(zone), TYPE_SOA, 49, sizeof(soa) + sizeof(numbers));
+	memcpy(at, soa, sizeof(soa));
+	at += sizeof(soa);
+	for (unsigned field = 0; field < 5; field++)
+		at = packet_put32(at, numbers[field]);
+	return (size_t)(at - wire);
+}
+
 /* The first letter becomes another one: as long as the asked name, and never asked by anybody. */
 static void change_name(uint8_t *name)
 {
@@ -178,6 +229,8 @@ size_t packet_answer(uint8_t *out, const struct question *question, enum answer 
 	packet_put16(out + 8, has_soa);
 	packet_put16(out + 10, question->has_opt);
 
+	if (answer == ANSWER_COURIER)
+		end = put_courier(out, question);
 	uint8_t *at = out + end;
 	uint32_t rdata = digest(out + PACKET_HEADER, question->name_len, question->type);
 
@@ -215,6 +268,40 @@ static bool has_right_record(const uint8_t *wire, size_t wire_len, const struct 
 		       digest(question->name, question->name_len, PACKET_A);
 }
 
+/* The end of the record at `at`, *ret_ttl where its TTL is; 0 where it does not end. */
+static size_t skip_record(const uint8_t *wire, size_t wire_len, size_t at, size_t *ret_ttl)
+{
+	while (at < wire_len && wire[at] != 0 && wire[at] < 0xc0)
+		at += wire[at] + 1u;
+	at += at < wire_len && wire[at] != 0 ? 2 : 1;
+	*ret_ttl = at + 4;
+	if (at + 10 > wire_len)
+		return 0;
+	at += 10 + packet_get16(wire + at + 8);
+	return at > wire_len ? 0 : at;
+}
+
+/* As it was made, but for the TTLs, which are no longer than they were. */
+static bool is_as_made(const uint8_t *wire, size_t wire_len, const struct question *question)
+{
+	uint8_t made[PACKET_MAX];
+	const size_t made_len = packet_answer(made, question, ANSWER_COURIER);
+	size_t at = PACKET_HEADER + question->name_len + 4, ttl;
+
+	if (wire_len < made_len || memcmp(wire + 4, made + 4, 6) != 0)
+		return false;
+	for (unsigned left = packet_get16(made + 6) + packet_get16(made + 8); left > 0; left--) {
+		const size_t end = skip_record(made, made_len, at, &ttl);
+
+		if (memcmp(wire + at, made + at, ttl - at) != 0 ||
+		    packet_get32(wire + ttl) > packet_get32(made + ttl) ||
+		    memcmp(wire + ttl + 4, made + ttl + 4, end - ttl - 4) != 0)
+			return false;
+		at = end;
+	}
+	return true;
+}
+
 enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *name,
 			  size_t name_len)
 {
@@ -228,6 +315,11 @@ enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *n
 		return VERDICT_TRUNCATED;
 	switch (wire[3] & 15) {
 	case 0:
+		if (packet_is_courier(name, name_len)) {
+			question.has_opt = false;
+			return is_as_made(wire, wire_len, &question) ? VERDICT_RIGHT
+								     : VERDICT_WRONG;
+		}
 		if (packet_get16(wire + 6) == 0)
 			return VERDICT_EMPTY;
 		return has_right_record(wire, wire_len, &question) ? VERDICT_RIGHT : VERDICT_WRONG;

@@ -26,6 +26,7 @@ enum answer {
 	ANSWER_TRUNCATED,  /* TC, no record */
 	ANSWER_SERVFAIL,
 	ANSWER_NXDOMAIN, /* with a SOA */
+	ANSWER_COURIER,	 /* an alias, or two in a row, that lead to nothing, with the SOA */
 };
 
 /* What a client makes of a reply. */
@@ -50,7 +51,10 @@ bool packet_read(const uint8_t *wire, size_t wire_len, struct question *question
 size_t packet_ask(uint8_t *out, uint16_t id, const uint8_t *name, size_t name_len, unsigned type);
 /** The answer; its length. `out` has PACKET_MAX. */
 size_t packet_answer(uint8_t *out, const struct question *question, enum answer answer);
-/** What the reply is to who asked for the A record of `name`. */
+/** The name is Apple's: what is asked there is answered by ANSWER_COURIER. */
+bool packet_is_courier(const uint8_t *name, size_t name_len);
+/** What the reply is to who asked for the A record of `name`. Of a courier each byte counts but ID,
+ * TTLs, and what is behind the records. */
 enum verdict packet_judge(const uint8_t *wire, size_t wire_len, const uint8_t *name,
 			  size_t name_len);
 

@@ -21,12 +21,13 @@ struct trace {
 };
 
 static struct {
-	uint64_t began_us, sent, strays, counts[VERDICT_COUNT];
+	uint64_t began_us, sent, couriers, strays, counts[VERDICT_COUNT];
 	uint64_t late_us, late_max_us;	/* beyond LATE_US, together and at worst */
 	uint64_t stalled_us[STALL_MAX]; /* time spent in stalls, by their milliseconds */
 	uint32_t *took_us;		/* of every reply */
 	size_t replies, room;
 	uint32_t right_in[SECONDS_MAX]; /* second by second */
+	size_t first_in[SECONDS_MAX];	/* replies before that second; 0 where none came in it */
 	struct trace *traces;
 	size_t trace_count, trace_room;
 	bool is_traced;
@@ -57,6 +58,11 @@ void tally_sent(void)
 	tally.sent++;
 }
 
+void tally_courier(void)
+{
+	tally.couriers++;
+}
+
 void tally_reply(enum verdict verdict, uint64_t asked_us, uint64_t now_us)
 {
 	uint64_t second = (now_us - tally.began_us) / 1000000;
@@ -66,6 +72,8 @@ void tally_reply(enum verdict verdict, uint64_t asked_us, uint64_t now_us)
 	if (verdict == VERDICT_RIGHT && second < SECONDS_MAX)
 		tally.right_in[second]++;
 	if (verdict != VERDICT_SILENT) {
+		if (second < SECONDS_MAX && tally.first_in[second] == 0)
+			tally.first_in[second] = tally.replies;
 		tally.took_us =
 			grown(tally.took_us, tally.replies, &tally.room, sizeof(*tally.took_us));
 		tally.took_us[tally.replies++] = took_us;
@@ -123,6 +131,30 @@ static double lag(uint64_t elapsed_us)
 	return stall / 1e3;
 }
 
+/* 99 of 100 of what came in each tenth of the time; before they are sorted all together. */
+static void report_tenths(uint64_t seconds)
+{
+	size_t from = 0;
+
+	printf(", \"p99_tenths\": [");
+	for (uint64_t tenth = 1; tenth <= 10; tenth++) {
+		uint64_t second = seconds * tenth / 10;
+		size_t to = tally.replies;
+
+		while (tenth < 10 && second < SECONDS_MAX && tally.first_in[second] == 0 &&
+		       second < seconds)
+			second++;
+		if (tenth < 10 && second < SECONDS_MAX && tally.first_in[second] > from)
+			to = tally.first_in[second];
+		if (to > from)
+			qsort(tally.took_us + from, to - from, sizeof(*tally.took_us), by_size);
+		printf("%s%.6f", tenth == 1 ? "" : ", ",
+		       to > from ? tally.took_us[from + (to - from) * 99 / 100] / 1e6 : 0.0);
+		from = to;
+	}
+	printf("]");
+}
+
 static void report_traces(void)
 {
 	printf(", \"trace\": [");
@@ -137,9 +169,11 @@ void tally_report(uint64_t now_us)
 {
 	uint64_t seconds = (now_us - tally.began_us) / 1000000 + 1;
 
+	printf("{\"asked\": %llu, \"couriers\": %llu", (unsigned long long)tally.sent,
+	       (unsigned long long)tally.couriers);
+	report_tenths(seconds);
 	if (tally.replies > 0)
 		qsort(tally.took_us, tally.replies, sizeof(*tally.took_us), by_size);
-	printf("{\"asked\": %llu", (unsigned long long)tally.sent);
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		printf(", \"%s\": %llu", names[verdict], (unsigned long long)tally.counts[verdict]);
 	printf(", \"strays\": %llu", (unsigned long long)tally.strays);

@@ -11,6 +11,7 @@
  * printed in the report: when it was asked, how long it took, what it came to. */
 void tally_start(uint64_t now_us, bool is_traced);
 void tally_sent(void);
+void tally_courier(void); /* what was sent is a question for one */
 /** `asked_us` and `now_us` by the monotonic clock. */
 void tally_reply(enum verdict verdict, uint64_t asked_us, uint64_t now_us);
 /** A reply to nothing that is still waited for. */

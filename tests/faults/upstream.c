@@ -1,7 +1,7 @@
 /* A scripted upstream: answers every question with a record that tells the asked name and type
- * (packet.h), and does to datagrams what the command line says, in per cent, at most one thing
- * to each. What comes over TCP is answered well. SIGUSR1 makes it deaf, SIGUSR2 makes it hear
- *again; at SIGTERM it prints what it did, as JSON.
+ * (packet.h), and does to datagrams what the command line says, in per cent (4.8), at most one
+ *thing to each. Apple's couriers it knows. What comes over TCP is answered well. SIGUSR1 makes it
+ *deaf, SIGUSR2 makes it hear again; at SIGTERM it prints what it did, as JSON.
  *
  *	upstream --listen 127.1.1.1@5300 --seed 7 --drop 30 --no-tcp --deaf-zone victim.example
  */
@@ -28,7 +28,7 @@ struct zone {
 };
 
 static struct {
-	unsigned percent[FAULT_COUNT];
+	unsigned share[FAULT_COUNT]; /* of 10,000 */
 	struct zone deaf, absent;
 	uint64_t seed, delay_us;
 	bool is_deaf;
@@ -43,12 +43,12 @@ static uint64_t random_state;
 /* FAULT_COUNT: none */
 static enum fault draw(void)
 {
-	unsigned number = (unsigned)(serve_random(&random_state) % 100);
+	unsigned number = (unsigned)(serve_random(&random_state) % 10000);
 
 	for (int fault = 0; fault < FAULT_COUNT; fault++) {
-		if (number < script.percent[fault])
+		if (number < script.share[fault])
 			return (enum fault)fault;
-		number -= script.percent[fault];
+		number -= script.share[fault];
 	}
 	return FAULT_COUNT;
 }
@@ -70,6 +70,8 @@ static bool is_heard(const uint8_t *wire, size_t len, struct question *question)
 
 static enum answer true_answer(const struct question *question)
 {
+	if (packet_is_courier(question->name, question->name_len))
+		return ANSWER_COURIER;
 	return script.absent.len > 0 && packet_is_below(question->name, question->name_len,
 							script.absent.name, script.absent.len)
 		       ? ANSWER_NXDOMAIN
@@ -184,7 +186,7 @@ static void read_options(int argc, char **argv, struct serve_script *ret_server)
 		else if (option == NO_TCP)
 			ret_server->has_tcp = false;
 		else if (option >= 0 && option < FAULT_COUNT)
-			script.percent[option] = (unsigned)strtoul(optarg, NULL, 10);
+			script.share[option] = (unsigned)(strtod(optarg, NULL) * 100 + 0.5);
 		else
 			exit(64);
 	}
