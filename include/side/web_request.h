@@ -7,7 +7,7 @@
 
 #include "conf/conf.h"
 
-#define WEB_REQUEST_PATH_MAX 128u /* bytes with the NUL; none of ours is longer */
+#define WEB_REQUEST_PATH_MAX 1024u /* bytes with the NUL */
 
 struct web_request_target {
 	char path[WEB_REQUEST_PATH_MAX]; /* decoded, printable ASCII, without the query */

@@ -9,19 +9,19 @@
 #define TEXT "text/plain; charset=utf-8"
 #define JSON "application/json"
 
-static enum web_status write_metrics(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_metrics(void *ctx, const char *rest, FILE *out)
 {
 	(void)rest;
 	metrics_write(ctx, out);
-	return WEB_OK;
+	return WEB_PAGE_OK;
 }
 
-static enum web_status write_health(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_health(void *ctx, const char *rest, FILE *out)
 {
 	(void)ctx;
 	(void)rest;
 	fputs("ok\n", out);
-	return WEB_OK;
+	return WEB_PAGE_OK;
 }
 
 /* A server that is suspected is still asked. */
@@ -39,7 +39,7 @@ static bool has_server(const struct commands *commands)
 	return false;
 }
 
-static enum web_status write_readiness(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_readiness(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
 
@@ -48,10 +48,10 @@ static enum web_status write_readiness(void *ctx, const char *rest, FILE *out)
 	const bool is_ready = has_server(commands);
 	crew_release(commands->crew);
 	fputs(is_ready ? "ready\n" : "no server of group default is up\n", out);
-	return is_ready ? WEB_OK : WEB_NOT_READY;
+	return is_ready ? WEB_PAGE_OK : WEB_PAGE_NOT_READY;
 }
 
-static enum web_status write_status(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_status(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
 
@@ -59,11 +59,11 @@ static enum web_status write_status(void *ctx, const char *rest, FILE *out)
 	crew_hold(commands->crew);
 	commands_status_json(commands, out);
 	crew_release(commands->crew);
-	return WEB_OK;
+	return WEB_PAGE_OK;
 }
 
 /* The timeline has a lock of its own, so nobody is held. */
-static enum web_status write_devices(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_devices(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
 	const struct commands_devices devices = {
@@ -73,20 +73,20 @@ static enum web_status write_devices(void *ctx, const char *rest, FILE *out)
 		.as_json = true,
 	};
 
-	return commands_devices_print(&devices, out) ? WEB_OK : WEB_NOT_FOUND;
+	return commands_devices_print(&devices, out) ? WEB_PAGE_OK : WEB_PAGE_NOT_FOUND;
 }
 
-static enum web_status write_list(void *ctx, const char *rest, FILE *out)
+static enum web_page_status write_list(void *ctx, const char *rest, FILE *out)
 {
 	(void)ctx;
 	(void)rest;
 	fputs("courierdns " COURIERDNS_VERSION "\n\n", out);
-	for (const struct web_route *route = web_pages(); route->path != NULL; route++)
+	for (const struct web_page_route *route = web_pages(); route->path != NULL; route++)
 		fprintf(out, "%s\n", route->path);
-	return WEB_OK;
+	return WEB_PAGE_OK;
 }
 
-static const struct web_route routes[] = {
+static const struct web_page_route routes[] = {
 	{ "/", TEXT, write_list },
 	{ "/healthz", TEXT, write_health },
 	{ "/readyz", TEXT, write_readiness },
@@ -97,7 +97,7 @@ static const struct web_route routes[] = {
 	{ NULL, NULL, NULL },
 };
 
-const struct web_route *web_pages(void)
+const struct web_page_route *web_pages(void)
 {
 	return routes;
 }

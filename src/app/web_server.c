@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/local.h"
+#include "side/web.h"
 
 /* An address may come yet, and a port be given up. */
 #define AGAIN_US (10u * USEC_PER_SEC)
@@ -16,7 +17,7 @@
 struct web_server {
 	struct loop *loop;
 	struct commands *commands;
-	struct web_site site;
+	struct web_page_site site;
 	struct web *web; /* NULL while none is open */
 	char *path;	 /* where it is or was to be; NULL: the address */
 	struct addr addr;
@@ -162,7 +163,7 @@ static void on_again(void *ctx)
 			return;
 		}
 	}
-	if (server->web != NULL && web_is_there(server->web))
+	if (server->web != NULL && web_socket_is_there(web_socket(server->web)))
 		return;
 	close_it(server);
 	open_it(server);
@@ -176,7 +177,7 @@ struct web_server *web_server_new(struct loop *loop, struct commands *commands)
 		return NULL;
 	server->loop = loop;
 	server->commands = commands;
-	server->site = (struct web_site){
+	server->site = (struct web_page_site){
 		.routes = web_pages(),
 		.names = names,
 		.ctx = commands,

@@ -11,17 +11,11 @@
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
-#include "net/local.h"
-#include "side/web_request.h"
 
 #define BACKLOG 64
 /* Between two connections, so that a flood of them takes a small part of our time. */
@@ -39,9 +33,8 @@
 
 struct web {
 	struct loop *loop;
-	const struct web_site *site;
-	int fd;
-	struct local_listener *local; /* NULL: it is an address; else whose `fd` is */
+	const struct web_page_site *site;
+	struct web_socket socket;
 	struct event acceptable;
 	struct timer rest;
 	uint64_t rest_until_us;
@@ -106,29 +99,6 @@ static void turn_away(struct visit *visit)
 
 /* --- an answer ----------------------------------------------------------------------------- */
 
-static const struct {
-	int code;
-	const char *reason;
-} reasons[] = {
-	{ 200, "OK" },
-	{ 400, "Bad Request" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 414, "URI Too Long" },
-	{ 421, "Misdirected Request" },
-	{ 431, "Request Header Fields Too Large" },
-	{ 503, "Service Unavailable" },
-};
-
-static const char *reason_of(int code)
-{
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (reasons[i].code == code)
-			return reasons[i].reason;
-	}
-	return "";
-}
-
 static void forget_page(const void *bytes, size_t len, void *ctx)
 {
 	(void)bytes;
@@ -157,17 +127,8 @@ static void add_headers(struct evhttp_request *request, const char *type, size_t
 		;
 }
 
-/* A page on its way: what was written, once the file is closed. */
-struct page {
-	int code;
-	const char *type;
-	FILE *out;
-	char *bytes;
-	size_t len;
-};
-
 /* Takes over the bytes. */
-static void send_page(struct visit *visit, struct evhttp_request *request, struct page *page)
+static void send_page(struct visit *visit, struct evhttp_request *request, struct web_page *page)
 {
 	const bool has_body = evhttp_request_get_command(request) != EVHTTP_REQ_HEAD;
 	struct evbuffer *body = has_body ? evbuffer_new() : NULL;
@@ -178,23 +139,11 @@ static void send_page(struct visit *visit, struct evhttp_request *request, struc
 		page->bytes = NULL;
 	mem_free(page->bytes);
 	visit->page_len = visit->unsent = page->len;
-	evhttp_send_reply(request, page->code, reason_of(page->code), body);
+	evhttp_send_reply(request, page->code, web_page_reason(page->code), body);
 	if (body != NULL)
 		evbuffer_free(body);
 	/* Whoever has said all may close that side; and what else is said is not for us. */
 	(void)bufferevent_disable(evhttp_connection_get_bufferevent(visit->connection), EV_READ);
-}
-
-static const struct web_route *find_route(const struct web_route *route, const char *path)
-{
-	for (; route->path != NULL; route++) {
-		const size_t len = strlen(route->path);
-		const bool has_more = len > 1 && route->path[len - 1] == '/';
-
-		if (strncmp(path, route->path, len) == 0 && (path[len] == '\0') != has_more)
-			return route;
-	}
-	return NULL;
 }
 
 static size_t unsent(const struct visit *visit)
@@ -218,48 +167,6 @@ static bool has_room_for_page(const struct web *web)
 	return sum <= WEB_UNSENT_MAX;
 }
 
-static bool open_page(struct page *page)
-{
-	page->bytes = NULL;
-	page->out = open_memstream(&page->bytes, &page->len);
-	return page->out != NULL;
-}
-
-/* False: memory was short, and nothing is left of it. */
-static bool close_page(struct page *page)
-{
-	const bool is_whole = ferror(page->out) == 0;
-
-	if (fclose(page->out) == 0 && is_whole && page->bytes != NULL)
-		return true;
-	mem_free(page->bytes);
-	return false;
-}
-
-/* In place of what was written. */
-static bool write_reason(struct page *page)
-{
-	mem_free(page->bytes);
-	page->type = "text/plain; charset=utf-8";
-	if (!open_page(page))
-		return false;
-	fprintf(page->out, "%s\n", reason_of(page->code));
-	return close_page(page);
-}
-
-/* Without one: what old health checks send. */
-static bool is_for_us(const struct web *web, const struct evhttp_request *request,
-		      const struct web_request_target *target, const char *host)
-{
-	size_t count;
-	const struct conf_name *names = web->site->names(web->site->ctx, &count);
-
-	return (host == NULL || web_request_is_own_host(host, strlen(host), names, count)) &&
-	       (target->authority == NULL ||
-		web_request_is_own_host(target->authority, target->authority_len, names, count)) &&
-	       (host != NULL || target->authority != NULL || request->minor == 0);
-}
-
 /* How many there are; the first. */
 static unsigned find_hosts(const struct evhttp_request *request, const char **ret_host)
 {
@@ -274,39 +181,19 @@ static unsigned find_hosts(const struct evhttp_request *request, const char **re
 	return count;
 }
 
-/* The code that a request leads to; of 200 and 503 the page is written. */
-static int write_page(struct web *web, struct evhttp_request *request, struct page *page)
+static bool make_page(const struct web *web, const struct evhttp_request *request,
+		      struct web_page *page)
 {
 	const enum evhttp_cmd_type method = evhttp_request_get_command(request);
-	const char *host;
-	struct web_request_target target;
+	struct web_page_question question = {
+		.is_reading = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD,
+		.has_room = has_room_for_page(web),
+		.target = evhttp_request_get_uri(request),
+		.wants_host = request->minor > 0,
+	};
 
-	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD)
-		return 405;
-	if (find_hosts(request, &host) > 1 ||
-	    !web_request_read_target(evhttp_request_get_uri(request), &target))
-		return 400;
-	if (!is_for_us(web, request, &target, host))
-		return host == NULL && target.authority == NULL ? 400 : 421;
-	const struct web_route *route = find_route(web->site->routes, target.path);
-	if (route == NULL)
-		return 404;
-	if (!has_room_for_page(web))
-		return 503;
-	page->type = route->type;
-	return (int)route->write(web->site->ctx, target.path + strlen(route->path), page->out);
-}
-
-static bool make_page(struct web *web, struct evhttp_request *request, struct page *page)
-{
-	if (!open_page(page))
-		return false;
-	page->code = write_page(web, request, page);
-	if (!close_page(page))
-		return false;
-	return page->len > 0 && (page->code == WEB_OK || page->code == WEB_NOT_READY)
-		       ? true
-		       : write_reason(page);
+	question.host_count = find_hosts(request, &question.host);
+	return web_page_make(web->site, &question, page);
 }
 
 /* --- what a peer says ---------------------------------------------------------------------- */
@@ -328,7 +215,7 @@ static void on_request(struct evhttp_request *request, void *ctx)
 {
 	struct visit *visit = ctx;
 	struct web *web = visit->web;
-	struct page page = { .code = 0 };
+	struct web_page page;
 	struct clock before, after;
 
 	loop_tick(web->loop);
@@ -360,7 +247,7 @@ static void refuse(struct visit *visit, int code)
 	char text[128], unread[4096];
 	const int len = snprintf(text, sizeof(text),
 				 "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-				 code, reason_of(code));
+				 code, web_page_reason(code));
 
 	(void)!send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	for (unsigned i = 0; i < 32 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
@@ -490,8 +377,8 @@ static void on_accept_error(struct evconnlistener *listener, void *ctx)
 static bool open_door(struct visit *visit)
 {
 	struct event_base *base = loop_base(visit->web->loop);
-	struct evconnlistener *listener =
-		evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, visit->web->fd);
+	struct evconnlistener *listener = evconnlistener_new(
+		base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, visit->web->socket.fd);
 
 	if (listener == NULL)
 		return false;
@@ -571,50 +458,19 @@ bool web_is_built(void)
 	return true;
 }
 
-static int bind_addr(struct web *web, const struct addr *addr)
-{
-	const int on = 1;
-	struct sockaddr_storage sockaddr;
-	const socklen_t len = addr_to_sockaddr(addr, &sockaddr);
-
-	web->fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (web->fd < 0 || setsockopt(web->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    (addr->family == ADDR_IPV6 &&
-	     setsockopt(web->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-	    bind(web->fd, (struct sockaddr *)&sockaddr, len) != 0 || listen(web->fd, BACKLOG) != 0)
-		return -errno;
-	return 0;
-}
-
-/* evhttp ends the program where it cannot have the peer's address as text, and not every C library
- * has one for a local socket. */
-static int bind_path(struct web *web, const char *path)
-{
-	const struct sockaddr_un peer = { .sun_family = AF_UNIX };
-	char host[NI_MAXHOST], service[NI_MAXSERV];
-
-	if (getnameinfo((const struct sockaddr *)&peer, offsetof(struct sockaddr_un, sun_path),
-			host, sizeof(host), service, sizeof(service),
-			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		return -EAFNOSUPPORT;
-	const int err = local_listener_new(web->loop, path, NULL, NULL, &web->local);
-	if (err == 0)
-		web->fd = local_listener_fd(web->local);
-	return err;
-}
-
 int web_new(struct loop *loop, const char *path, const struct addr *addr,
-	    const struct web_site *site, struct web **ret_web)
+	    const struct web_page_site *site, struct web **ret_web)
 {
 	struct web *web = mem_zalloc(sizeof(*web));
 
 	if (web == NULL)
 		return -ENOMEM;
-	*web = (struct web){ .loop = loop, .site = site, .fd = -1 };
+	web->loop = loop;
+	web->site = site;
 	list_init(&web->visits);
 	timer_init(&web->rest, on_rested, web);
-	int err = path != NULL ? bind_path(web, path) : bind_addr(web, addr);
-	if (err == 0 && (event_assign(&web->acceptable, loop_base(loop), web->fd, EV_READ,
+	int err = web_socket_open(loop, path, addr, &web->socket);
+	if (err == 0 && (event_assign(&web->acceptable, loop_base(loop), web->socket.fd, EV_READ,
 				      on_acceptable, web) != 0 ||
 			 event_add(&web->acceptable, NULL) != 0))
 		err = -ENOMEM;
@@ -635,28 +491,13 @@ void web_free(struct web *web)
 	timer_stop(loop_timers(web->loop), &web->rest);
 	if (event_initialized(&web->acceptable))
 		event_del(&web->acceptable);
-	if (web->local != NULL)
-		local_listener_free(web->local);
-	else if (web->fd >= 0)
-		close(web->fd);
+	web_socket_close(&web->socket);
 	mem_free(web);
 }
 
-bool web_is_there(const struct web *web)
+const struct web_socket *web_socket(const struct web *web)
 {
-	return web->local == NULL || local_listener_is_there(web->local);
-}
-
-uint16_t web_port(const struct web *web)
-{
-	struct sockaddr_storage sockaddr;
-	socklen_t len = sizeof(sockaddr);
-	struct addr addr;
-
-	if (getsockname(web->fd, (struct sockaddr *)&sockaddr, &len) != 0 ||
-	    addr_from_sockaddr((struct sockaddr *)&sockaddr, &addr) != 0)
-		return 0;
-	return addr.port;
+	return &web->socket;
 }
 
 #else
@@ -667,7 +508,7 @@ bool web_is_built(void)
 }
 
 int web_new(struct loop *loop, const char *path, const struct addr *addr,
-	    const struct web_site *site, struct web **ret_web)
+	    const struct web_page_site *site, struct web **ret_web)
 {
 	(void)loop;
 	(void)path;
@@ -682,16 +523,10 @@ void web_free(struct web *web)
 	(void)web;
 }
 
-bool web_is_there(const struct web *web)
+const struct web_socket *web_socket(const struct web *web)
 {
 	(void)web;
-	return false;
-}
-
-uint16_t web_port(const struct web *web)
-{
-	(void)web;
-	return 0;
+	return NULL;
 }
 
 #endif
