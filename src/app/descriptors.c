@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "side/web.h"
 
 /* Those that are always open: the three standard ones, the loop's own, what watches the network and
  * the control socket. */
@@ -33,7 +34,9 @@ static unsigned listening(const struct conf *conf)
 /* For anything but questions and TCP clients. */
 static rlim_t always(const struct conf *conf)
 {
-	return ALWAYS + FOR_FILES + listening(conf) + PER_WORKER * (workers(conf) - 1);
+	const unsigned web = conf->web_enabled ? 1 + WEB_CONNECTIONS_MAX + 1 : 0;
+
+	return ALWAYS + FOR_FILES + web + listening(conf) + PER_WORKER * (workers(conf) - 1);
 }
 
 static rlim_t wanted(const struct conf *conf)

@@ -4,6 +4,7 @@
 #include "app/commands_devices.h"
 #include "app/commands_status.h"
 #include "app/commands_sums.h"
+#include "app/commands_upstreams.h"
 #include "app/metrics.h"
 
 #define TEXT "text/plain; charset=utf-8"
@@ -62,6 +63,17 @@ static enum web_page_status write_status(void *ctx, const char *rest, FILE *out)
 	return WEB_PAGE_OK;
 }
 
+static enum web_page_status write_upstreams(void *ctx, const char *rest, FILE *out)
+{
+	const struct commands *commands = ctx;
+
+	(void)rest;
+	crew_hold(commands->crew);
+	commands_upstreams_json(commands, out);
+	crew_release(commands->crew);
+	return WEB_PAGE_OK;
+}
+
 /* The timeline has a lock of its own, so nobody is held. */
 static enum web_page_status write_devices(void *ctx, const char *rest, FILE *out)
 {
@@ -92,6 +104,7 @@ static const struct web_page_route routes[] = {
 	{ "/readyz", TEXT, write_readiness },
 	{ "/metrics", METRICS_CONTENT_TYPE, write_metrics },
 	{ "/api/status", JSON, write_status },
+	{ "/api/upstreams", JSON, write_upstreams },
 	{ "/api/devices", JSON, write_devices },
 	{ "/api/devices/", JSON, write_devices },
 	{ NULL, NULL, NULL },
