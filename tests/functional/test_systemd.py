@@ -255,6 +255,34 @@ def test_what_comes_between_two_lives_is_answered_by_the_next(t):
         assert got == set(range(100, 120)), got
 
 
+@alone
+@limit(60)
+def test_what_was_passed_is_there_for_every_reload(t):
+    """Left, it is told that nobody answers there; taken up again, it is used again, by however many
+    workers there are."""
+    other = t.address()
+    sockets = both(t.net + ".1") + both(other)
+    dev = activated(t, answering(t), sockets=sockets).start()
+    text = open(dev.path, encoding="utf-8").read()
+    two = text.replace("listen = ( {", 'listen = ( { address = "%s"; port = %d; }, {' % (other, PORT))
+    assert two != text
+
+    def answers_at(address, tcp, at):
+        with (client.Tcp if tcp else client.Udp)(address, PORT) as sock:
+            return sock.ask(client.with_id(wire.query("reload%d.example." % at)), 3.0 * SLOWER)
+
+    t.until(lambda: dev.stderr().count("no entry of `listen`") == 2, 3)
+    for turn, config in enumerate((two, two + "workers = 3;\n", text, two + "workers = 2;\n")):
+        dev.reload(config)
+        t.until(lambda: dev.stderr().count("sockets that were passed are used") == turn + 2, 5)
+        used = 2 if config is text else 4
+        assert dev.stderr().count("2 of 4 sockets") == (1 if turn < 2 else 2), dev.stderr()
+        for at in range(24):
+            for address in (dev.address, other) if used == 4 else (dev.address,):
+                assert answers_at(address, at % 2 == 0, turn * 100 + at).a() == ["192.0.2.1"], (turn, at)
+    assert dev.stderr().count("no entry of `listen`") == 4, dev.stderr()
+
+
 def test_sockets_of_another_process_are_left_alone(t):
     """LISTEN_PID speaks of somebody else: the ports are taken, by whoever passed the sockets."""
     sockets = both(t.net + ".1")
