@@ -81,7 +81,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check programs unit scenario fuzz-programs fuzz-replay functional flaps catalogue \
-	lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults soak differential lab coverage \
+	reloads lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults soak differential lab coverage \
 	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -199,6 +199,12 @@ flaps: needs-check	## the WAN gone and back a hundred times, and outages of a mi
 	$(Q)$(MAKE) all
 	@echo "flaps: 50 questions a second meanwhile            demanded             measured"
 	$(Q)COURIERDNS=$(abspath $(RELEASE)/courierdns) FLAPS=100 OUTAGE=60 JOBS=1 ONLY='$(FLAPS_TESTS)' \
+		sh tests/functional/run.sh
+
+# 200 reloads with one worker and with four, every fourth of a broken file, under 2,000 questions a second.
+reloads: needs-check	## two hundred reloads under load: what is lost, memory, descriptors
+	$(Q)$(MAKE) all
+	$(Q)COURIERDNS=$(abspath $(RELEASE)/courierdns) RELOADS=200 RELOAD_QPS=2000 JOBS=1 ONLY='^reload.OP_01' \
 		sh tests/functional/run.sh
 
 catalogue:	## which cases of the catalogue have a test

@@ -72,6 +72,16 @@ RARELY struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struc
 /** A handle to the same cache for another worker, who has a clock and stats of his own; clocks may
  * differ by a moment. NULL when memory is short. */
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats);
+/** Another size, for so many workers, who are held meanwhile: it is that of all handles. What is
+ * kept is found as before, and moved over by cache_move(), as far as there is room. -ENOMEM, and
+ * then all is as it was. */
+MUST_CHECK RARELY int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers);
+/** Moves so many, the oldest first, from one thread. False when that is done, but for
+ * cache_end_move(). */
+RARELY bool cache_move(struct cache *cache, unsigned entries);
+/** What has not been moved is forgotten. The workers are held. */
+RARELY void cache_end_move(struct cache *cache);
+
 /** Gives one handle back; with the last of them what is kept is gone. NULL is fine. */
 void cache_free(struct cache *cache);
 
@@ -130,6 +140,7 @@ enum cache_flush_what { CACHE_FLUSH_NAME, CACHE_FLUSH_ZONE, CACHE_FLUSH_ALL };
 struct cache_flush {
 	uint64_t count; /* answers and failures that are gone by now */
 	uint64_t at;	/* this and what follows is the cache's own, zero at first */
+	const void *of; /* what of, at this size */
 	uint32_t shard;
 	bool is_in_kept;
 };
@@ -150,7 +161,7 @@ uint32_t cache_failures(struct cache *cache, const struct cache_key *key);
 struct cache_report {
 	uint64_t entries;   /* answers and failures that can be found, past their time or not */
 	uint64_t bytes;	    /* index, entries, and what gaps there are between them; 0 when empty */
-	uint64_t max_bytes; /* never exceeded by bytes */
+	uint64_t max_bytes; /* never exceeded by bytes, but while they are moved */
 	uint64_t passed;    /* entries and gaps that have been gone by to make room, ever */
 };
 RARELY void cache_report(const struct cache *cache, struct cache_report *ret_report);

@@ -32,6 +32,13 @@ RARELY void worker_free(struct worker *worker);
 /** Makes room for as many questions as `conf` lets wait, with its number of workers; how many may
  * is as before until worker_set_plan(). -ENOMEM. */
 MUST_CHECK RARELY int worker_reserve(struct worker *worker, const struct conf *conf);
+/** Has the cache of all be of the size that `conf` wants; of the first, with the others held. What
+ * is kept is to be moved there by worker_move_cache(), until that says no, and then
+ * worker_end_cache_move() with the others held. -ENOMEM. */
+MUST_CHECK RARELY int worker_resize_cache(struct worker *worker, const struct conf *conf);
+RARELY bool worker_move_cache(struct worker *worker);
+RARELY void worker_end_cache_move(struct worker *worker);
+
 /** What the next query will be decided by; there is room for its questions. The first's is set
  * first. What the cache holds stays, and is used as far as the
  * new plan takes the same route to it. */

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "net/bell.h"
 
+/* Between two times that some of the cache is moved. */
+#define MOVE_EVERY_US USEC_PER_MSEC
 /* Deep enough for all that a query leads to, many times over; taken only as it is used. */
 #define STACK_SIZE (1024u * 1024u)
 
@@ -28,6 +30,7 @@ struct member {
 struct crew {
 	struct member *members[CONF_WORKERS_MAX]; /* the first is the main thread's */
 	size_t count, active;			  /* those beyond `active` rest */
+	struct timer move;			  /* of the cache */
 	bool listens_by_default;
 	bool is_started;
 	struct bell *failure;
@@ -259,6 +262,8 @@ static int member_new(struct crew *crew)
 	return member->mate.servers == NULL ? -ENOMEM : 0;
 }
 
+static void on_move(void *ctx);
+
 struct crew *crew_new(void)
 {
 	struct crew *crew = mem_zalloc(sizeof(*crew));
@@ -272,6 +277,7 @@ struct crew *crew_new(void)
 	(void)pthread_cond_init(&crew->parked, &by_clock);
 	(void)pthread_condattr_destroy(&by_clock);
 	(void)pthread_cond_init(&crew->released, NULL);
+	timer_init(&crew->move, on_move, crew);
 	if (member_new(crew) == 0)
 		return crew;
 	crew_free(crew);
@@ -303,6 +309,8 @@ void crew_free(struct crew *crew)
 	if (crew == NULL)
 		return;
 	end_threads(crew);
+	if (crew->count > 0 && crew->members[0]->mate.loop != NULL)
+		timer_stop(loop_timers(crew->members[0]->mate.loop), &crew->move);
 	for (size_t i = crew->count; i > 0; i--)
 		member_done(crew->members[i - 1]);
 	bell_free(crew->failure);
@@ -467,6 +475,28 @@ static int reserve(struct crew *crew, const struct conf *conf)
 	return err;
 }
 
+static void on_move(void *ctx)
+{
+	struct crew *crew = ctx;
+	const struct crew_mate *first = &crew->members[0]->mate;
+
+	if (worker_move_cache(first->worker)) {
+		timer_start(loop_timers(first->loop), &crew->move, MOVE_EVERY_US);
+		return;
+	}
+	crew_hold(crew);
+	worker_end_cache_move(first->worker);
+	crew_release(crew);
+}
+
+static int resize_cache(struct crew *crew, const struct conf *conf)
+{
+	const struct crew_mate *first = &crew->members[0]->mate;
+
+	timer_start(loop_timers(first->loop), &crew->move, MOVE_EVERY_US);
+	return worker_resize_cache(first->worker, conf);
+}
+
 int crew_change(struct crew *crew, struct plan *plan, struct complaints *complaints)
 {
 	const struct conf *conf = plan->conf;
@@ -478,6 +508,8 @@ int crew_change(struct crew *crew, struct plan *plan, struct complaints *complai
 	if (err == 0)
 		err = open_listeners(crew, conf, complaints);
 	if (err == 0)
+		err = resize_cache(crew, conf);
+	if (err == 0)
 		err = crew_set_plan(crew, plan, false);
 	if (err == 0) {
 		crew->active = conf->workers;
@@ -485,6 +517,7 @@ int crew_change(struct crew *crew, struct plan *plan, struct complaints *complai
 	} else {
 		forget_listeners(crew);
 		set_ports(crew, crew->active);
+		(void)resize_cache(crew, worker_plan(crew->members[0]->mate.worker)->conf);
 	}
 	crew_release(crew);
 	return err;

@@ -1,9 +1,10 @@
 #include "cache/cache.h"
 
-#include <stdatomic.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "store_internal.h"
@@ -17,6 +18,9 @@
 #define SHARD_MIN_BYTES (UINT64_C(1) << 20)
 #define SHARDS_MAX 64u
 #define SHARDS_EACH 4u /* of a worker, so that two seldom meet in one */
+/* So many are moved with all others held, when the size changes while that is still done for the
+ * last time: some milliseconds. */
+#define MOVE_AT_ONCE 20000u
 
 /* A part of the keys. */
 struct shard {
@@ -27,13 +31,16 @@ struct shard {
 };
 
 struct shared {
-	atomic_uint handles;
+	struct shared *before; /* what is being moved here, or NULL */
+	struct list handles;
 	uint64_t max_bytes;
 	uint32_t count; /* a power of two */
+	uint32_t moved; /* shards of `before` that are empty */
 	struct shard shards[];
 };
 
 struct cache {
+	struct list link; /* in shared->handles, which changes only while other threads are held */
 	struct shared *shared;
 	const struct clock *clock;
 	struct stats *stats;
@@ -49,12 +56,15 @@ static struct cache *handle_new(struct shared *shared, const struct clock *clock
 	if (cache == NULL)
 		return NULL;
 	*cache = (struct cache){ .shared = shared, .clock = clock, .stats = stats };
-	atomic_fetch_add(&shared->handles, 1);
+	list_add(&shared->handles, &cache->link);
 	return cache;
 }
 
 static void shared_free(struct shared *shared)
 {
+	if (shared == NULL)
+		return;
+	shared_free(shared->before);
 	for (uint32_t i = 0; i < shared->count; i++) {
 		store_close(&shared->shards[i].store);
 		lock_done(&shared->shards[i].lock);
@@ -79,7 +89,7 @@ static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
 
 	if (shared == NULL)
 		return NULL;
-	hash_draw_secret(); /* here there is one thread */
+	list_init(&shared->handles);
 	shared->max_bytes = max_bytes;
 	for (; shared->count < count; shared->count++) {
 		struct shard *shard = &shared->shards[shared->count];
@@ -100,6 +110,7 @@ struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock
 
 	if (shared == NULL)
 		return NULL;
+	hash_draw_secret(); /* here there is one thread */
 	struct cache *cache = handle_new(shared, clock, stats);
 	if (cache == NULL)
 		shared_free(shared);
@@ -117,7 +128,8 @@ void cache_free(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
-	if (atomic_fetch_sub(&cache->shared->handles, 1) == 1)
+	list_remove(&cache->link);
+	if (list_is_empty(&cache->shared->handles))
 		shared_free(cache->shared);
 	mem_free(cache);
 }
@@ -140,11 +152,15 @@ static uint32_t hash_in_shard(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
+static void fetch(const struct cache *cache, const struct cache_key *key);
+
 /* The shard of this key, locked: nobody else is in it until give_shard(). */
 static struct shard *take_shard(const struct cache *cache, const struct cache_key *key)
 {
 	struct shard *shard = shard_of(cache, key->hash);
 
+	if (cache->shared->before != NULL)
+		fetch(cache, key);
 	lock_take(&shard->lock);
 	return shard;
 }
@@ -462,23 +478,157 @@ void cache_drop(struct cache *cache, const struct cache_key *key)
 
 void cache_forget_failures(struct cache *cache)
 {
-	struct shared *shared = cache->shared;
+	for (struct shared *shared = cache->shared; shared != NULL; shared = shared->before) {
+		for (uint32_t i = 0; i < shared->count; i++) {
+			struct shard *shard = &shared->shards[i];
 
-	for (uint32_t i = 0; i < shared->count; i++) {
-		struct shard *shard = &shared->shards[i];
-
-		lock_take(&shard->lock);
-		shard->failures_from_us = cache->clock->now_us > shard->newest_failure_us
-						  ? cache->clock->now_us
-						  : shard->newest_failure_us;
-		lock_give(&shard->lock);
+			lock_take(&shard->lock);
+			shard->failures_from_us = cache->clock->now_us > shard->newest_failure_us
+							  ? cache->clock->now_us
+							  : shard->newest_failure_us;
+			lock_give(&shard->lock);
+		}
 	}
+}
+
+/* --- another size ----------------------------------------------------------------------------- */
+
+/* Where there is none of its key and sort, which would be newer. The shard is locked. */
+static void adopt(const struct cache *cache, struct shard *shard, const struct cache_key *key,
+		  const struct store_oldest *old)
+{
+	const struct entry *entry = old->entry;
+	const uint32_t hash = hash_in_shard(key->hash);
+	const enum store_rank rank = old->is_known			   ? STORE_KNOWN
+				     : entry_kind(entry) == CACHE_POSITIVE ? STORE_GOOD
+									   : STORE_NEWCOMER;
+
+	if (shard->store.map == NULL || entry->units > shard->store.max_units ||
+	    find_sort(shard, key, entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER).bucket !=
+		    NULL)
+		return;
+	struct entry *copy =
+		store_put(&shard->store, hash, entry->units, rank, cache->clock->now_us,
+			  &cache->stats->count[STAT_CACHE_EVICTIONS]);
+	memcpy(copy, entry, (size_t)entry->units * ENTRY_UNIT);
+}
+
+/* The lock of the old shard is held while that of the new one is taken, never the other way. */
+static void move_one(const struct cache *cache, struct shard *from, const struct cache_key *key,
+		     const struct store_oldest *old)
+{
+	struct shard *to = shard_of(cache, key->hash);
+
+	lock_take(&to->lock);
+	adopt(cache, to, key, old);
+	lock_give(&to->lock);
+	store_drop(&from->store, old->place);
+}
+
+/* Of this key, from where it was before the size was another. */
+RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
+{
+	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
+	struct shared *before = cache->shared->before;
+	struct shard *from = &before->shards[key->hash & (before->count - 1)];
+
+	lock_take(&from->lock);
+	for (size_t i = 0; from->store.map != NULL && i < sizeof(sorts) / sizeof(sorts[0]); i++) {
+		const struct index_place place = find_sort(from, key, sorts[i]);
+
+		if (place.bucket == NULL)
+			continue;
+		const struct store_oldest old = { .entry = store_entry(&from->store, place),
+						  .is_known = true,
+						  .place = place };
+		move_one(cache, from, key, &old);
+	}
+	lock_give(&from->lock);
+}
+
+static bool move_oldest(const struct cache *cache, struct shard *from)
+{
+	struct cache_key key;
+
+	lock_take(&from->lock);
+	const struct store_oldest old = store_oldest(&from->store);
+	if (old.entry != NULL) {
+		struct shard *to;
+
+		entry_key(old.entry, &key);
+		to = shard_of(cache, key.hash);
+		lock_take(&to->lock);
+		if (entry_is_showable(old.entry, cache->clock->now_us))
+			adopt(cache, to, &key, &old);
+		lock_give(&to->lock);
+		store_leave(&from->store, &old);
+	}
+	lock_give(&from->lock);
+	return old.entry != NULL;
+}
+
+bool cache_move(struct cache *cache, unsigned entries)
+{
+	struct shared *shared = cache->shared, *before = shared->before;
+
+	if (before == NULL)
+		return false;
+	while (entries > 0 && shared->moved < before->count) {
+		if (move_oldest(cache, &before->shards[shared->moved]))
+			entries--;
+		else
+			shared->moved++;
+	}
+	return shared->moved < before->count;
+}
+
+void cache_end_move(struct cache *cache)
+{
+	shared_free(cache->shared->before);
+	cache->shared->before = NULL;
+}
+
+/* As of all shards together: a few failures more may be forgotten than need be. */
+static void take_failures(struct shared *to, const struct shared *from)
+{
+	for (uint32_t i = 0; i < to->count * from->count; i++) {
+		const struct shard *old = &from->shards[i / to->count];
+		struct shard *shard = &to->shards[i % to->count];
+
+		if (old->newest_failure_us > shard->newest_failure_us)
+			shard->newest_failure_us = old->newest_failure_us;
+		if (old->failures_from_us > shard->failures_from_us)
+			shard->failures_from_us = old->failures_from_us;
+	}
+}
+
+int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
+{
+	struct shared *before = cache->shared;
+
+	if (max_bytes == before->max_bytes && count_shards(max_bytes, workers) <= before->count)
+		return 0;
+	struct shared *shared = shared_new(max_bytes, workers);
+	if (shared == NULL)
+		return -ENOMEM;
+	(void)cache_move(cache, MOVE_AT_ONCE); /* of the size before that, where it is not done */
+	cache_end_move(cache);
+	take_failures(shared, before);
+	for (uint32_t i = 0; i < shared->count && before->shards[0].lock.is_shared; i++)
+		lock_share(&shared->shards[i].lock);
+	for (struct list *link = list_first(&before->handles); link != NULL;
+	     link = list_next(&before->handles, link))
+		LIST_ITEM(link, struct cache, link)->shared = shared;
+	list_move_all(&shared->handles, &before->handles);
+	shared->before = before;
+	return 0;
 }
 
 /* --- forgetting ------------------------------------------------------------------------------- */
 
 /* So much is gone through while a lock is held, some hundreds of entries. */
 #define FLUSH_UNITS (65536u / ENTRY_UNIT)
+#define FLUSH_MOVES 500u
 
 static bool flush_shard(struct shard *shard, enum cache_flush_what what, const uint8_t *name,
 			struct cache_flush *flush)
@@ -502,6 +652,10 @@ bool cache_flush(struct cache *cache, enum cache_flush_what what, const uint8_t 
 {
 	struct shared *shared = cache->shared;
 
+	if (flush->of != shared) /* or it has another size by now */
+		*flush = (struct cache_flush){ .of = shared, .count = flush->count };
+	if (cache_move(cache, FLUSH_MOVES)) /* into where it is looked for */
+		return true;
 	if (flush->shard >= shared->count)
 		return false;
 	struct shard *shard = &shared->shards[flush->shard];
@@ -517,17 +671,17 @@ bool cache_flush(struct cache *cache, enum cache_flush_what what, const uint8_t 
 
 void cache_report(const struct cache *cache, struct cache_report *ret_report)
 {
-	struct shared *shared = cache->shared;
+	*ret_report = (struct cache_report){ .max_bytes = cache->shared->max_bytes };
+	for (struct shared *shared = cache->shared; shared != NULL; shared = shared->before) {
+		for (uint32_t i = 0; i < shared->count; i++) {
+			struct shard *shard = &shared->shards[i];
 
-	*ret_report = (struct cache_report){ .max_bytes = shared->max_bytes };
-	for (uint32_t i = 0; i < shared->count; i++) {
-		struct shard *shard = &shared->shards[i];
-
-		lock_take(&shard->lock);
-		ret_report->entries += shard->store.entries;
-		ret_report->bytes += store_bytes(&shard->store);
-		ret_report->passed += shard->store.passed;
-		lock_give(&shard->lock);
+			lock_take(&shard->lock);
+			ret_report->entries += shard->store.entries;
+			ret_report->bytes += store_bytes(&shard->store);
+			ret_report->passed += shard->store.passed;
+			lock_give(&shard->lock);
+		}
 	}
 }
 

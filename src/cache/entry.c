@@ -117,6 +117,20 @@ bool entry_is_named(const struct entry *entry, const uint8_t *name, size_t len, 
 	return name_len(own) == len && memcmp(own, name, len) == 0;
 }
 
+void entry_key(const struct entry *entry, struct cache_key *ret_key)
+{
+	const uint8_t *at = question_of(entry);
+	const size_t len = name_len(at);
+
+	memcpy(ret_key->name, at, len);
+	ret_key->name_len = (uint8_t)len;
+	ret_key->type = (uint16_t)(at[len] << 8 | at[len + 1]);
+	ret_key->class = (uint16_t)(at[len + 2] << 8 | at[len + 3]);
+	ret_key->flags = entry->flags & ENTRY_KEY_FLAGS;
+	ret_key->view = extras_of(entry).view;
+	cache_key_rehash(ret_key);
+}
+
 /* --- in --------------------------------------------------------------------------------------- */
 
 bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,

@@ -68,6 +68,8 @@ bool entry_matches(const struct entry *entry, const struct cache_key *key);
 /** It was kept under this name, lower case and of that length, or where `below` is set under one
  * below it; whatever the type, the flags and the view. */
 bool entry_is_named(const struct entry *entry, const uint8_t *name, size_t len, bool below);
+/** The key it is kept under, with its hashes. */
+RARELY void entry_key(const struct entry *entry, struct cache_key *ret_key);
 void entry_confirm(struct entry *entry, const struct cache_note *note);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);

@@ -477,6 +477,50 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 	return entry;
 }
 
+/* The pages that lie between these, back to the system. */
+static void give_back(const struct store *store, uint32_t from, uint32_t to)
+{
+	const uintptr_t page = 4096, mask = ~(page - 1);
+	const uintptr_t begin = (uintptr_t)(store->map + from) & mask,
+			end = (uintptr_t)(store->map + to) & mask;
+
+	if (to > from && end > begin)
+		(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+static void leave_ring(struct store *store, struct store_ring *ring)
+{
+	const uint32_t from = ring->tail;
+
+	leave_tail(ring, entry_at(store, from)->units);
+	give_back(store, from, ring->tail);
+}
+
+struct store_oldest store_oldest(struct store *store)
+{
+	struct store_ring *const rings[] = { &store->newcomers, &store->kept };
+
+	for (unsigned i = 0; store->map != NULL && i < 2; i++) {
+		for (struct store_ring *ring = rings[i]; ring->used > 0; leave_ring(store, ring)) {
+			const struct index_place place = tail_place(store, ring);
+
+			if (place.bucket != NULL)
+				return (struct store_oldest){ .entry = store_entry(store, place),
+							      .is_known = ring == &store->kept ||
+									  index_is_marked(place),
+							      .ring = ring,
+							      .place = place };
+		}
+	}
+	return (struct store_oldest){ .entry = NULL };
+}
+
+void store_leave(struct store *store, const struct store_oldest *oldest)
+{
+	store_drop(store, oldest->place);
+	leave_ring(store, oldest->ring);
+}
+
 uint64_t store_bytes(const struct store *store)
 {
 	const uint64_t used = (uint64_t)store->newcomers.used + store->kept.used;

@@ -104,5 +104,16 @@ bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t u
 /** As when it was opened. */
 void store_clear(struct store *store);
 
+/* The one to go next, for who empties it, with no more ado. */
+struct store_oldest {
+	const struct entry *entry; /* NULL: nothing is left */
+	bool is_known;		   /* kept or found: no newcomer */
+	struct store_ring *ring;
+	struct index_place place;
+};
+RARELY struct store_oldest store_oldest(struct store *store);
+/** It goes, and gives its memory back. */
+RARELY void store_leave(struct store *store, const struct store_oldest *oldest);
+
 /** Aborts unless what is said above holds. */
 void store_verify(const struct store *store);

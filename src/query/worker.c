@@ -19,6 +19,9 @@
 #include "query/steps.h"
 #include "request_internal.h"
 
+/* Entries that are moved at a time: some tenths of a millisecond. */
+#define CACHE_MOVES 512u
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 static void on_post(void *ctx)
@@ -166,6 +169,21 @@ int worker_reserve(struct worker *worker, const struct conf *conf)
 		gate_reserve(worker->gate, max) && exchange_upstream_reserve(worker->upstream, max);
 
 	return has_room ? 0 : -ENOMEM;
+}
+
+int worker_resize_cache(struct worker *worker, const struct conf *conf)
+{
+	return cache_resize(worker->cache, conf->cache_size, conf->workers);
+}
+
+bool worker_move_cache(struct worker *worker)
+{
+	return cache_move(worker->cache, CACHE_MOVES);
+}
+
+void worker_end_cache_move(struct worker *worker)
+{
+	cache_end_move(worker->cache);
 }
 
 void worker_set_plan(struct worker *worker, struct plan *plan)

@@ -4,17 +4,22 @@ at all."""
 import json
 import os
 import random
+import select
 import socket
 import threading
 import time
 
 from harness import client, wire
-from harness.device import PORT, SLOWER
-from harness.mark import each
+from harness.device import PORT, SANITIZED, SLOWER
+from harness.mark import each, limit
 from harness.shapes import a1
 from harness.upstream import send
 from test_cli import OK, ends, run
 from test_control import REFUSED, ask, ask_json, schema, serving
+
+# `make reloads` has more of them.
+RELOADS = int(os.environ.get("RELOADS") or 40)
+RELOAD_QPS = int(os.environ.get("RELOAD_QPS") or (300 if SANITIZED else 1000))
 
 
 def reload(t, dev, *args, code=OK):
@@ -281,6 +286,79 @@ def bound(address):
                    for line in table.readlines()[1:])
 
 
+class Pour:
+    """So many questions a second from 50 sockets, without waiting for any answer: half of what is
+    known, half of what is not. In a process of its own, that nothing here holds up."""
+
+    SOCKETS = 50
+
+    def __init__(self, t, dev, per_second):
+        self.at, self.rate = (dev.address, dev.port), per_second
+        self.asked = self.lost = self.wrong = self.failed = 0
+
+    def __enter__(self):
+        self.ours, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self.ours.close()
+                theirs.sendall(json.dumps(self.pour(theirs)).encode())
+            finally:
+                os._exit(0)
+        theirs.close()
+        return self
+
+    def __exit__(self, *_):
+        self.ours.sendall(b"x")
+        said = b""
+        while more := self.ours.recv(4096):
+            said += more
+        self.ours.close()
+        os.waitpid(self.pid, 0)
+        self.asked, self.lost, self.wrong, self.failed = json.loads(said)
+
+    def pour(self, control):
+        """(asked, lost, wrong, SERVFAIL)."""
+        poll, socks, waiting = select.epoll(), {}, {}
+        control.setblocking(False)
+        for _ in range(self.SOCKETS):
+            sock = client.Udp(*self.at).sock
+            sock.setblocking(False)
+            poll.register(sock.fileno(), select.EPOLLIN)
+            socks[sock.fileno()] = sock
+        fds, asked, wrong, failed = list(socks), 0, 0, 0
+        began, ends = time.monotonic(), None
+        while True:
+            now = time.monotonic()
+            if ends is None:
+                try:
+                    control.recv(1)
+                    ends = now + 6.0 * SLOWER
+                except BlockingIOError:
+                    pass
+            while ends is None and asked < (now - began) * self.rate:
+                fd = fds[asked % len(fds)]
+                name = "p%d.pour.example" % (asked if asked % 2 else asked % 64)
+                query = wire.query(name, "A", ident=asked // len(fds) % 65536)
+                waiting[fd, query[:2]] = query[12:]
+                socks[fd].send(query)
+                asked += 1
+            if ends is not None and (not waiting or now > ends):
+                return asked, len(waiting), wrong, failed
+            for fd, _ in poll.poll(0.002):
+                while True:
+                    try:
+                        data = socks[fd].recv(4096)
+                    except BlockingIOError:
+                        break
+                    question = waiting.pop((fd, data[:2]), None)
+                    rcode = data[3] & 15
+                    failed += rcode == 2
+                    wrong += (question is None or rcode not in (0, 2) or
+                              data[12:12 + len(question)] != question or
+                              (rcode == 0 and data[-4:] != b"\xc0\x00\x02\x01"))
+
+
 class crowd_of:
     """Clients, each on a port of its own, who ask on and on: half of it what is known, half what is
     not. Nobody asks twice: what is not answered in time is lost."""
@@ -315,3 +393,81 @@ class crowd_of:
         self.is_over = True
         for thread in self.threads:
             thread.join()
+
+
+def test_reload_changes_the_size_of_the_cache_and_keeps_what_is_in_it(t):
+    dev, up = serving(t, conf='cache = { size = "1M"; };')
+    names = ["n%d.kept.example" % i for i in range(200)]
+    for name in names:
+        assert dev.ask(name).rcode == wire.NOERROR
+    asked = up.seen
+    for size, number in ("64M", 64 << 20), ("256K", 256 << 10), ("16M", 16 << 20):
+        dev.write(t.config([up], address=dev.address, conf='cache = { size = "%s"; };' % size))
+        reload(t, dev)
+        for name in names:
+            assert dev.ask(name).a() == ["192.0.2.1"], name
+        said = ask_json(t, dev, "status")["cache"]
+        assert said["max_bytes"] == number and said["bytes"] <= number, (size, said)
+        assert said["entries"] >= len(names), said
+    assert up.seen == asked, "the cache has lost something"
+    dev.write(t.config([up], address=dev.address, conf='cache = { size = "0"; };'))
+    reload(t, dev)
+    dev.ask(names[0])
+    assert up.seen == asked + 1
+    dev.write(t.config([up], address=dev.address, conf='cache = { size = "16M"; };'))
+    reload(t, dev)
+    dev.ask(names[0])
+    dev.ask(names[0])
+    assert up.seen == asked + 2
+
+
+# --- for a long time ------------------------------------------------------------------------
+
+def of_the_catalogue(t, number, seconds, workers):
+    """`number` reloads, every fourth of a broken file, the others changing all there is to change,
+    under RELOAD_QPS questions a second from many clients."""
+    other, third = t.address(), t.address()
+    dev, up = serving(t, conf="workers = %d;" % workers)
+    stable = [t.config([up], listen=listen(dev.address, *more), zones=zone, conf=conf) for
+              more, zone, conf in (
+        ((), "", 'workers = %d;' % workers),
+        ((other,), '{ name = "gone.example"; action = "nxdomain"; }',
+         'workers = %d; cache = { size = "8M"; };' % workers),
+        ((third,), "", 'workers = %d; limits = { inflight = 5000; };' % workers),
+        ((other, third), '{ name = "gone.example"; action = "refuse"; }',
+         'workers = %d; cache = { size = "32M"; };' % workers))]
+    bad = broken(t.config([up], address=dev.address))
+    load = Pour(t, dev, RELOAD_QPS)
+    figures = []
+    with load:
+        for at in range(number):
+            began = time.monotonic()
+            is_bad = at % 4 == 3
+            dev.write(bad if is_bad else stable[at // 4 % len(stable)])
+            said = reload(t, dev, "--json", code=REFUSED if is_bad else OK)
+            assert said["is_done"] != is_bad, said
+            if at % 20 == 0:
+                figures.append((dev.rss(), dev.fds()))
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+    dev.write(stable[0])
+    reload(t, dev)
+    status = ask_json(t, dev, "status")["reload"]
+    assert status["ok"] == number - number // 4 + 1 and status["error"] == number // 4, status
+    return dev, load, figures
+
+
+@limit(240)
+@each((1, 4))
+def test_OP_01_reloads_under_load_lose_nothing(t, workers):
+    dev, load, figures = of_the_catalogue(t, RELOADS, 0.1, workers)
+    print("%d workers, %d reloads: %d asked, %d lost, %d wrong, %d SERVFAIL; memory %d to %d kB, "
+          "descriptors %d to %d" % (workers, RELOADS, load.asked, load.lost, load.wrong,
+                                    load.failed, figures[0][0] // 1024, figures[-1][0] // 1024,
+                                    figures[0][1], figures[-1][1]))
+    assert load.asked >= RELOADS * 0.1 * RELOAD_QPS / 2, load.asked
+    assert load.lost == load.wrong == load.failed == 0, (load.asked, load.lost, load.wrong,
+                                                         load.failed)
+    half = figures[len(figures) // 2:]
+    if not SANITIZED:
+        assert half[-1][0] <= half[0][0] + (2 << 20), "memory grows: %s" % figures
+    t.until(lambda: dev.fds() <= figures[0][1], 6.0, "descriptors grow: %s" % figures)
