@@ -27,3 +27,5 @@ void json_close_list(struct json *json);
 void json_text(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, int64_t number);
 void json_bool(struct json *json, const char *key, bool value);
+/** As it stands: a number that was written elsewhere. */
+void json_raw(struct json *json, const char *key, const char *number);

@@ -6,6 +6,7 @@
 #include "app/commands_flush.h"
 #include "app/commands_log.h"
 #include "app/commands_reload.h"
+#include "app/commands_stats.h"
 #include "app/commands_status.h"
 #include "app/commands_upstreams.h"
 #include "app/ctl.h"
@@ -168,6 +169,11 @@ static const struct command table[] = {
 		"until the next reload, which goes by the configuration. Says what it was before.",
 	  .ends = ENDS, .main = ctl_main, .run = commands_log_run, .check = commands_log_check,
 	  .is_held = true },
+	{ .usage = { "stats", NULL, common, 0, 0 },
+	  .words = "", .help =
+		"What the running daemon has counted, each figure with what it says; without those that\n"
+		"are 0.",
+	  .ends = ENDS, .main = ctl_main, .run = commands_stats_run },
 	{ .usage = { "metrics", NULL, &common[sizeof(JSON) - 1], 0, 0 },
 	  .words = "", .help =
 		"What the running daemon has counted, as Prometheus reads it: what the web side has at\n"

@@ -10,7 +10,7 @@ from test_control import (NO_DAEMON, ask, ask_json, connect, raw, serving, told,
                           walk)
 
 # a good word for each command that wants one
-COMMANDS = [["upstreams"], ["log-level", "info"], ["flush", "a.example"], ["flush", "--all"]]
+COMMANDS = [["stats"], ["upstreams"], ["log-level", "info"], ["flush", "a.example"], ["flush", "--all"]]
 
 
 @each(COMMANDS, " ".join)
@@ -63,6 +63,53 @@ def test_upstreams_tells_how_a_server_is_reached(t):
     assert server["source"] == t.net + ".9" and server["interface"] == "lo", server
     text = ask(t, dev, "upstreams")
     assert "asked from %s.9" % t.net in text and "by lo" in text, text
+
+
+# --- stats ----------------------------------------------------------------------------------
+
+def by_labels(values):
+    return {(one["name"], tuple(sorted(one["labels"].items()))): one["value"] for one in values}
+
+
+def test_stats_are_the_metrics(t):
+    """The same names, labels and numbers; but for what moves by itself."""
+    dev, up = serving(t)
+    for _ in range(3):
+        dev.ask("a.example")
+    dev.ask("b.example", tcp=True)
+    said = ask_json(t, dev, "stats")
+    told_ = {}
+    for line in ask(t, dev, "metrics").splitlines():
+        if line.startswith("#"):
+            continue
+        name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
+        told_[name, tuple(sorted(re.findall(r'(\w+)="([^"]*)"', labels or "")))] = float(value)
+    stats = {}
+    for metric in said["metrics"]:
+        assert all(one["name"].startswith(metric["name"]) for one in metric["values"]), metric
+        stats.update(by_labels(metric["values"]))
+    assert stats.keys() == told_.keys()
+    for key, value in stats.items():
+        if "seconds" not in key[0] and "process" not in key[0]:
+            assert told_[key] == value, (key, value, told_[key])
+    assert stats["courierdns_cache_hits_total", (("kind", "fresh"),)] == 2
+    udp = ("family", "ipv4"), ("proto", "udp"), ("type", "A")
+    assert stats["courierdns_queries_total", udp] == 3, stats
+    histograms = [one for one in said["metrics"] if one["type"] == "histogram"]
+    assert {"courierdns_request_duration_seconds", "courierdns_upstream_duration_seconds"} <= {
+        one["name"] for one in histograms}, histograms
+
+
+def test_stats_for_people_leave_out_what_is_0(t):
+    dev, up = serving(t)
+    for _ in range(3):
+        dev.ask("a.example")
+    text = ask(t, dev, "stats")
+    assert re.search(r"^queries: .*\n(?: .*\n)* +3  udp ipv4 A$", text, re.M), text
+    assert re.search(r"^cache_hits: .*\n +2  fresh$", text, re.M), text
+    assert re.search(r"^upstream_duration_seconds: .*\n +1  default %s@%d  \d+\.\d ms on average$" % (
+        re.escape(up.address), up.port), text, re.M), text
+    assert "stale" not in text and not re.search(r"^ +0\b", text, re.M), text
 
 
 # --- log-level ------------------------------------------------------------------------------
