@@ -147,6 +147,9 @@ needs-bench:
 needs-lab:
 	$(Q)$(NEEDS) build $(if $(CUT),check,lab)
 
+needs-package:
+	$(Q)$(NEEDS) build package
+
 # --- tests ---------------------------------------------------------------------------------
 check: needs-check	## everything a commit must pass
 	$(Q)$(MAKE) -Otarget unit scenario fuzz-replay lint
@@ -346,6 +349,23 @@ install: all	## to PREFIX and SYSCONFDIR, below DESTDIR
 	install -D -m 755 $(RELEASE)/courierdns $(DESTDIR)$(PREFIX)/sbin/courierdns
 	test -e $(DESTDIR)$(SYSCONFDIR)/courierdns.conf || \
 		install -D -m 644 etc/courierdns.conf $(DESTDIR)$(SYSCONFDIR)/courierdns.conf
+
+# --- packages ------------------------------------------------------------------------------
+.PHONY: dist deb rpm package-check needs-package
+dist:		## build/dist/courierdns-VERSION.tar.gz
+	$(Q)sh contrib/dist.sh $(VERSION) build/dist
+
+# Both ask no network themselves; needs-package does, for what is missing here.
+deb: needs-package	## Debian packages, in build/deb, read by lintian
+	$(Q)sh contrib/deb.sh $(VERSION)
+
+rpm: needs-package	## RPM packages, in build/rpm, read by rpmlint
+	$(Q)sh contrib/rpm.sh $(VERSION)
+
+# ONLY="busy purge" picks scenes, SYSTEMD=no leaves out those under systemd, KEEP=1 keeps the machine.
+package-check: needs-package	## installs, starts, upgrades and purges the Debian package in a machine of its own
+	$(Q)$(MAKE) deb
+	$(Q)ONLY="$(ONLY)" SYSTEMD="$(SYSTEMD)" KEEP="$(KEEP)" sh tests/package/run.sh
 
 clean:	## removes build/
 	rm -rf build

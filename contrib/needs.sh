@@ -1,17 +1,19 @@
 #!/bin/sh
 # Installs, by apt and saying so first, the Debian packages that building, testing or reading the
 # code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools] [faults] [bench]
-# [lab]. Does nothing where nothing is missing.
+# [lab] [package]. Does nothing where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev"
 check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils knot-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
 	procps iproute2 util-linux valgrind faketime pmccabe shellcheck prometheus
-	systemd keepalived curl"
+	systemd keepalived curl
+	apparmor strace"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
 bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"
 lab="python3 python3-dnspython util-linux iproute2 dnsmasq-base unbound smartdns"
+package="dpkg-dev debhelper dh-apparmor lintian debootstrap rpm rpmlint file python3 util-linux iproute2"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
 services="nsd knot knot-resolver:kresd unbound bind9:named smartdns dnsdist prometheus keepalived" # package, or package:service
@@ -26,7 +28,8 @@ for list in "$@"; do
 	faults) wanted="$wanted $faults" ;;
 	bench) wanted="$wanted $bench" ;;
 	lab) wanted="$wanted $lab" ;;
-	*) echo "usage: needs.sh [build] [check] [tools] [faults] [bench] [lab]" >&2; exit 64 ;;
+	package) wanted="$wanted $package" ;;
+	*) echo "usage: needs.sh [build] [check] [tools] [faults] [bench] [lab] [package]" >&2; exit 64 ;;
 	esac
 done
 

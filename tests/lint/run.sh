@@ -15,6 +15,7 @@ check symbols "$@"
 check headers
 check banned
 check words
+check versions
 check shell
 sh $here/report.sh "$@"
 exit $status

@@ -10,7 +10,7 @@ failed=0
 build() {
 	rm -rf ./* .ci
 	mkdir -p include/base include/wire include/cache include/net src/base src/wire src/cache src/net \
-		tests .ci
+		tests .ci debian contrib/rpm
 	ln -s "$lint" tests/lint
 	for module in base/err wire/name cache/cache net/udp; do
 		printf '#pragma once\n#include <stddef.h>\n' >include/$module.h
@@ -26,6 +26,9 @@ build() {
 		}
 	C
 	printf '#!/bin/sh\necho in order\n' >tests/run.sh
+	echo 'VERSION := 1.2' >Makefile
+	echo 'courierdns (1.2-1) unstable; urgency=medium' >debian/changelog
+	echo 'Version: 1.2' >contrib/rpm/courierdns.spec
 	gcc -Iinclude -c -o err.o src/base/err.c
 }
 
@@ -50,7 +53,7 @@ fails() {
 }
 
 build
-for check in floors symbols headers banned words shell; do
+for check in floors symbols headers banned words versions shell; do
 	passes $check
 done
 
@@ -94,6 +97,11 @@ fails banned 'tests/test_x.c:1: gets()'
 
 echo "see /w""ork/notes" >notes.md
 fails words 'notes.md:1:.*a path of one machine'
+
+echo 'courierdns (1.1-3) unstable; urgency=medium' >debian/changelog
+fails versions 'debian/changelog: version 1.1'
+echo 'Version: 1.3' >contrib/rpm/courierdns.spec
+fails versions 'courierdns.spec: version 1.3'
 
 # shellcheck disable=SC2016 # it is for the other script to expand
 echo 'echo $PATH' >>tests/run.sh
