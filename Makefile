@@ -186,14 +186,15 @@ scenario: $(BUILD)/scenario_run	## whole conversations, with the network and the
 	$(Q)$< --starve=$(STARVE) $(wildcard tests/scenario/*.scn)
 
 # What the tests preload into the program, and what loads it (tests/faults).
-$(BUILD)/starve.so: tests/functional/starve.c Makefile
+$(BUILD)/starve.so $(BUILD)/intrude.so: $(BUILD)/%.so: tests/functional/%.c Makefile
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
 
 MILL := $(RELEASE)/faults
 LAB := devices apple
-functional: $(BUILD)/courierdns $(BUILD)/starve.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) WEB=$(WEB) STARVER=$(abspath $(BUILD)/starve.so) \
+functional: $(BUILD)/courierdns $(BUILD)/starve.so $(BUILD)/intrude.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) \
+		STARVER=$(abspath $(BUILD)/starve.so) INTRUDER=$(abspath $(BUILD)/intrude.so) \
 		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 
 # The same tests as `functional` has, for longer; what they measure is printed.

@@ -5,6 +5,8 @@ set -eu
 
 binary=$1
 port=${PORT:-5300}
+# As root it becomes nobody, who may not write to root's directory.
+[ "$(id -u)" -ne 0 ] || XDG_RUNTIME_DIR=
 socket=${XDG_RUNTIME_DIR:-/tmp}/courierdns-$port.sock
 
 cat <<TEXT

@@ -21,6 +21,7 @@
 #define RUN_DIRECTORY "/run/courierdns"
 #define LOW_PORTS_END 1024u
 #define GROUPS_MAX 64
+#define NEAR 64
 #define BIND (1u << CAP_NET_BIND_SERVICE)
 
 /* Under AddressSanitizer what has leaked is looked for by a thread that traces the others. */
@@ -129,6 +130,21 @@ static int find_account(const char *name, struct account *ret_account)
 			ret_account->groups[ret_account->group_count++] = ret_account->groups[i];
 	}
 	return 0;
+}
+
+/* Ports are shared (SO_REUSEPORT) among sockets of one user: those that a reload opens beside them
+ * are the account's, so these have to be. Few are open yet, and their numbers are near. */
+static void give_sockets(const struct account *account)
+{
+	struct stat is;
+
+	for (int fd = STDERR_FILENO + 1, last = fd; fd <= last + NEAR; fd++) {
+		if (fstat(fd, &is) != 0)
+			continue;
+		last = fd;
+		if (S_ISSOCK(is.st_mode))
+			(void)fchown(fd, account->uid, account->gid);
+	}
 }
 
 static int become(const struct account *account, uint32_t kept)
@@ -273,6 +289,7 @@ static int leave_root(const struct conf *conf, struct privileges *privileges)
 	}
 	if (err == 0) {
 		prepare_directory(conf->control_socket, &account);
+		give_sockets(&account);
 		err = become(&account, privileges->may_bind ? BIND : 0);
 	}
 	if (err != 0) {

@@ -92,6 +92,7 @@ class Running:
     def __init__(self, test, net, directory):
         self.directory = directory
         os.mkdir(directory)
+        os.chmod(directory, 0o777)  # whoever the program becomes may make its socket here
         self.title, self.call, self.function = test
         self.began = time.monotonic()
         self.limit = getattr(self.function, "limit", LIMIT) * device.SLOWER

@@ -359,7 +359,8 @@ class Counted:
         self.out = os.path.join(t.directory, "callgrind")
         tool = shutil.which("valgrind")
         assert tool and shutil.which("callgrind_control"), "valgrind is missing"
-        self.dev = t.device(*upstreams, prefix=[tool, "--tool=callgrind", "--quiet",
+        # who is another's cannot be told to dump
+        self.dev = t.device(*upstreams, conf='user = "";', prefix=[tool, "--tool=callgrind", "--quiet",
                                                 "--callgrind-out-file=" + self.out], **how)
         self.dumps = 0
 

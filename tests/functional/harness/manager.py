@@ -36,6 +36,8 @@ class Manager:
             t.directory, "notify.sock")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.name.replace("@", "\0", 1))
+        if not abstract:
+            os.chmod(self.name, 0o777)  # as that of systemd is
         self.socket.settimeout(0.05)
         self.said, self.is_over, self.thread = [], False, None
         t.closing.append(self.close)

@@ -1,0 +1,135 @@
+#include "app/privileges.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "unit.h"
+
+static struct complaints *complaints;
+
+/* A configuration with this user, or without the setting. */
+static struct conf *with_user(const char *user)
+{
+	struct conf *conf = unit_own(mem_zalloc(sizeof(*conf)), conf_free);
+
+	assert_non_null(conf);
+	complaints = unit_own(complaint_new(), complaint_free);
+	assert_non_null(complaints);
+	conf->control_socket = mem_strdup("");
+	if (user != NULL) {
+		conf->user = mem_strdup(user);
+		conf->user_place = (struct conf_place){ .file = "f.conf", .line = 7 };
+	}
+	return conf;
+}
+
+static const char *found(struct conf *conf, const char *in_use)
+{
+	assert_int_equal(privileges_find(conf, in_use, complaints), 0);
+	return conf->user;
+}
+
+static void who_is_not_written_is_the_services_or_nobody(void **state)
+{
+	(void)state;
+	const char *expected = getpwnam("courierdns") != NULL ? "courierdns" : "nobody";
+
+	assert_string_equal(found(with_user(NULL), NULL), expected);
+	assert_int_equal(complaint_count(complaints), 0);
+}
+
+static void who_it_is_already_is_not_looked_for(void **state)
+{
+	(void)state;
+	assert_string_equal(found(with_user(NULL), "courierdns"), "courierdns");
+	assert_string_equal(found(with_user(NULL), "nobody"), "nobody");
+	assert_string_equal(found(with_user("gone-since"), "gone-since"), "gone-since");
+	assert_int_equal(complaint_count(complaints), 0);
+}
+
+static void an_account_that_is_not_there_is_told(void **state)
+{
+	(void)state;
+	found(with_user("no-such-account"), "nobody");
+	assert_int_equal(complaint_count(complaints), 1);
+	assert_string_equal(complaint_text(complaints, 0),
+			    "f.conf:7: user is \"no-such-account\", an account that this system "
+			    "does not have; expected one that it has, or \"\" to stay root");
+}
+
+static void root_by_another_way_is_told(void **state)
+{
+	(void)state;
+	found(with_user("root"), NULL);
+	assert_int_equal(complaint_count(complaints), 1);
+	assert_non_null(strstr(complaint_text(complaints, 0), "user is \"root\", which is root"));
+}
+
+static void staying_and_an_account_that_is_there_are_fine(void **state)
+{
+	(void)state;
+	assert_string_equal(found(with_user(""), NULL), "");
+	assert_string_equal(found(with_user("nobody"), NULL), "nobody");
+	assert_int_equal(complaint_count(complaints), 0);
+}
+
+/* In a child, for there is no way back. */
+static int drop(const char *user, uid_t uid, bool has_become)
+{
+	struct privileges now;
+
+	if (privileges_drop(with_user(user), &now) != 0)
+		return 1;
+	if (now.uid != uid || now.has_become != has_become || now.may_bind ||
+	    strcmp(now.user, user) != 0)
+		return 2;
+	if (getuid() != uid || geteuid() != uid)
+		return 3;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 4;
+	if (has_become && (setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 ||
+			   access("/etc/shadow", R_OK) == 0))
+		return 5;
+	return 0;
+}
+
+static int status_of(const char *user, uid_t uid, bool has_become)
+{
+	int status = 0;
+	const pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(drop(user, uid, has_become));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void root_becomes_another_for_good_OP_11(void **state)
+{
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	assert_int_equal(status_of("nobody", getpwnam("nobody")->pw_uid, true), 0);
+}
+
+static void whoever_else_it_is_stays(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of("", getuid(), false), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(who_is_not_written_is_the_services_or_nobody),
+	cmocka_unit_test(who_it_is_already_is_not_looked_for),
+	cmocka_unit_test(an_account_that_is_not_there_is_told),
+	cmocka_unit_test(root_by_another_way_is_told),
+	cmocka_unit_test(staying_and_an_account_that_is_there_are_fine),
+	cmocka_unit_test(root_becomes_another_for_good_OP_11),
+	cmocka_unit_test(whoever_else_it_is_stays),
+};
+UNIT_MAIN_PLAIN(tests)
