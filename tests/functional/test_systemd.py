@@ -187,12 +187,12 @@ def test_a_worker_that_is_stuck_does_not_stop_the_first(t):
             time.sleep(1.0)
             # what the system gives to the stuck one is lost
             answered = 0
-            for at in range(24):
+            for at in range(18):
                 try:
-                    answered += dev.ask("stuck%d.example." % at, timeout=0.3).a() == ["192.0.2.1"]
+                    answered += dev.ask("stuck%d.example." % at, timeout=0.3 * SLOWER).a() == ["192.0.2.1"]
                 except client.NoAnswer:
                     pass
-            assert answered > 3, answered
+            assert answered > 2, answered
     except PermissionError as error:
         raise Skip("a thread cannot be stopped here: %s" % error) from error
 
