@@ -5,6 +5,7 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
+MANDIR ?= $(PREFIX)/share/man
 SAN ?=
 # TLS=openssl has the doctor look at certificates, in folders of its own below build/
 TLS ?=
@@ -82,7 +83,7 @@ BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check programs unit scenario fuzz-programs fuzz-replay functional flaps catalogue \
 	reloads lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults soak differential lab coverage \
-	install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
+	man man-check install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -152,7 +153,7 @@ needs-package:
 
 # --- tests ---------------------------------------------------------------------------------
 check: needs-check	## everything a commit must pass
-	$(Q)$(MAKE) -Otarget unit scenario fuzz-replay lint
+	$(Q)$(MAKE) -Otarget unit scenario fuzz-replay lint man-check
 	$(Q)$(MAKE) functional
 	$(Q)$(MAKE) catalogue
 
@@ -345,11 +346,39 @@ lab: needs-lab	## 200 iPads are activated behind courierdns and others, in names
 coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh
 
+# --- manual pages and completions: frames in contrib, the rest from the program's own tables --
+DOCS_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/docs/*.c))
+$(BUILD)/docs: $(DOCS_PARTS) $(FLOORS:%=$(BUILD)/lib%.a)
+	$(Q)$(link_test) $(LIBS)
+
+PAGES := $(notdir $(wildcard contrib/man/*.[58]))
+COMPLETIONS := $(notdir $(wildcard contrib/completion/*))
+MADE := $(PAGES:%=build/man/%) $(COMPLETIONS:%=build/completion/%)
+$(MADE): build/%: contrib/% $(BUILD)/docs
+	@mkdir -p $(dir $@)
+	$(Q)$(BUILD)/docs $< > $@
+
+man-check: $(MADE) $(BUILD)/courierdns	## what mandoc and the shells say of these, and that bash completes by them
+	$(Q)sh tests/docs/check.sh build $(BUILD)/courierdns
+
+man: $(MADE)	## manual pages and completions, into build/man and build/completion
+
 # --- and the rest --------------------------------------------------------------------------
-install: all	## to PREFIX and SYSCONFDIR, below DESTDIR
+# DOCS=no: without manual pages and completions.
+install: all $(if $(filter no,$(DOCS)),,man)	## to PREFIX and SYSCONFDIR, below DESTDIR
 	install -D -m 755 $(RELEASE)/courierdns $(DESTDIR)$(PREFIX)/sbin/courierdns
 	test -e $(DESTDIR)$(SYSCONFDIR)/courierdns.conf || \
 		install -D -m 644 etc/courierdns.conf $(DESTDIR)$(SYSCONFDIR)/courierdns.conf
+ifneq ($(DOCS),no)
+	for page in $(PAGES); do \
+		install -D -m 644 build/man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
+	install -D -m 644 build/completion/courierdns.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/courierdns
+	install -D -m 644 build/completion/_courierdns \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_courierdns
+	install -D -m 644 build/completion/courierdns.fish \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/courierdns.fish
+endif
 
 # --- packages ------------------------------------------------------------------------------
 .PHONY: dist deb rpm package-check needs-package

@@ -9,7 +9,7 @@ check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
 	procps iproute2 util-linux valgrind faketime pmccabe shellcheck prometheus
 	systemd keepalived curl
-	apparmor strace"
+	apparmor strace mandoc bash zsh fish"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
 bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"
 lab="python3 python3-dnspython util-linux iproute2 dnsmasq-base unbound smartdns"

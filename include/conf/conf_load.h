@@ -31,6 +31,7 @@ struct conf_load_row {
 	const char *section; /* "" where it stands alone; "upstreams.NAME" in each group */
 	const char *name;
 	const char *help; /* NULL but in tests */
+	const struct conf_option *option;
 };
 /** Row number `at`, in the order in which they are printed; false past the last. */
 bool conf_load_row(size_t at, struct conf_load_row *ret_row);

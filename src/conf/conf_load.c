@@ -187,8 +187,8 @@ bool conf_load_row(size_t at, struct conf_load_row *ret_row)
 			continue;
 		}
 		const struct conf_option *option = &sections[i]->options[at];
-		*ret_row =
-			(struct conf_load_row){ sections[i]->path, option->name, HELP_OF(option) };
+		*ret_row = (struct conf_load_row){ sections[i]->path, option->name, HELP_OF(option),
+						   option };
 		return true;
 	}
 	return false;

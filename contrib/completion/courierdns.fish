@@ -1,0 +1,3 @@
+# fish completion of courierdns: commands, their options, and files where these take one.
+complete -c courierdns -f
+@fish@
