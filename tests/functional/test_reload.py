@@ -4,6 +4,7 @@ at all."""
 import json
 import os
 import random
+import re
 import select
 import socket
 import threading
@@ -12,6 +13,7 @@ import time
 from harness import client, wire
 from harness.device import PORT, SANITIZED, SLOWER, USER
 from harness.mark import each, limit
+from harness.netns import Network
 from harness.shapes import a1
 from harness.upstream import send
 from test_cli import OK, ends, run
@@ -473,3 +475,152 @@ def test_OP_01_reloads_under_load_lose_nothing(t, workers):
     if not SANITIZED:
         assert half[-1][0] <= half[0][0] + (2 << 20), "memory grows: %s" % figures
     t.until(lambda: dev.fds() <= figures[0][1], 6.0, "descriptors grow: %s" % figures)
+
+
+# --- what a reload changes, and what it does not ---------------------------------------------
+
+def test_OP_03_a_rule_that_changes_is_followed_at_once(t):
+    """In flight by the old one to its end; what is cached by it is out of reach; the rest stays."""
+    first, second, other = (t.upstream() for _ in range(3))
+    held = first.rule("held.corp.example", "A",
+                      lambda asked: send(asked.reply([a1("held.corp.example")]), 0.8),
+                      times=(1, 4))
+    first.rule("old.corp.example", "A", lambda asked: asked.reply([a1("old.corp.example")]))
+    kept = other.rule("www.other.example", "A",
+                      lambda asked: asked.reply([a1("www.other.example")]))
+    news = second.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name), "192.0.2.9")]),
+                       times=2)
+    zone = '{ name = "corp.example"; upstream = "corp"; }'
+    dev = t.device(other, zones=zone, groups={"corp": [first]})
+    assert dev.ask("old.corp.example").a() == ["192.0.2.1"]
+    assert dev.ask("www.other.example").a() == ["192.0.2.1"]
+    with dev.udp() as sock:
+        query = client.with_id(wire.query("held.corp.example", "A"))
+        sock.send(query)
+        t.until(lambda: held.asked)
+        dev.write(t.config([other], address=dev.address, zones=zone, groups={"corp": [second]}))
+        reload(t, dev)
+        assert dev.ask("old.corp.example").a() == ["192.0.2.9"]
+        assert dev.ask("new.corp.example").a() == ["192.0.2.9"]
+        reply = wire.Message(sock.recv(5.0))
+        assert reply.id == wire.Message(query).id and reply.a() == ["192.0.2.1"], reply
+    assert dev.ask("www.other.example").a() == ["192.0.2.1"]
+    assert len(kept.asked) == 1 and len(news.asked) == 2
+    dev.upstreams = []
+
+
+@each(["10.9.8.7", "fd00::1"])
+def test_OP_07_an_address_to_listen_on_may_come_later(t, address):
+    network = Network(t)
+    up = t.upstream(address="127.0.0.1", network=network)
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    text = 'listen = ( { address = "127.0.0.2"; port = 5300; }, { address = "%s"; port = 5300; } );' \
+           '\nupstreams = { default = { servers = [ "127.0.0.1@5300" ]; }; };\n' % address
+    dev = t.device(text=text, address="127.0.0.2", network=network)
+    assert "%s@5300: no interface here has this address yet" % address in dev.stderr(), dev.stderr()
+    network.run("ip", "address", "add", address + ("/128" if ":" in address else "/32"), "dev", "lo")
+    for make in client.Udp, client.Tcp:
+        with make(address, 5300, make=network.socket) as sock:
+            assert sock.ask(wire.query(t.fresh(), "A"), 2.0 * SLOWER).rcode == wire.NOERROR
+    assert reload(t, dev)
+    assert dev.stderr().count("no interface here has this address yet") == 1, dev.stderr()
+
+
+def test_OP_09_an_interface_that_was_removed_serves_again_when_it_is_back(t):
+    home = Network(t)
+    away = Network(t, beside=home)
+    up = t.upstream(address="127.0.0.1", network=home)
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    addresses = ["10.9.8.1", "fd00::1"]
+
+    def plug():
+        home.cable(away, [addresses[0] + "/24", addresses[1] + "/64"],
+                   ["10.9.8.2/24", "fd00::2/64"])
+    plug()
+    text = 'listen = ( { address = "127.0.0.2"; port = 5300; }, %s );\n' \
+           'upstreams = { default = { servers = [ "127.0.0.1@5300" ]; }; };\n' % ", ".join(
+               '{ address = "%s"; port = 5300; }' % address for address in addresses)
+    dev = t.device(text=text, address="127.0.0.2", network=home)
+
+    def served(address, make, seconds):
+        ends = time.monotonic() + seconds
+        while True:
+            try:
+                with make(address, 5300, make=away.socket) as sock:
+                    return sock.ask(wire.query(t.fresh(), "A"), 0.3).rcode == wire.NOERROR
+            except (OSError, client.NoAnswer):
+                if time.monotonic() > ends:
+                    return False
+                time.sleep(0.05)
+    for _ in range(3):
+        for address in addresses:
+            for make in client.Udp, client.Tcp:
+                assert served(address, make, 3.0 * SLOWER), "%s is silent" % address
+        home.run("ip", "link", "del", "veth0")
+        plug()
+
+
+def test_OP_17_without_an_upstream_it_serves_what_is_its_own(t):
+    """No server anywhere: local answers, SERVFAIL for the rest, at once; and a reload brings some."""
+    missing = os.path.join(t.directory, "nowhere.conf")
+    up = t.upstream()
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    zones = '{ name = "own.example"; action = "answer"; records = [ "@ 300 IN A 10.1.2.3" ]; }'
+    text = t.config([up], zones=zones)
+    alone = re.sub(r"servers = \[[^\]]*\];", 'resolv_conf = "%s";' % missing, text)
+    dev = t.device(text=alone)
+    assert "can ask nobody until then" in dev.stderr(), dev.stderr()
+    assert dev.ask("own.example").a() == ["10.1.2.3"]
+    reply = dev.ask("www.example.org")
+    assert reply.rcode == wire.SERVFAIL and reply.took < 1.0 * SLOWER, reply
+    assert dev.ask("localhost").a() == ["127.0.0.1"]
+    dev.write(text)
+    reload(t, dev)
+    assert dev.ask("www2.example.org").a() == ["192.0.2.1"]
+
+
+CHANGES = int(os.environ.get("CHANGES") or 25)
+
+
+@limit(120)
+def test_OP_19_a_file_of_servers_is_followed_however_it_is_written(t):
+    """Replaced, written over, emptied, half written, removed; what it named last is asked until it
+    names others."""
+    ups = [t.upstream(port=53, address=t.address()) for _ in range(2)]
+    for number, up in enumerate(ups):
+        up.rule(None, "A", lambda asked, number=number: asked.reply(
+            [a1(wire.text(asked.name), "192.0.2.%d" % (number + 1))]), times=None)
+    path = os.path.join(t.directory, "resolv.conf")
+
+    def put(text, in_place):
+        where = path if in_place else path + ".new"
+        with open(where, "w", encoding="ascii") as file:
+            file.write(text)
+        if not in_place:
+            os.rename(where, path)
+
+    def asked_of(number):
+        return dev.ask(t.fresh()).a() == ["192.0.2.%d" % (number + 1)]
+    put("nameserver %s\n" % ups[0].address, True)
+    dev = t.device(text=re.sub(r"servers = \[[^\]]*\];", 'resolv_conf = "%s";' % path,
+                               t.config(ups)))
+    now, draw = 0, random.Random(19)
+    for _ in range(CHANGES):
+        how = draw.choice(["over", "in place", "empty", "half", "gone", "noise"])
+        if how == "empty":
+            put("", draw.random() < 0.5)
+        elif how == "half":
+            put("nameserver %s" % ups[1 - now].address[:5], draw.random() < 0.5)
+        elif how == "gone":
+            if os.path.exists(path):
+                os.unlink(path)
+        elif how == "noise":
+            put("nameserver\nnameserver none\nname", draw.random() < 0.5)
+        else:
+            now = 1 - now
+            put("nameserver %s\n" % ups[now].address, how == "in place")
+            t.until(lambda: asked_of(now), 1.0 * SLOWER + 1.0, "the servers did not follow")
+            continue
+        assert asked_of(now), "after %s another server is asked" % how
+    time.sleep(0.3)
+    assert asked_of(now)
