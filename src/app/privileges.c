@@ -142,8 +142,8 @@ static void give_sockets(const struct account *account)
 		if (fstat(fd, &is) != 0)
 			continue;
 		last = fd;
-		if (S_ISSOCK(is.st_mode))
-			(void)fchown(fd, account->uid, account->gid);
+		if (S_ISSOCK(is.st_mode) && fchown(fd, account->uid, account->gid) != 0)
+			LOG(LEVEL_WARNING, "socket %d stays root's: %s", fd, err_text(-errno));
 	}
 }
 
@@ -319,7 +319,8 @@ int privileges_drop(const struct conf *conf, struct privileges *ret_privileges)
 		err = leave_root(conf, &now);
 	else if (!is_root)
 		err = keep_only(now.may_bind ? BIND : 0);
-	/* who keeps us from that (SystemCallFilter=~@privileged) has given us no more than we want */
+	/* who keeps us from that (SystemCallFilter=~@privileged) has given us no more than we want
+	 */
 	if (err != 0 && (is_root || err != -EPERM))
 		return err;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

