@@ -23,7 +23,7 @@
 #define TRAFFIC_RCODES (TRAFFIC_RCODE_OTHER + 1u)
 
 struct traffic {
-	uint64_t queries[TRAFFIC_TYPES][2][2]; /* over TCP; over IPv6 */
+	uint64_t queries[TRAFFIC_TYPES][2][4]; /* over UDP or TCP; by enum addr_family */
 	uint64_t replies[TRAFFIC_RCODES];
 	struct histogram waited;
 };
@@ -36,19 +36,24 @@ static inline void traffic_count_query(struct traffic *traffic, const struct cli
 			      : type == TYPE_ANY ? TRAFFIC_ANY
 						 : TRAFFIC_OTHER;
 
-	traffic->queries[slot][client->is_stream][client->from.family == ADDR_IPV6]++;
+	traffic->queries[slot][client->is_stream][client->from.family]++;
 }
 
-/** A reply to a client. `upper` is what its OPT record has of the rcode, 0 where it has none. */
-static inline void traffic_count_reply(struct traffic *traffic, const uint8_t *wire, unsigned upper)
+/** A reply to a client. `upper` is what an OPT record has of the rcode, if there is one. */
+static inline void traffic_count_reply(struct traffic *traffic, const uint8_t *wire, unsigned upper,
+				       bool has_opt)
 {
-	const unsigned rcode = upper << 4 | FLAGS_RCODE(wire[3]);
+	unsigned rcode = FLAGS_RCODE(wire[3]);
 
-	traffic->replies[rcode < TRAFFIC_RCODE_OTHER ? rcode : TRAFFIC_RCODE_OTHER]++;
+	if (upper != 0 && has_opt)
+		rcode = rcode == 0 && upper == 1 ? RCODE_BADVERS : TRAFFIC_RCODE_OTHER;
+	traffic->replies[rcode]++;
 }
 
 /** What the other one has comes on top. */
 void traffic_merge(struct traffic *traffic, const struct traffic *other);
+/** So many came over TCP, or over UDP. */
+uint64_t traffic_queries(const struct traffic *traffic, bool is_stream);
 /** Of all replies, how long they took. */
 void traffic_durations(const struct traffic *traffic, struct histogram *ret_durations);
 /** "AAAA", "other": of a slot of queries; "NOERROR", "other": of replies. Return into->text. */

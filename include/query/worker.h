@@ -72,6 +72,7 @@ void worker_take_messages(struct worker *worker, const struct client_message *me
 
 /** Where listeners count what their own limits turn away. */
 struct limits *worker_limits(struct worker *worker);
+/** Up to date when it returns: queries are counted by kind, and here together. */
 struct stats *worker_stats(struct worker *worker);
 const struct traffic *worker_traffic(const struct worker *worker);
 void worker_cache_report(const struct worker *worker, struct cache_report *ret_report);

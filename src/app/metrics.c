@@ -114,7 +114,7 @@ static void put_queries(const struct scrape *scrape, const struct metric *metric
 
 	for (unsigned at = 0; at < TRAFFIC_TYPES * 4; at++) {
 		const unsigned slot = at / 4, proto = at / 2 % 2, family = at % 2;
-		const uint64_t count = scrape->traffic.queries[slot][proto][family];
+		const uint64_t count = scrape->traffic.queries[slot][proto][ADDR_IPV4 + family];
 
 		if (count > 0)
 			fprintf(scrape->out,

@@ -17,7 +17,7 @@ static void count_reply(struct request *request, unsigned upper)
 	struct worker *worker = request->worker;
 	const uint64_t came_us = request->deadline_us - REQUEST_DEADLINE_US;
 
-	traffic_count_reply(&worker->traffic, worker->out, request->view.has_edns ? upper : 0);
+	traffic_count_reply(&worker->traffic, worker->out, upper, request->view.has_edns);
 	if (worker->clock->now_us > came_us)
 		histogram_add(&worker->traffic.waited, worker->clock->now_us - came_us);
 }
@@ -106,7 +106,7 @@ void answer_repeat(struct worker *worker, const struct client *client,
 
 	if (len == 0)
 		return;
-	traffic_count_reply(&worker->traffic, out, view->has_edns ? source->opt_rcode : 0);
+	traffic_count_reply(&worker->traffic, out, source->opt_rcode, view->has_edns);
 	if (out == worker->found)
 		client->ops->send(client, out, len);
 	else
@@ -175,7 +175,7 @@ static void send_error(struct worker *worker, const struct client *client,
 	if (len == 0)
 		return;
 	message_set_flags(worker->out, message_flags(worker->out) | more_flags);
-	traffic_count_reply(&worker->traffic, worker->out, view->has_edns ? error->rcode >> 4 : 0);
+	traffic_count_reply(&worker->traffic, worker->out, error->rcode >> 4, view->has_edns);
 	client->ops->send(client, worker->out, len);
 }
 

@@ -5,13 +5,23 @@
 void traffic_merge(struct traffic *traffic, const struct traffic *other)
 {
 	for (unsigned i = 0; i < TRAFFIC_TYPES; i++) {
-		for (unsigned way = 0; way < 4; way++)
-			traffic->queries[i][way / 2][way % 2] +=
-				other->queries[i][way / 2][way % 2];
+		for (unsigned way = 0; way < 8; way++)
+			traffic->queries[i][way / 4][way % 4] +=
+				other->queries[i][way / 4][way % 4];
 	}
 	for (unsigned i = 0; i < TRAFFIC_RCODES; i++)
 		traffic->replies[i] += other->replies[i];
 	histogram_merge(&traffic->waited, &other->waited);
+}
+
+uint64_t traffic_queries(const struct traffic *traffic, bool is_stream)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < TRAFFIC_TYPES; i++)
+		sum += traffic->queries[i][is_stream][ADDR_IPV4] +
+		       traffic->queries[i][is_stream][ADDR_IPV6];
+	return sum;
 }
 
 void traffic_durations(const struct traffic *traffic, struct histogram *ret_durations)

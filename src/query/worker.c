@@ -372,10 +372,7 @@ static void take_message(struct worker *worker, const struct client *client, con
 	const enum access_action action = intake->action;
 	bool is_told = false;
 
-	if (action == ACCESS_ALLOW)
-		stats_add(&worker->stats, client->is_stream ? STAT_QUERIES_TCP : STAT_QUERIES_UDP,
-			  1);
-	else
+	if (action != ACCESS_ALLOW)
 		count_refused(worker);
 	if (action == ACCESS_DROP) {
 		if (worker->query_log != NULL)
@@ -447,6 +444,10 @@ struct limits *worker_limits(struct worker *worker)
 
 struct stats *worker_stats(struct worker *worker)
 {
+	uint64_t *count = worker->stats.count;
+
+	count[STAT_QUERIES_UDP] = traffic_queries(&worker->traffic, false);
+	count[STAT_QUERIES_TCP] = traffic_queries(&worker->traffic, true);
 	return &worker->stats;
 }
 

@@ -21,14 +21,14 @@ static void every_type_is_counted_once_and_most_of_them_as_others(void **state)
 	for (unsigned type = 0; type <= UINT16_MAX; type++)
 		traffic_count_query(traffic, &by_udp, (uint16_t)type);
 	for (unsigned slot = 0; slot < TRAFFIC_TYPES; slot++) {
-		sum += traffic->queries[slot][0][0];
-		assert_int_equal(traffic->queries[slot][1][1], 0);
+		sum += traffic->queries[slot][0][ADDR_IPV4];
+		assert_int_equal(traffic->queries[slot][1][ADDR_IPV6], 0);
 	}
 	assert_int_equal(sum, UINT16_MAX + 1);
-	assert_int_equal(traffic->queries[TYPE_AAAA][0][0], 1);
-	assert_int_equal(traffic->queries[TYPE_HTTPS][0][0], 1);
-	assert_int_equal(traffic->queries[TRAFFIC_ANY][0][0], 1);
-	assert_int_equal(traffic->queries[TRAFFIC_OTHER][0][0], UINT16_MAX + 1 - 65 - 1);
+	assert_int_equal(traffic->queries[TYPE_AAAA][0][ADDR_IPV4], 1);
+	assert_int_equal(traffic->queries[TYPE_HTTPS][0][ADDR_IPV4], 1);
+	assert_int_equal(traffic->queries[TRAFFIC_ANY][0][ADDR_IPV4], 1);
+	assert_int_equal(traffic->queries[TRAFFIC_OTHER][0][ADDR_IPV4], UINT16_MAX + 1 - 65 - 1);
 }
 
 static void ways_of_asking_are_told_apart(void **state)
@@ -37,9 +37,9 @@ static void ways_of_asking_are_told_apart(void **state)
 	(void)state;
 
 	traffic_count_query(traffic, &by_tcp, TYPE_A);
-	assert_int_equal(traffic->queries[TYPE_A][1][1], 1);
-	assert_int_equal(traffic->queries[TYPE_A][0][1], 0);
-	assert_int_equal(traffic->queries[TYPE_A][1][0], 0);
+	assert_int_equal(traffic->queries[TYPE_A][1][ADDR_IPV6], 1);
+	assert_int_equal(traffic->queries[TYPE_A][0][ADDR_IPV6], 0);
+	assert_int_equal(traffic->queries[TYPE_A][1][ADDR_IPV4], 0);
 }
 
 static void rcodes_are_whole_and_the_rare_ones_are_others(void **state)
@@ -54,9 +54,12 @@ static void rcodes_are_whole_and_the_rare_ones_are_others(void **state)
 		const uint8_t wire[12] = { 0, 1, 0x81, (uint8_t)(0x80 | (cases[i].rcode & 15)) };
 		struct traffic *traffic = new_traffic();
 
-		traffic_count_reply(traffic, wire, cases[i].rcode >> 4);
+		traffic_count_reply(traffic, wire, cases[i].rcode >> 4, true);
 		for (unsigned slot = 0; slot < TRAFFIC_RCODES; slot++)
 			assert_int_equal(traffic->replies[slot], slot == cases[i].slot);
+		traffic_count_reply(traffic, wire, cases[i].rcode >> 4, false);
+		assert_int_equal(traffic->replies[cases[i].rcode & 15],
+				 1 + (cases[i].slot == (cases[i].rcode & 15)));
 	}
 }
 
@@ -68,10 +71,10 @@ static void whoever_did_not_wait_took_no_time(void **state)
 	(void)state;
 
 	for (unsigned i = 0; i < 5; i++)
-		traffic_count_reply(traffic, wire, 0);
+		traffic_count_reply(traffic, wire, 0, true);
 	histogram_add(&traffic->waited, 30000);
 	histogram_add(&traffic->waited, 500);
-	traffic_count_reply(other, wire, 0);
+	traffic_count_reply(other, wire, 0, false);
 	histogram_add(&other->waited, 2000);
 	traffic_merge(traffic, other);
 	traffic_durations(traffic, &durations);
@@ -92,8 +95,10 @@ static void what_another_worker_counted_comes_on_top(void **state)
 	traffic_count_query(other, &by_udp, TYPE_A);
 	traffic_count_query(other, &by_tcp, TYPE_ANY);
 	traffic_merge(traffic, other);
-	assert_int_equal(traffic->queries[TYPE_A][0][0], 3);
-	assert_int_equal(traffic->queries[TRAFFIC_ANY][1][1], 1);
+	assert_int_equal(traffic_queries(traffic, false), 3);
+	assert_int_equal(traffic_queries(traffic, true), 1);
+	assert_int_equal(traffic->queries[TYPE_A][0][ADDR_IPV4], 3);
+	assert_int_equal(traffic->queries[TRAFFIC_ANY][1][ADDR_IPV6], 1);
 }
 
 static void slots_have_words(void **state)
