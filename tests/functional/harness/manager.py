@@ -184,10 +184,10 @@ class Stuck:
 
 
 def threads(pid):
-    """{name: tid}"""
+    """{name: tid}, the main one's that of the program, whatever a sanitizer adds."""
     found = {}
     for tid in os.listdir("/proc/%d/task" % pid):
         with open("/proc/%d/task/%s/comm" % (pid, tid), encoding="ascii") as file:
             found[file.read().strip()] = int(tid)
-    return found
+    return dict(found, courierdns=pid)
 
