@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/commands_reload.h"
 #include "app/commands_sums.h"
 #include "base/mem.h"
 #include "devices/timeline.h"
@@ -183,7 +184,7 @@ static uint64_t see_now(const struct scrape *scrape, enum now now)
 	case NOW_RELOAD_IS_GOOD:
 		return !scrape->reloads.has_failed;
 	case NOW_CONFIGURATION_AGE:
-		return age_s(scrape, scrape->reloads.in_use_since_us);
+		return age_s(scrape, commands_reload_in_use_us(scrape->commands));
 	case NOW_ENTRIES:
 		return scrape->cache.entries;
 	case NOW_BYTES:

@@ -75,7 +75,8 @@ def test_OP_24_check_says_on_stdout_that_all_is_well(t):
 @each(["help", "--help", "-h"])
 def test_OP_24_help_names_every_command(t, arg):
     done = ends(run(t, arg), OK)
-    for word in ("run", "check", "config", "doctor", "explain", "status", "devices", "version", "help"):
+    for word in ("run", "check", "config", "doctor", "explain", "status", "devices", "upstreams", "stats",
+                 "flush", "reload", "log-level", "metrics", "version", "help"):
         assert re.search(r"\b%s\b" % word, done.stdout), word
     assert not done.stderr
 

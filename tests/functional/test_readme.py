@@ -22,8 +22,9 @@ def test_every_configuration_of_the_readme_is_among_them(t):
 
 
 def test_every_command_of_the_readme_is_known(t):
-    named = set(re.findall(r"`courierdns ([a-z]+)", TEXT))
-    assert {"run", "check", "config", "doctor", "explain", "status", "devices", "version", "help"} <= named, named
+    named = set(re.findall(r"`courierdns ([a-z-]+)", TEXT))
+    assert {"run", "check", "config", "doctor", "explain", "status", "devices", "upstreams", "stats", "flush", "reload",
+            "log-level", "metrics", "version", "help"} <= named, named
     for name in sorted(named):
         ends(run(t, "help", name), OK)
 
