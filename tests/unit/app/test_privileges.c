@@ -1,8 +1,14 @@
 #include "app/privileges.h"
 
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +129,40 @@ static void whoever_else_it_is_stays(void **state)
 	assert_int_equal(status_of("", getuid(), false), 0);
 }
 
+/* As under SystemCallFilter=~@privileged. */
+static int start_where_capset_is_forbidden(void)
+{
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = 4, .filter = (struct sock_filter *)code };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if ((getuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		return 90;
+	if (syscall(SYS_capset, &header, none) == 0 || errno != EPERM)
+		return 91;
+	return drop("nobody", getuid(), false);
+}
+
+static void a_unit_may_forbid_to_give_up_what_is_not_there(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	const pid_t child = fork();
+	if (child == 0)
+		_exit(start_where_capset_is_forbidden());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_is_not_written_is_the_services_or_nobody),
 	cmocka_unit_test(who_it_is_already_is_not_looked_for),
@@ -131,5 +171,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(staying_and_an_account_that_is_there_are_fine),
 	cmocka_unit_test(root_becomes_another_for_good_OP_11),
 	cmocka_unit_test(whoever_else_it_is_stays),
+	cmocka_unit_test(a_unit_may_forbid_to_give_up_what_is_not_there),
 };
 UNIT_MAIN_PLAIN(tests)
