@@ -54,8 +54,7 @@ def about(key, label, share, within):
 
 
 class Samples:
-    """Once a second: resident memory and descriptors. What a second had at least tells what is held;
-    what is in flight comes and goes."""
+    """Resident memory and descriptors, once a second."""
 
     def __init__(self):
         self.rss, self.fds = [], []
@@ -94,7 +93,8 @@ class Soak(figures.Figure):
                 told("rss", "resident memory after the first tenth", "{:,d} kB".format),
                 Row("growth", "more of it in the last tenth", "<= 1 %, or 256 kB",
                     lambda value: value <= max(256, self.start // 100), "{:+,d} kB".format),
-                Row("fds", "more descriptors in the last tenth than in the second", "<= 2",
+                told("in_use", "descriptors in the second tenth, in the last", "{0[0]:d}, {0[1]:d}".format),
+                Row("fds", "more of them when all is over than at the start", "<= 2",
                     lambda value: value <= 2, "{:+d}".format),
                 told("p99", "99 of 100 within, in the first tenth", seconds),
                 Row("p99_last", "in the last tenth", "+20 % at most",
@@ -107,6 +107,7 @@ class Soak(figures.Figure):
     def measure(self, rig, kind):
         up = Upstream(rig, **FAULTS)
         with figures.running(rig, kind, up, counts_dropped=False) as server:
+            fds = server.fds()
             Load(rig, server, window=400, sources=SOURCES, count=FILL, seconds=300).result(False)
             before, lost = server.counters(), server.dropped()
             load = Load(rig, server, rate=RATE, sources=SOURCES, seconds=self.seconds,
@@ -114,10 +115,19 @@ class Soak(figures.Figure):
             samples = self.watch(server)
             result = load.result(False, timeout=self.seconds + 120)
             after, lost = server.counters(), server.dropped() - lost
-            log = server.log()
             udp = up.close()
-        return self.values(result, {key: after[key] - before.get(key, 0) for key in after},
-                           udp, lost, samples, log)
+            left = self.settle(server, fds)
+            log = server.log()
+        return {**self.values(result, {key: after[key] - before.get(key, 0) for key in after},
+                              udp, lost, samples, log), "fds": left}
+
+    @staticmethod
+    def settle(server, fds):
+        """How many more than `fds` descriptors stay, when sockets have had the time to end."""
+        ends = time.monotonic() + 15
+        while server.fds() > fds and time.monotonic() < ends:
+            time.sleep(0.2)
+        return server.fds() - fds
 
     def watch(self, server):
         samples, began = Samples(), time.monotonic()
@@ -146,7 +156,8 @@ class Soak(figures.Figure):
                 "crashes": len(re.findall(r"Sanitizer|runtime error|Assertion", log)),
                 "rss": int(rss),
                 "growth": int(statistics.median(samples.tenth(samples.rss, 9)) - rss),
-                "fds": min(samples.tenth(samples.fds, 9)) - min(samples.tenth(samples.fds, 1)),
+                "in_use": tuple(int(statistics.median(samples.tenth(samples.fds, at)))
+                                for at in (1, 9)),
                 "p99": first, "p99_last": (last, first)}
 
 
