@@ -28,7 +28,7 @@ installs() {
 }
 
 purge() {
-	dpkg --purge courierdns
+	apt-get purge -y courierdns
 }
 
 # Everything that is there: kind, mode, owner, what is in it; but for what dpkg, the linker and those who
@@ -98,7 +98,7 @@ busy() {
 }
 
 plain() {
-	installs
+	apt-get install -y $here/debs/first.deb </dev/null
 	[ -e $wants ] || fail "the service is not enabled"
 	for test in commands exec-start; do
 		echo "--- $test"
@@ -116,13 +116,13 @@ upgrade() {
 	installs
 	grep '^workers = 2;' /etc/courierdns.conf
 	# another one: kept, and the new one is beside it
-	dpkg --force-confdef --force-confold -i $here/debs/later.deb </dev/null
+	apt-get install -y -o Dpkg::Options::=--force-confold $here/debs/later.deb </dev/null
 	grep '^workers = 2;' /etc/courierdns.conf
 	grep 'A later remark' /etc/courierdns.conf.dpkg-dist
 	[ ! -e $wants ] || fail "the upgrade enabled what had been disabled"
 	courierdns check
 	# removed, it is kept, too
-	dpkg --remove courierdns
+	apt-get remove -y courierdns
 	grep '^workers = 2;' /etc/courierdns.conf
 	dpkg --force-confold -i $here/debs/later.deb </dev/null
 	grep '^workers = 2;' /etc/courierdns.conf
