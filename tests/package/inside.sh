@@ -31,12 +31,12 @@ purge() {
 	apt-get purge -y courierdns
 }
 
-# Everything that is there: kind, mode, owner, what is in it; but for what dpkg, the linker and those who
+# Everything that is there: kind, mode, owner, what is in it; but for what dpkg, apt, the linker and those who
 # change accounts keep of earlier days. (A directory that holds nothing more is removed by debhelper.)
 files() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /root -o -path '/var/log/*' \
 		-o -path '/var/lib/dpkg/*-old' -o -path /var/lib/dpkg/status -o -path '/var/lib/dpkg/lock*' \
-		-o -path '/var/cache/ldconfig/*' -o -path '/etc/*-' -o -path /etc/apparmor.d/disable \) -prune -o \
+		-o -path '/var/cache/ldconfig/*' -o -path '/var/cache/apt/*' -o -path '/var/lib/apt/*' -o -path '/etc/*-' -o -path /etc/apparmor.d/disable \) -prune -o \
 		-printf '%p %M %u:%g %l\n' | LC_ALL=C sort
 	find /etc /usr /var/lib/systemd -xdev -type f -not -path '/etc/*-' -exec sha1sum {} + | LC_ALL=C sort -k 2
 	find /run -mindepth 1 -printf '%p\n' | grep -v '^/run/\(systemd\|log\|udev\|dbus\|lock\|initctl\|utmp\)' | LC_ALL=C sort
