@@ -22,6 +22,9 @@
 
 struct web;
 bool web_is_built(void);
+/** Once, before there is another thread and any web: libevent has its memory by mem_*, which a web
+ * sees to. */
+void web_prepare(void);
 /** Listens at the path, or where that is NULL at the address. All is borrowed. -errno, for a path
  * those of local_listener_new(); -ENOTSUP where it is not built in. */
 MUST_CHECK int web_new(struct loop *loop, const char *path, const struct addr *addr,

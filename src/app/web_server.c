@@ -175,6 +175,7 @@ struct web_server *web_server_new(struct loop *loop, struct commands *commands)
 
 	if (server == NULL)
 		return NULL;
+	web_prepare();
 	server->loop = loop;
 	server->commands = commands;
 	server->site = (struct web_page_site){

@@ -28,6 +28,9 @@
 #define TAKE_US (100u * USEC_PER_MSEC)
 /* evhttp's own limit, above ours: it answers 400. */
 #define EVHTTP_HEAD_MAX (4 * WEB_HEAD_MAX)
+/* What evhttp allocates when it accepts: so many blocks at most, none of them larger. */
+#define SPARE_BLOCKS 12u
+#define SPARE_SIZE 1024u
 /* After a page of this size what it took is worth giving back to the system. */
 #define LARGE_PAGE 65536u
 
@@ -40,6 +43,7 @@ struct web {
 	uint64_t rest_until_us;
 	struct list visits; /* the oldest first */
 	unsigned visit_count;
+	void *spare[SPARE_BLOCKS]; /* all there when evhttp is to accept; NULL: gone */
 };
 
 enum visit_state {
@@ -65,6 +69,37 @@ struct visit {
 	bool is_slow;		 /* of the page some was left after a while */
 	size_t page_len, unsent; /* the latter when patience was last renewed */
 };
+
+/* --- memory for evhttp --------------------------------------------------------------------- */
+
+/* evhttp does not survive it that memory is short while it accepts: the request that it could not
+ * make is freed as if it were whole. So what it takes then is set aside before. libevent asks for
+ * memory without saying for whom; this is whose, in the thread that is about to accept. */
+static _Thread_local struct web *in_need;
+
+static void *take_memory(size_t size)
+{
+	void *block = mem_alloc(size);
+
+	if (block != NULL || in_need == NULL || size > SPARE_SIZE)
+		return block;
+	for (unsigned i = 0; i < SPARE_BLOCKS && block == NULL; i++) {
+		block = in_need->spare[i];
+		in_need->spare[i] = NULL;
+	}
+	return block;
+}
+
+static bool set_memory_aside(struct web *web)
+{
+	for (unsigned i = 0; i < SPARE_BLOCKS; i++) {
+		if (web->spare[i] == NULL && (web->spare[i] = mem_alloc(SPARE_SIZE)) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* --- a connection -------------------------------------------------------------------------- */
 
 static void visit_free(struct visit *visit)
 {
@@ -348,7 +383,7 @@ static bool make_room(struct web *web, const struct visit *newcomer)
 }
 
 /* evhttp has accepted it, and asks what to read and write it with: the one moment at which we hear
- * of it. Should evhttp fail then, for want of memory, nobody says so: patience will end. */
+ * of it. Should it be refused then, nobody says so: patience will end. */
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
 	struct visit *visit = ctx;
@@ -356,6 +391,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 
 	(void)base;
 	loop_tick(web->loop);
+	in_need = web;
 	(void)evconnlistener_disable(evhttp_bound_socket_get_listener(visit->door));
 	visit->state = VISIT_ASKING;
 	timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
@@ -409,7 +445,7 @@ static bool make_visit(struct visit *visit)
 static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 {
 	struct web *web = ctx;
-	struct visit *visit = mem_zalloc(sizeof(*visit));
+	struct visit *visit = set_memory_aside(web) ? mem_zalloc(sizeof(*visit)) : NULL;
 
 	(void)fd;
 	(void)what;
@@ -435,6 +471,7 @@ static void on_rested(void *ctx)
 {
 	struct web *web = ctx;
 
+	in_need = NULL;
 	if (event_add(&web->acceptable, NULL) != 0)
 		rest(web, TAKE_US);
 }
@@ -456,6 +493,11 @@ static void rest(struct web *web, uint64_t us)
 bool web_is_built(void)
 {
 	return true;
+}
+
+void web_prepare(void)
+{
+	event_set_mem_functions(take_memory, mem_realloc, mem_free);
 }
 
 int web_new(struct loop *loop, const char *path, const struct addr *addr,
@@ -492,6 +534,10 @@ void web_free(struct web *web)
 	if (event_initialized(&web->acceptable))
 		event_del(&web->acceptable);
 	web_socket_close(&web->socket);
+	for (unsigned i = 0; i < SPARE_BLOCKS; i++)
+		mem_free(web->spare[i]);
+	if (in_need == web)
+		in_need = NULL;
 	mem_free(web);
 }
 
@@ -505,6 +551,10 @@ const struct web_socket *web_socket(const struct web *web)
 bool web_is_built(void)
 {
 	return false;
+}
+
+void web_prepare(void)
+{
 }
 
 int web_new(struct loop *loop, const char *path, const struct addr *addr,

@@ -86,6 +86,7 @@ static struct seen *make_seen(void)
 {
 	struct seen *seen = unit_zalloc(sizeof(*seen));
 
+	web_prepare();
 	loop_bench_init(&seen->bench);
 	seen->site = (struct web_page_site){
 		.routes = routes, .names = no_names, .ctx = seen, .turned_away = &seen->turned_away
