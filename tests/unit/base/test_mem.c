@@ -106,6 +106,35 @@ static void arena_refuses_sizes_that_wrap(void **state)
 	assert_non_null(arena_alloc(arena, 10));
 }
 
+static void slab_that_grows_keeps_what_is_taken(void **state)
+{
+	struct slab *slab = unit_own(slab_new(24, 2), slab_free);
+	uint8_t *slots[7];
+
+	(void)state;
+	assert_non_null(slab);
+	slots[0] = slab_take(slab);
+	assert_true(slab_reserve(slab, 1)); /* it has more */
+	assert_true(slab_reserve(slab, 7));
+	for (unsigned i = 1; i < 7; i++) {
+		slots[i] = slab_take(slab);
+		assert_non_null(slots[i]);
+		memset(slots[i], (int)i, 24);
+		for (unsigned j = 0; j < i; j++)
+			assert_true(slots[i] >= slots[j] + 24 || slots[j] >= slots[i] + 24);
+	}
+	assert_null(slab_take(slab));
+	assert_int_equal(slab_in_use(slab), 7);
+	for (unsigned i = 0; i < 7; i++)
+		slab_give(slab, slots[i]);
+	assert_int_equal(slab_in_use(slab), 0);
+	for (unsigned i = 0; i < 7; i++)
+		slots[i] = slab_take(slab);
+	assert_null(slab_take(slab));
+	for (unsigned i = 0; i < 7; i++)
+		slab_give(slab, slots[i]);
+}
+
 static void slab_stops_at_its_limit(void **state)
 {
 	(void)state;
@@ -161,6 +190,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(arena_uses_the_scratch_first),
 	cmocka_unit_test(arena_goes_on_in_chunks),
 	cmocka_unit_test(arena_refuses_sizes_that_wrap),
+	cmocka_unit_test(slab_that_grows_keeps_what_is_taken),
 	cmocka_unit_test(slab_stops_at_its_limit),
 	cmocka_unit_test(slab_reuses_before_it_touches_more),
 	cmocka_unit_test(slab_refuses_sizes_that_wrap),

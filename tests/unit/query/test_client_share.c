@@ -1,5 +1,7 @@
 #include "query/client_share.h"
 
+#include <stdio.h>
+
 #include "unit.h"
 
 #define HOLDS 64u
@@ -147,6 +149,38 @@ static uint32_t most_of(const unsigned *counts, size_t clients)
 }
 
 /* Against plain counting, with whatever is taken and given. */
+static void a_table_that_grows_knows_what_it_knew(void **state)
+{
+	struct bench *bench = new_bench();
+	struct client_share_hold more[10 * HOLDS] = { { .share = NULL } };
+	const struct addr busy = client("192.0.2.1");
+	(void)state;
+
+	for (unsigned i = 0; i < 10; i++)
+		take(bench, "192.0.2.1", i);
+	for (unsigned i = 10; i < HOLDS; i++) {
+		char who[32];
+
+		snprintf(who, sizeof(who), "198.51.100.%u", i / 2);
+		take(bench, who, i);
+	}
+	assert_true(client_share_reserve(bench->shares, HOLDS / 2)); /* it has more */
+	assert_true(client_share_reserve(bench->shares, 20 * HOLDS));
+	assert_int_equal(count(bench, "192.0.2.1"), 10);
+	assert_int_equal(count(bench, "198.51.100.7"), 2);
+	assert_int_equal(client_share_most(bench->shares), 10);
+	assert_ptr_equal(client_share_oldest_of_most(bench->shares), &bench->holds[0]);
+	for (unsigned i = 0; i < 10 * HOLDS; i++)
+		assert_int_equal(client_share_take(bench->shares, &busy, &more[i]), 10 + i);
+	assert_int_equal(client_share_most(bench->shares), 10 + 10 * HOLDS);
+	for (unsigned i = 0; i < 10 * HOLDS; i++)
+		client_share_give(bench->shares, &more[i]);
+	for (unsigned i = 0; i < HOLDS; i++)
+		client_share_give(bench->shares, &bench->holds[i]);
+	assert_int_equal(client_share_most(bench->shares), 0);
+	assert_null(client_share_oldest_of_most(bench->shares));
+}
+
 static void counts_are_right_at_any_time(void **state)
 {
 	enum { CLIENTS = 7 };
@@ -189,6 +223,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_has_most_is_known_and_gives_its_oldest),
 	cmocka_unit_test(equals_take_turns),
 	cmocka_unit_test(a_full_table_has_room_for_every_client),
+	cmocka_unit_test(a_table_that_grows_knows_what_it_knew),
 	cmocka_unit_test(counts_are_right_at_any_time),
 };
 
