@@ -10,6 +10,7 @@
 #include "app/doctor_reach_check.h"
 #include "conf/conf_load.h"
 #include "conf/conf_option.h"
+#include "conf/conf_print.h"
 
 /* Text, never taken for a request or an escape; each sentence on a line of its own. */
 static void put_text(FILE *out, const char *text, int len)
@@ -206,6 +207,43 @@ static void put_range(FILE *out, const struct conf_option *option, bool has_defa
 	}
 }
 
+/* Whose settings are those of the whole configuration, not of each entry of a list. */
+static bool is_of_all(const char *section)
+{
+	static const char *const lists[] = { "listen", "access",   "upstreams.NAME",
+					     "zones",  "couriers", "upstreams.NAME.servers" };
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (strcmp(lists[i], section) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* As `config` prints it where nothing is written. */
+static void put_default(FILE *out, const struct conf_option *option)
+{
+	struct complaints *complaints = complaint_new();
+	struct conf *conf = NULL;
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	if (complaints == NULL || to == NULL || conf_load(NULL, complaints, &conf) != 0)
+		exit(1);
+	struct conf_printer printer = { .out = to, .conf = conf };
+	option->print(&printer, conf);
+	(void)fclose(to);
+	if (len > 0) {
+		fputs("The default is\n.Bd -literal -offset indent -compact\n", out);
+		put_text(out, text, (int)len);
+		fputs(".Ed\n", out);
+	}
+	free(text);
+	conf_free(conf);
+	complaint_free(complaints);
+}
+
 static void put_help(FILE *out, const char *help)
 {
 	putc(toupper((unsigned char)help[0]), out);
@@ -232,6 +270,8 @@ static void write_settings(FILE *out)
 		fprintf(out, ".It Va %s\n", row.name);
 		put_help(out, row.help);
 		put_range(out, row.option, strcmp(section, "access") != 0);
+		if (row.option->kind == OPTION_OTHER && is_of_all(section))
+			put_default(out, row.option);
 	}
 	fputs(".El\n", out);
 }

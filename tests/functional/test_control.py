@@ -404,7 +404,9 @@ def test_clients_that_hang_are_in_nobodys_way(t):
 
 def test_a_client_that_goes_away_hurts_nobody(t):
     dev, _ = serving(t)
-    for words in ([], ["status"], ["status", "--json"], ["explain", "a.example"]):
+    for words in ([], ["status"], ["status", "--json"], ["explain", "a.example"], ["stats"],
+                  ["upstreams", "--json"], ["flush", "--all"], ["flush", "--zone", "."],
+                  ["log-level"], ["metrics"]):
         for _ in range(20):
             sock = connect(dev)
             if words:
