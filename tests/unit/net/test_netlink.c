@@ -140,7 +140,8 @@ static void addresses_that_nobody_is_asked_from_are_told_apart(void **state)
 	run("ip address add 192.0.2.3/24 dev wan");
 	const struct netlink_changes *changes = told(seen);
 	assert_int_equal(changes->others, 1);
-	assert_int_equal(changes->addresses + changes->links + changes->routes + changes->losses, 0);
+	assert_int_equal(changes->addresses + changes->links + changes->routes + changes->losses,
+			 0);
 	run("ip address del 192.0.2.3/24 dev wan");
 	assert_int_equal(told(seen)->others, 1);
 }
