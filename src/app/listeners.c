@@ -178,7 +178,8 @@ static int open_one(const struct opening *opening)
 		err = take_over(opening);
 	if (err == -EADDRNOTAVAIL && !opening->wish->is_default) {
 		err = open_bound(opening, (struct loop_binding){ .is_absent = true });
-		if (err == 0 && !opening->is_tcp)
+		if (err == 0 && opening->wish->first == NULL &&
+		    !(opening->is_tcp && opening->listen->udp)) /* once */
 			LOG(LEVEL_WARNING,
 			    "%s: no interface here has this address yet; it is served once one has "
 			    "it",
