@@ -101,7 +101,7 @@ static bool listens_low(const struct conf *conf)
 		if (conf->listen[i].addr.port < LOW_PORTS_END)
 			return true;
 	}
-	return false;
+	return conf->web_enabled && conf->web_path == NULL && conf->web_port < LOW_PORTS_END;
 }
 
 /* --- becoming another ---------------------------------------------------------------------- */
@@ -289,6 +289,8 @@ static int leave_root(const struct conf *conf, struct privileges *privileges)
 	}
 	if (err == 0) {
 		prepare_directory(conf->control_socket, &account);
+		if (conf->web_enabled && conf->web_path != NULL)
+			prepare_directory(conf->web_path, &account);
 		give_sockets(&account);
 		err = become(&account, privileges->may_bind ? BIND : 0);
 	}

@@ -1,17 +1,15 @@
 """Whom the program becomes, what it keeps, and that there is no way back; what it then can do and
 what it tells of what it cannot."""
 
-import grp
 import os
 import pwd
 import re
 import socket
 import stat
-import time
 
 from harness import client, wire
 from harness.device import SANITIZED, SLOWER
-from harness.mark import Skip, alone, each
+from harness.mark import Skip, each
 from harness.shapes import a1
 from test_cli import BAD_CONF, OK, ends, file, run
 from test_control import ask_json
@@ -255,6 +253,23 @@ def test_OP_12_the_control_socket_is_the_accounts(t):
     assert ask_json(t, dev, "status")["pid"] == dev.pid
     assert dev.stop() is None
     assert os.listdir(os.path.dirname(path)) == []
+
+
+@each(["port", "socket"])
+def test_pages_are_served_by_the_account(t, kind):
+    """Below 1024, and in a directory that is made for them; though they are opened after the ports."""
+    need_root()
+    if os.environ.get("WEB") != "yes":
+        raise Skip("built without")
+    path, address = os.path.join(t.directory, "pages", "web.sock"), t.address()
+    dev = serving(t, 'web = { enabled = true; %s };\n' % (
+        'listen = "%s";' % path if kind == "socket" else 'listen = "%s"; port = 80;' % address))
+    with socket.socket(socket.AF_UNIX if kind == "socket" else socket.AF_INET) as page:
+        page.settimeout(5 * SLOWER)
+        page.connect(path if kind == "socket" else (address, 80))
+        page.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert page.recv(4096).startswith(b"HTTP/1.1 200"), dev.stderr()
+    check_left(dev, NOBODY.pw_uid, NOBODY.pw_gid, BIND if kind == "port" else 0)
 
 
 @each(["file", "directory", "owned"])
