@@ -208,9 +208,9 @@ flaps: needs-check	## the WAN gone and back a hundred times, and outages of a mi
 
 # 200 reloads with one worker and with four, every fourth of a broken file, under 2,000 questions a second.
 reloads: needs-check	## two hundred reloads under load: what is lost, memory, descriptors
-	$(Q)$(MAKE) all
-	$(Q)COURIERDNS=$(abspath $(RELEASE)/courierdns) RELOADS=200 RELOAD_QPS=2000 JOBS=1 ONLY='^reload.OP_01' \
-		sh tests/functional/run.sh
+	$(Q)$(MAKE) all $(MILL)/upstream
+	$(Q)COURIERDNS=$(abspath $(RELEASE)/courierdns) MILL=$(abspath $(MILL)) RELOADS=200 RELOAD_QPS=2000 JOBS=1 \
+		ONLY='^reload.OP_01' sh tests/functional/run.sh
 
 catalogue:	## which cases of the catalogue have a test
 	$(Q)sh tests/lint/catalogue.sh
