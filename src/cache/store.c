@@ -477,23 +477,28 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 	return entry;
 }
 
-/* The pages that lie between these, back to the system. */
-static void give_back(const struct store *store, uint32_t from, uint32_t to)
+/* The pages that end between these, back to the system; none of them with what lies before
+ * `free`. */
+static void give_back(const struct store *store, uint32_t free, uint32_t from, uint32_t to)
 {
 	const uintptr_t page = 4096, mask = ~(page - 1);
-	const uintptr_t begin = (uintptr_t)(store->map + from) & mask,
+	const uintptr_t first = ((uintptr_t)(store->map + free) + page - 1) & mask,
 			end = (uintptr_t)(store->map + to) & mask;
+	uintptr_t begin = (uintptr_t)(store->map + from) & mask;
 
+	if (begin < first)
+		begin = first;
 	if (to > from && end > begin)
 		(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
+/* While it is wrapped, the newest lie before the tail, and may share its page. */
 static void leave_ring(struct store *store, struct store_ring *ring)
 {
-	const uint32_t from = ring->tail;
+	const uint32_t from = ring->tail, free = ring->is_wrapped ? ring->head : ring->start;
 
 	leave_tail(ring, entry_at(store, from)->units);
-	give_back(store, from, ring->tail);
+	give_back(store, free, from, ring->tail);
 }
 
 struct store_oldest store_oldest(struct store *store)

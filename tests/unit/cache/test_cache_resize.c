@@ -106,6 +106,29 @@ static void what_was_found_and_what_is_new_stays_in_a_smaller_one(void **state)
 	assert_int_equal(hand->wrong, 0);
 }
 
+/* What is newest lies before what is oldest there, some of it in the same page. */
+static void what_is_kept_of_a_full_one_stays_whole(void **state)
+{
+	struct hand *hand = hand_new(NULL, 256u << 10);
+	bool was_there[6000];
+	(void)state;
+
+	for (uint32_t n = 0; n < 6000; n++) {
+		keep(hand, n, CACHE_POSITIVE, LIFETIME_S);
+		(void)find(hand, n); /* asked for again: kept */
+	}
+	for (uint32_t n = 0; n < 6000; n++)
+		was_there[n] = find(hand, n);
+	const uint64_t entries = report_of(hand).entries;
+	assert_true(entries > 1000 && entries < 6000); /* it has come round */
+	assert_int_equal(cache_resize(hand->f.cache, 8u << 20, 1), 0);
+	move_all(hand);
+	for (uint32_t n = 0; n < 6000; n++)
+		assert_int_equal(find(hand, n), was_there[n]);
+	assert_int_equal(hand->wrong, 0);
+	assert_int_equal(report_of(hand).entries, entries);
+}
+
 static void none_is_a_size_too(void **state)
 {
 	struct hand *hand = hand_new(NULL, 1u << 20);
@@ -267,6 +290,7 @@ static void others_find_it_while_it_is_moved(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(all_is_found_in_a_larger_one),
 	cmocka_unit_test(what_was_found_and_what_is_new_stays_in_a_smaller_one),
+	cmocka_unit_test(what_is_kept_of_a_full_one_stays_whole),
 	cmocka_unit_test(none_is_a_size_too),
 	cmocka_unit_test(what_came_since_is_not_put_out_by_what_was),
 	cmocka_unit_test(failures_keep_their_number_and_can_be_forgotten),
