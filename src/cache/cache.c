@@ -119,8 +119,9 @@ struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock
 
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats)
 {
-	for (uint32_t i = 0; i < cache->shared->count; i++)
-		lock_share(&cache->shared->shards[i].lock);
+	for (struct shared *shared = cache->shared; shared != NULL; shared = shared->before)
+		for (uint32_t i = 0; i < shared->count; i++)
+			lock_share(&shared->shards[i].lock);
 	return handle_new(cache->shared, clock, stats);
 }
 
@@ -275,7 +276,12 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 	ret_copy->is_new = true;
 	if (keeps_nothing(cache))
 		return false;
-	struct shard *shard = take_shard(cache, key);
+	if (cache->shared->before != NULL) { /* cache_find() sees to that */
+		ret_copy->is_new = false;
+		return false;
+	}
+	struct shard *shard = shard_of(cache, key->hash);
+	lock_take(&shard->lock);
 	const struct index_place place = find_sort(shard, key, SORT_ANSWER);
 	struct entry *entry = place.bucket != NULL ? store_entry(&shard->store, place) : NULL;
 	const bool is_found = entry != NULL && entry_may_repeat(entry, plan_id, wants_ad, now_us) &&
