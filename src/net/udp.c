@@ -472,14 +472,14 @@ void udp_server_let_in(struct udp_server *server, bool on)
 
 /* A socket that is connected, to itself in want of a better peer, is not where the datagrams of
  * others go; and what was put there before can still be read, so that nothing is lost between this
- * one and another that is bound to the address. On a wildcard one the others go before, as their
- * addresses say more. */
+ * one and another that is bound to the address: or to the wildcard, where itself is the loopback.
+ */
 void udp_server_leave(struct udp_server *server)
 {
 	struct sockaddr_storage self;
 	const socklen_t len = addr_to_sockaddr(&server->local, &self);
 
-	if (!server->is_wildcard && !server->is_passed)
+	if (!server->is_passed)
 		(void)connect(server->fd, (struct sockaddr *)&self, len);
 	for (unsigned i = 0; i < LEAVE_BATCHES; i++) {
 		on_readable(server->fd, EV_READ, server);
@@ -493,8 +493,7 @@ int udp_server_return(struct udp_server *server)
 {
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
-	if (!server->is_wildcard && !server->is_passed &&
-	    connect(server->fd, &nobody, sizeof(nobody)) != 0)
+	if (!server->is_passed && connect(server->fd, &nobody, sizeof(nobody)) != 0)
 		return -errno;
 	return event_add(&server->readable, NULL) == 0 ? 0 : -ENOMEM;
 }

@@ -291,6 +291,41 @@ static void both_wildcards_share_a_port(void **state)
 	unit_own(second, udp_server_free);
 }
 
+static void what_shares_a_wildcard_gets_all_once_another_leaves(void **state)
+{
+	struct seen *seen = new_seen();
+	struct seen *leaving = unit_zalloc(sizeof(*leaving));
+	(void)state;
+
+	loop_share_ports(seen->bench.loop, LOOP_PORTS_FIRST);
+	leaving->bench = seen->bench;
+	unit_own(leaving, free_server);
+	const uint16_t port = serve(seen, "0.0.0.0").port;
+	const struct addr any = loop_bench_addr("0.0.0.0", port);
+	const struct addr server = loop_bench_addr("127.0.0.1", port);
+	loop_share_ports(seen->bench.loop, LOOP_PORTS_NEXT);
+	assert_int_equal(udp_server_new(seen->bench.loop, &any, &common, on_query, leaving,
+					&leaving->server),
+			 0);
+	const int first = client_of("127.0.0.1", &server);
+	udp_server_leave(leaving->server);
+	seen->stop_at = 64;
+	for (unsigned i = 0; i < 64; i++)
+		loop_bench_say(i == 0 ? first : client_of("127.0.0.1", &server), "x", 1);
+	loop_bench_run(&seen->bench);
+
+	/* it can still answer, and come back */
+	udp_server_send(leaving->server, &seen->datagrams[0].peer, (const uint8_t *)"late", 4);
+	loop_bench_pass(&seen->bench, 0);
+	loop_bench_assert_heard(first, "late", 4);
+	assert_int_equal(udp_server_return(leaving->server), 0);
+	udp_server_free(seen->server);
+	seen->server = NULL;
+	leaving->stop_at = 1;
+	loop_bench_say(first, "x", 1);
+	loop_bench_run(&seen->bench);
+}
+
 static void every_query_of_a_burst_is_answered(void **state)
 {
 	struct seen *seen = new_seen();
@@ -407,6 +442,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_has_not_left_leaves_before_the_server_goes),
 	cmocka_unit_test(replies_of_two_servers_go_each_from_its_own),
 	cmocka_unit_test(both_wildcards_share_a_port),
+	cmocka_unit_test(what_shares_a_wildcard_gets_all_once_another_leaves),
 	cmocka_unit_test(every_query_of_a_burst_is_answered),
 	cmocka_unit_test(replies_too_many_for_one_batch_are_sent_all_the_same),
 	cmocka_unit_test(what_is_too_long_is_cut),
