@@ -327,6 +327,17 @@ void crew_use_passed(struct crew *crew, const struct passed *passed)
 	crew->passed = passed;
 }
 
+/* And what to listen with, even if it is never opened. */
+static int give_work(struct crew_mate *mate, struct plan *plan, struct worker *first)
+{
+	const int err = worker_new(mate->loop, plan, first, &mate->worker);
+
+	if (err != 0)
+		return err;
+	mate->listeners = listeners_new(mate->loop, mate->worker);
+	return mate->listeners == NULL ? -ENOMEM : 0;
+}
+
 static int gather_first(struct crew *crew, struct plan *plan)
 {
 	struct crew_mate *mate = &crew->members[0]->mate;
@@ -335,11 +346,13 @@ static int gather_first(struct crew *crew, struct plan *plan)
 	if (err != 0)
 		return err;
 	loop_use_passed(mate->loop, crew->passed, 0);
-	return worker_new(mate->loop, plan, NULL, &mate->worker);
+	return give_work(mate, plan, NULL);
 }
 
-static int gather_next(struct crew *crew, const struct plan *plan)
+/* With the plan that is in use: another, that it is to be for, may yet be refused. */
+static int gather_next(struct crew *crew)
 {
+	const struct plan *plan = worker_plan(crew->members[0]->mate.worker);
 	struct plan *own = NULL;
 	int err = member_new(crew);
 
@@ -352,7 +365,7 @@ static int gather_next(struct crew *crew, const struct plan *plan)
 	loop_share_ports(mate->loop, LOOP_PORTS_NEXT);
 	err = plan_share(plan, mate->servers, &own);
 	if (err == 0)
-		err = worker_new(mate->loop, own, crew->members[0]->mate.worker, &mate->worker);
+		err = give_work(mate, own, crew->members[0]->mate.worker);
 	plan_unref(own);
 	if (err == 0 && crew->is_started)
 		err = start(crew, crew->count - 1);
@@ -370,16 +383,14 @@ static void drop_last(struct crew *crew)
 
 /* Whoever is new rests, as do those that there are more than are wanted: without sockets to listen
  * on, of which they are given some or not. */
-static int grow(struct crew *crew, struct plan *plan, struct complaints *complaints)
+static int grow(struct crew *crew, size_t count, struct complaints *complaints)
 {
-	const size_t count = plan->conf->workers;
-	int err = 0;
-
 	size_t had = crew->count;
+	int err = 0;
 
 	while (crew->count < count && err == 0) {
 		had = crew->count;
-		err = gather_next(crew, plan);
+		err = gather_next(crew);
 	}
 	if (err == 0)
 		return 0;
@@ -397,7 +408,7 @@ int crew_gather(struct crew *crew, struct plan *plan, struct complaints *complai
 	int err = gather_first(crew, plan);
 
 	if (err == 0)
-		err = grow(crew, plan, complaints);
+		err = grow(crew, plan->conf->workers, complaints);
 	crew->active = crew->count;
 	return err;
 }
@@ -415,10 +426,8 @@ static void set_ports(struct crew *crew, size_t workers)
 
 static void forget_listeners(struct crew *crew)
 {
-	for (size_t i = 0; i < crew->count; i++) {
-		if (crew->members[i]->mate.listeners != NULL)
-			listeners_forget(crew->members[i]->mate.listeners);
-	}
+	for (size_t i = 0; i < crew->count; i++)
+		listeners_forget(crew->members[i]->mate.listeners);
 }
 
 /* On failure nothing is opened. */
@@ -428,14 +437,8 @@ static int open_listeners(struct crew *crew, const struct conf *conf, struct com
 	struct listeners_wish wish = { .is_default = crew->listens_by_default, .ours = ours };
 	int err = 0;
 
-	for (size_t i = 0; i < crew->count; i++) {
-		struct crew_mate *mate = &crew->members[i]->mate;
-
-		if (mate->listeners == NULL &&
-		    (mate->listeners = listeners_new(mate->loop, mate->worker)) == NULL)
-			return -ENOMEM;
-		ours[wish.ours_count++] = mate->listeners;
-	}
+	for (size_t i = 0; i < crew->count; i++)
+		ours[wish.ours_count++] = crew->members[i]->mate.listeners;
 	set_ports(crew, conf->workers);
 	for (size_t i = 0; i < crew->count && err == 0; i++) {
 		wish.first = i > 0 ? ours[0] : NULL;
@@ -466,11 +469,13 @@ int crew_listen(struct crew *crew, bool is_default, struct complaints *complaint
 
 /* --- another configuration ----------------------------------------------------------------- */
 
+/* Those that will rest, too: what they have taken, and what is on its way to them, they finish
+ * under the limits of all. */
 static int reserve(struct crew *crew, const struct conf *conf)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < conf->workers && err == 0; i++)
+	for (size_t i = 0; i < crew->count && err == 0; i++)
 		err = worker_reserve(crew->members[i]->mate.worker, conf);
 	return err;
 }
@@ -502,7 +507,7 @@ int crew_change(struct crew *crew, struct plan *plan, struct complaints *complai
 	const struct conf *conf = plan->conf;
 
 	crew_hold(crew);
-	int err = grow(crew, plan, complaints);
+	int err = grow(crew, conf->workers, complaints);
 	if (err == 0)
 		err = reserve(crew, conf);
 	if (err == 0)

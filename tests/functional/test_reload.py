@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import resource
 import select
 import socket
 import threading
@@ -280,6 +281,26 @@ def test_reload_changes_how_many_workers_there_are(t, first):
             sofar = crowd.asked
             t.until(lambda sofar=sofar: crowd.asked > sofar + 50, 10.0)
     assert crowd.lost == 0 and crowd.wrong == 0, (crowd.asked, crowd.lost, crowd.wrong)
+
+
+def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
+    if SANITIZED:
+        raise Skip("it takes all addresses there are")
+    dev, up = serving(t, conf="workers = 1;")
+    with open("/proc/%d/statm" % dev.pid, encoding="ascii") as file:
+        has = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.prlimit(dev.pid, resource.RLIMIT_AS, (has + (12 << 20), resource.RLIM_INFINITY))
+    dev.write(t.config([up, t.upstream()], address=dev.address, conf="workers = 64;"))
+    said = reload(t, dev, "--json", code=REFUSED)
+    assert "workers = 64" in said["complaints"][0], said
+    resource.prlimit(dev.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    servers = [server for group in ask_json(t, dev, "status")["groups"]
+               for server in group["servers"]]
+    assert len(servers) == 1, servers
+    assert answers(dev, dev.address)
+    dev.write(t.config([up], address=dev.address, conf="workers = 2;"))
+    reload(t, dev)
+    assert ask_json(t, dev, "status")["workers"] == 2
 
 
 def bound(address):
