@@ -287,13 +287,18 @@ def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
     if SANITIZED:
         raise Skip("it takes all addresses there are")
     dev, up = serving(t, conf="workers = 1;")
-    with open("/proc/%d/statm" % dev.pid, encoding="ascii") as file:
-        has = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.prlimit(dev.pid, resource.RLIMIT_AS, (has + (12 << 20), resource.RLIM_INFINITY))
     dev.write(t.config([up, t.upstream()], address=dev.address, conf="workers = 64;"))
-    said = reload(t, dev, "--json", code=REFUSED)
-    assert "workers = 64" in said["complaints"][0], said
-    resource.prlimit(dev.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    threads = set()
+    for room in 24 << 20, 48 << 20, 96 << 20:
+        with open("/proc/%d/statm" % dev.pid, encoding="ascii") as file:
+            has = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.prlimit(dev.pid, resource.RLIMIT_AS, (has + room, resource.RLIM_INFINITY))
+        said = reload(t, dev, "--json", code=REFUSED)
+        assert "workers = 64" in said["complaints"][0], said
+        resource.prlimit(dev.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+        threads.add(len(os.listdir("/proc/%d/task" % dev.pid)))
+        assert ask_json(t, dev, "status")["workers"] == 1
+    assert 2 < max(threads) < 64, threads
     servers = [server for group in ask_json(t, dev, "status")["groups"]
                for server in group["servers"]]
     assert len(servers) == 1, servers
