@@ -227,6 +227,18 @@ def flood(t, dev, reader, is_stopped):
     return counters(t, dev)["limit_query_log"] - before
 
 
+def what_is_missing_is_told(t, dev):
+    """Lines and those that are told to be missing are as many as there were questions."""
+    def is_complete():
+        check_answers_meanwhile(t, dev, 10)
+        now = counters(t, dev)
+        time.sleep(0.05)
+        queries, missing = lines_of(dev.stderr())
+        return missing == now["limit_query_log"] and len(queries) + missing == asked_so_far(now)
+
+    t.until(is_complete, 10.0, "what is told to be missing is not what is missing")
+
+
 @each(["pipe", "cat", "socket", "terminal"])
 @limit(60)
 def test_nobody_waits_for_a_reader_that_has_stopped(t, kind):
@@ -239,16 +251,7 @@ def test_nobody_waits_for_a_reader_that_has_stopped(t, kind):
         lost = flood(t, dev, reader, True)
         assert lost > 1000, "lost %d lines; the reader has not stopped?" % lost
         reader.stop(False)
-
-        def is_complete():
-            check_answers_meanwhile(t, dev, 10)
-            now = counters(t, dev)
-            time.sleep(0.05)
-            queries, missing = lines_of(dev.stderr())
-            return (missing == now["limit_query_log"]
-                    and len(queries) + missing == asked_so_far(now))
-
-        t.until(is_complete, 10.0, "what is told to be missing is not what is missing")
+        what_is_missing_is_told(t, dev)
     if kind == "socket":
         assert "<6>query client=" in dev.stderr() and "<4>log.queries: " in dev.stderr()
         assert "info: query" not in dev.stderr()
@@ -292,15 +295,7 @@ def test_nobody_waits_for_a_system_log_that_has_stopped(t):
     lost = flood(t, dev, reader, True)
     assert lost > 1000, lost
     reader.stop(False)
-
-    def is_complete():
-        check_answers_meanwhile(t, dev, 10)
-        now = counters(t, dev)
-        time.sleep(0.05)
-        queries, missing = lines_of(dev.stderr())
-        return missing == now["limit_query_log"] and len(queries) + missing == asked_so_far(now)
-
-    t.until(is_complete, 10.0, "what is told to be missing is not what is missing")
+    what_is_missing_is_told(t, dev)
 
 
 def test_what_nobody_took_is_lost_when_it_is_switched_off(t):

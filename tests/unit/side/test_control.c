@@ -1,24 +1,10 @@
 /* Over a real socket, at a time of our own. */
 #include "side/control.h"
 
-#include <time.h>
-
-#include "net/local_bench.h"
+#include "side/side_bench.h"
 
 #define LARGE 600000u
 #define STEPS 5u
-
-/* In place of the one in base/: the time may jump. */
-static uint64_t skew_us;
-
-void clock_tick(struct clock *clock)
-{
-	struct timespec now;
-
-	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-	clock->now_us =
-		(uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000 + skew_us;
-}
 
 struct seen {
 	struct loop_bench bench;
@@ -93,32 +79,9 @@ static void jump(struct seen *seen, uint64_t us)
 	settle(seen);
 }
 
-struct reply {
-	size_t len;
-	bool is_closed;
-	char text[LARGE + 16];
-};
-
-/* What has come by now; good until the next call. */
 static const struct reply *take(struct seen *seen, int fd)
 {
-	static struct reply all;
-	struct reply *reply = &all;
-
-	memset(reply, 0, sizeof(*reply));
-	for (unsigned i = 0; i < 100 && !reply->is_closed; i++) {
-		loop_bench_pass(&seen->bench, 1000);
-		for (ssize_t len;
-		     (len = recv(fd, reply->text + reply->len, sizeof(reply->text) - 1 - reply->len,
-				 MSG_DONTWAIT)) >= 0;) {
-			if (len == 0) {
-				reply->is_closed = true;
-				break;
-			}
-			reply->len += (size_t)len;
-		}
-	}
-	return reply;
+	return reply_after(&seen->bench, fd, 100);
 }
 
 static void assert_reply(struct seen *seen, const char *request, size_t len, const char *wanted)

@@ -2,25 +2,11 @@
  * is right about pages is in test_web_page.c. */
 #include "side/web.h"
 
-#include <errno.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "net/local_bench.h"
+#include "side/side_bench.h"
 
 #define LARGE 2000000u
-
-/* In place of the one in base/: the time may jump. */
-static uint64_t skew_us;
-
-void clock_tick(struct clock *clock)
-{
-	struct timespec now;
-
-	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-	clock->now_us =
-		(uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000 + skew_us;
-}
 
 struct seen {
 	struct loop_bench bench;
@@ -130,36 +116,9 @@ static void say(int fd, const char *text)
 	local_bench_say(fd, text, strlen(text));
 }
 
-struct reply {
-	size_t len;
-	bool is_closed;
-	char text[LARGE + 4096];
-};
-
-static void take_some(struct reply *reply, int fd)
-{
-	for (;;) {
-		const ssize_t len = recv(fd, reply->text + reply->len,
-					 sizeof(reply->text) - 1 - reply->len, MSG_DONTWAIT);
-		if (len <= 0) {
-			reply->is_closed = len == 0 || errno == ECONNRESET;
-			return;
-		}
-		reply->len += (size_t)len;
-	}
-}
-
-/* What has come by now; good until the next call. */
 static const struct reply *take(struct seen *seen, int fd)
 {
-	static struct reply reply;
-
-	memset(&reply, 0, sizeof(reply));
-	for (unsigned i = 0; i < (unit_is_starved() ? 50 : 2000) && !reply.is_closed; i++) {
-		loop_bench_pass(&seen->bench, 1000);
-		take_some(&reply, fd);
-	}
-	return &reply;
+	return reply_after(&seen->bench, fd, unit_is_starved() ? 50 : 2000);
 }
 
 static bool is_closed(int fd)
@@ -168,7 +127,7 @@ static bool is_closed(int fd)
 
 	reply.len = 0;
 	reply.is_closed = false;
-	take_some(&reply, fd);
+	reply_take(&reply, fd);
 	return reply.is_closed;
 }
 
