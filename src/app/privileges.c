@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "app/aside.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -31,6 +32,62 @@
 #define IS_DUMPABLE 0
 #endif
 
+/* --- accounts ------------------------------------------------------------------------------ */
+
+struct account {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[GROUPS_MAX]; /* others that it is in */
+	size_t group_count;
+};
+
+/* An aside_fn. The context is a name; of no account nothing comes out. */
+static ssize_t look_up_alone(const void *ctx, void *result, size_t size)
+{
+	const struct passwd *found = getpwnam(ctx);
+
+	if (found == NULL || size != sizeof(struct account))
+		return 0;
+	*(struct account *)result = (struct account){ .uid = found->pw_uid, .gid = found->pw_gid };
+	return (ssize_t)size;
+}
+
+/* Likewise, with its groups. */
+static ssize_t look_up(const void *ctx, void *result, size_t size)
+{
+	const char *name = ctx;
+	struct account *account = result;
+	int count = GROUPS_MAX;
+
+	if (look_up_alone(name, account, size) == 0)
+		return 0;
+	if (getgrouplist(name, account->gid, account->groups, &count) < 0)
+		count = GROUPS_MAX; /* the first of more */
+	for (int i = 0; i < count; i++) {
+		if (account->groups[i] != account->gid)
+			account->groups[account->group_count++] = account->groups[i];
+	}
+	return sizeof(*account);
+}
+
+/* What the system loads to look accounts up by is several hundred kB, for good: that is done aside,
+ * where it can be. What a child has died of is not tried again. */
+static bool find_aside(aside_fn fn, const char *name, struct account *ret_account)
+{
+	ssize_t len = aside_run(fn, name, ret_account, sizeof(*ret_account));
+
+	if (len < 0 && len != -ECHILD)
+		len = fn(name, ret_account, sizeof(*ret_account));
+	return len > 0;
+}
+
+/* In the sandbox there are no processes, nor all the calls that groups are looked up by. */
+static bool is_there(const char *name, bool is_start, struct account *ret_account)
+{
+	return is_start ? find_aside(look_up_alone, name, ret_account)
+			: look_up_alone(name, ret_account, sizeof(*ret_account)) > 0;
+}
+
 /* --- whom ---------------------------------------------------------------------------------- */
 
 static int take_name(struct conf *conf, const char *name)
@@ -47,23 +104,26 @@ static bool is_one_of_ours(const char *name)
 
 int privileges_find(struct conf *conf, const char *in_use, struct complaints *complaints)
 {
+	const bool is_start = in_use == NULL;
+	struct account account;
+
 	if (conf->user == NULL && is_one_of_ours(in_use))
 		return take_name(conf, in_use);
 	if (conf->user == NULL)
-		return take_name(conf,
-				 getpwnam(DEFAULT_USER) != NULL ? DEFAULT_USER : FALLBACK_USER);
+		return take_name(conf, is_there(DEFAULT_USER, is_start, &account) ? DEFAULT_USER
+										  : FALLBACK_USER);
 	if (conf->user[0] == '\0' || (in_use != NULL && strcmp(conf->user, in_use) == 0))
 		return 0;
 
-	const struct passwd *account = getpwnam(conf->user);
+	const bool is_found = is_there(conf->user, is_start, &account);
 	struct complaint_quote quote;
 	complaint_quote(conf->user, strlen(conf->user), &quote);
-	if (account == NULL)
+	if (!is_found)
 		complaint_add(complaints, &conf->user_place,
 			      "user is %s, an account that this system does not have; expected one "
 			      "that it has, or \"\" to stay root",
 			      quote.text);
-	else if (account->pw_uid == 0)
+	else if (account.uid == 0)
 		complaint_add(
 			complaints, &conf->user_place,
 			"user is %s, which is root; expected another account, or \"\" to stay "
@@ -106,32 +166,6 @@ static bool listens_low(const struct conf *conf)
 
 /* --- becoming another ---------------------------------------------------------------------- */
 
-struct account {
-	uid_t uid;
-	gid_t gid;
-	gid_t groups[GROUPS_MAX]; /* others that it is in */
-	size_t group_count;
-};
-
-static int find_account(const char *name, struct account *ret_account)
-{
-	const struct passwd *found = getpwnam(name);
-	int count = GROUPS_MAX;
-
-	if (found == NULL)
-		return -ENOENT;
-	ret_account->uid = found->pw_uid;
-	ret_account->gid = found->pw_gid;
-	if (getgrouplist(name, found->pw_gid, ret_account->groups, &count) < 0)
-		count = GROUPS_MAX; /* the first of more */
-	ret_account->group_count = 0;
-	for (int i = 0; i < count; i++) {
-		if (ret_account->groups[i] != ret_account->gid)
-			ret_account->groups[ret_account->group_count++] = ret_account->groups[i];
-	}
-	return 0;
-}
-
 /* Ports are shared (SO_REUSEPORT) among sockets of one user: those that a reload opens beside them
  * are the account's, so these have to be. Few are open yet, and their numbers are near. */
 static void give_sockets(const struct account *account)
@@ -173,13 +207,13 @@ static bool is_nobody_there(uid_t uid)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
 	unsigned long first, count;
-	bool is_there = file == NULL;
+	bool is_mapped = file == NULL;
 
-	while (!is_there && fscanf(file, "%lu %*u %lu", &first, &count) == 2)
-		is_there = uid >= first && uid - first < count;
+	while (!is_mapped && fscanf(file, "%lu %*u %lu", &first, &count) == 2)
+		is_mapped = uid >= first && uid - first < count;
 	if (file != NULL)
 		(void)fclose(file);
-	return !is_there;
+	return !is_mapped;
 }
 
 /* --- the directory of the control socket --------------------------------------------------- */
@@ -255,9 +289,9 @@ static void tell_stays(const struct conf *conf, const struct privileges *now)
 		LOG(LEVEL_WARNING, "runs as root, as user = \"\" says: whoever gets into it has "
 				   "this machine");
 	else if (conf->user_place.file != NULL && conf->user[0] != '\0') {
-		const struct passwd *account = getpwnam(conf->user);
+		struct account account;
 
-		if (account == NULL || account->pw_uid != now->uid)
+		if (!is_there(conf->user, true, &account) || account.uid != now->uid)
 			LOG(LEVEL_WARNING,
 			    "user = \"%s\": only root can become another; runs as whoever started "
 			    "it (uid %u)",
@@ -279,7 +313,7 @@ static void tell_become(const struct conf *conf, const struct privileges *now)
 static int leave_root(const struct conf *conf, struct privileges *privileges)
 {
 	struct account account;
-	int err = find_account(conf->user, &account);
+	int err = find_aside(look_up, conf->user, &account) ? 0 : -ENOENT;
 
 	if (err == 0 && is_nobody_there(account.uid)) {
 		LOG(LEVEL_WARNING,

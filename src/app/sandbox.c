@@ -4,6 +4,8 @@
 
 #if COURIERDNS_SECCOMP && !defined(COURIERDNS_SANITIZED)
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -13,7 +15,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "app/aside.h"
+#include "base/mem.h"
 
 /* By name, for not each system has all of them; what this libseccomp has not heard of is left out.
  * On 32 bits and in musl the same is done by others: those are in here too. */
@@ -48,6 +54,7 @@ static const char calls[] =
 	"getuid getuid32 setrlimit sysinfo ugetrlimit uname";
 
 #define NAME_MAX_LEN 32u
+#define FILTER_SIZE sizeof(struct sock_filter) /* of one of its instructions */
 
 #define WORD(value) ((scmp_datum_t)(uint32_t)(value))
 #define IS(at, value)                           \
@@ -80,6 +87,7 @@ static const struct rule {
 	{ "open", IS_WITHOUT(1, TO_WRITE) },
 	{ "openat", IS_WITHOUT(2, TO_WRITE) },
 	{ "prctl", IS(0, PR_SET_NAME) },
+	{ "prctl", IS(0, PR_CAPBSET_READ) }, /* libcap's start, of such a library */
 	{ "prlimit64", IS(0, 0) }, /* our own */
 	{ "socket", IS(0, AF_UNIX) },
 	{ "socket", IS(0, AF_INET) },
@@ -134,7 +142,7 @@ static bool has_other_arguments(uint32_t arch)
 	return arch == SCMP_ARCH_S390 || arch == SCMP_ARCH_S390X;
 }
 
-static int allow_rules(scmp_filter_ctx filter)
+static int allow_rules(scmp_filter_ctx filter, pid_t self)
 {
 	const bool is_bare = has_other_arguments(seccomp_arch_native());
 	int err = 0;
@@ -142,7 +150,7 @@ static int allow_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; i < RULE_COUNT && err == 0; i++)
 		err = add(filter, SCMP_ACT_ALLOW, rules[i].call, is_bare ? NULL : &rules[i].arg);
 	/* abort() */
-	const struct scmp_arg_cmp own = IS(0, getpid());
+	const struct scmp_arg_cmp own = IS(0, self);
 	if (err == 0)
 		err = add(filter, SCMP_ACT_ALLOW, "tgkill", &own);
 	/* its flags are in memory: glibc takes clone() then */
@@ -151,7 +159,12 @@ static int allow_rules(scmp_filter_ctx filter)
 	return err;
 }
 
-static int fill(scmp_filter_ctx filter)
+struct wanted {
+	uint32_t refusal;
+	pid_t self; /* not the child's */
+};
+
+static int fill(scmp_filter_ctx filter, pid_t self)
 {
 	/* all threads at once; no slower than without a filter against side channels, which a
 	 * kernel before 5.16 would be; a tree of comparisons. What is too new for this libseccomp
@@ -164,21 +177,87 @@ static int fill(scmp_filter_ctx filter)
 	if (err == 0)
 		err = allow_calls(filter);
 	if (err == 0)
-		err = allow_rules(filter);
+		err = allow_rules(filter, self);
 	return err;
 }
 
+static int make(const struct wanted *wanted, scmp_filter_ctx *ret_filter)
+{
+	scmp_filter_ctx filter = seccomp_init(wanted->refusal);
+	const int err = filter == NULL ? -ENOMEM : fill(filter, wanted->self);
+
+	if (err == 0)
+		*ret_filter = filter;
+	else if (filter != NULL)
+		seccomp_release(filter);
+	return err;
+}
+
+/* An aside_fn: what the kernel takes. */
+static ssize_t compile(const void *ctx, void *result, size_t size)
+{
+	scmp_filter_ctx filter;
+	int err = make(ctx, &filter);
+
+	if (err != 0)
+		return err;
+	const int fd = memfd_create("filter", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = seccomp_export_bpf(filter, fd);
+	return err != 0 ? err : pread(fd, result, size, 0);
+}
+
+/* Flags as fill() has them: fewer where the kernel does not know the last ones. */
+static int load(void *code, size_t size)
+{
+	static const unsigned flags[] = {
+		SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG |
+			SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG,
+		SECCOMP_FILTER_FLAG_TSYNC,
+	};
+	const struct sock_fprog program = { .len = (unsigned short)(size / FILTER_SIZE),
+					    .filter = code };
+	long done = -1;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -errno;
+	errno = EINVAL;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && done < 0 && errno == EINVAL; i++)
+		done = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], &program);
+	/* a thread that has another filter is told by its number */
+	return done == 0 ? 0 : done > 0 ? -ESRCH : -errno;
+}
+
+static int make_and_load(const struct wanted *wanted)
+{
+	scmp_filter_ctx filter;
+	int err = make(wanted, &filter);
+
+	if (err == 0) {
+		err = seccomp_load(filter);
+		seccomp_release(filter);
+	}
+	return err;
+}
+
+/* What libseccomp takes to make it is a hundred kB and more, which the heap keeps: a child has them
+ * where there can be one. */
 int sandbox_enter(enum sandbox_refusal refusal)
 {
-	scmp_filter_ctx filter =
-		seccomp_init(refusal == SANDBOX_KILLS ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(ENOSYS));
+	const size_t size = BPF_MAXINSNS * FILTER_SIZE;
+	const struct wanted wanted = {
+		.refusal = refusal == SANDBOX_KILLS ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(ENOSYS),
+		.self = getpid(),
+	};
+	void *code = mem_alloc(size);
 
-	if (filter == NULL)
+	if (code == NULL)
 		return -ENOMEM;
-	int err = fill(filter);
-	if (err == 0)
-		err = seccomp_load(filter);
-	seccomp_release(filter);
+	const ssize_t len = aside_run(compile, &wanted, code, size);
+	const int err = len > 0 ? load(code, (size_t)len) : make_and_load(&wanted);
+	mem_free(code);
 	return err;
 }
 #else

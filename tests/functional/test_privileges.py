@@ -6,6 +6,7 @@ import pwd
 import re
 import socket
 import stat
+import subprocess
 
 from harness import client, wire
 from harness.device import SANITIZED, SLOWER
@@ -62,11 +63,11 @@ def check_left(dev, uid, gid, kept, groups=""):
     return statuses(dev)
 
 
-def with_accounts(t, passwd, group):
+def with_accounts(t, passwd, group, others="nobody:x:65534:65534::/:/bin/false\n"):
     """Before a command: it sees these files in place of the system's, with their lines behind those of
     root and nobody."""
     need_root()
-    passwd = file(t, "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n" + passwd, "passwd")
+    passwd = file(t, "root:x:0:0::/:/bin/sh\n" + others + passwd, "passwd")
     group = file(t, "root:x:0:\nnogroup:x:65534:\n" + group, "group")
     return ["unshare", "-m", "sh", "-c", "mount --bind %s /etc/passwd && mount --bind %s /etc/group && "
             'exec "$@"' % (passwd, group), "sh"]
@@ -114,6 +115,28 @@ def test_OP_10_groups_of_the_account_are_its_own(t):
     enter = with_accounts(t, "dns:x:951:952::/:/bin/false\n", "dns:x:952:\nmore:x:953:dns\nother:x:954:\n")
     dev = serving(t, 'user = "dns";\n', prefix=["setpriv", "--groups", "0,4,954"] + enter)
     check_left(dev, 951, 952, 0, groups="953")
+
+
+def test_OP_10_the_account_may_be_one_that_no_file_has(t):
+    """nss-systemd knows nobody in any case."""
+    enter = with_accounts(t, "", "", others="")
+    if subprocess.run(enter + ["getent", "passwd", "nobody"], check=False,
+                      stdout=subprocess.DEVNULL).returncode != 0:
+        raise Skip("wants libnss-systemd")
+    dev = serving(t, prefix=enter)
+    check_left(dev, 65534, 65534, 0)
+
+
+def test_what_knows_the_accounts_does_not_stay(t):
+    """Of the libraries that they are looked up in none is kept, which would be for good; nor is the child
+    that has loaded them."""
+    need_root()
+    dev = serving(t)
+    assert statuses(dev)[0]["Uid"].split() == ["65534"] * 4
+    with open("/proc/%d/maps" % dev.pid, encoding="utf-8") as maps:
+        assert "libnss" not in maps.read()
+    with open("/proc/%d/task/%d/children" % (dev.pid, dev.pid), encoding="ascii") as children:
+        assert children.read() == ""
 
 
 def test_OP_10_the_account_courierdns_is_the_default(t):

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -84,6 +85,30 @@ static void what_it_never_does_it_cannot_do_OP_13(void **state)
 static int open_to_write(void)
 {
 	return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY) >= 0 ? 0 : 1;
+}
+
+static int enter_without_processes(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if ((getuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+	    setrlimit(RLIMIT_NPROC, &none) != 0)
+		return 90;
+	return sandbox_enter(SANDBOX_FAILS) != 0 ? 99 : try_what_is_forbidden();
+}
+
+static void where_no_child_can_make_the_filter_it_is_made_here(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	if (!sandbox_is_built())
+		skip();
+	const pid_t child = fork();
+	if (child == 0)
+		_exit(enter_without_processes());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void a_test_is_killed_by_what_is_not_there(void **state)
@@ -193,6 +218,7 @@ static void where_it_is_not_built_that_is_said(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_it_never_does_it_cannot_do_OP_13),
+	cmocka_unit_test(where_no_child_can_make_the_filter_it_is_made_here),
 	cmocka_unit_test(a_test_is_killed_by_what_is_not_there),
 	cmocka_unit_test(threads_can_be_started_later),
 	cmocka_unit_test(the_filter_holds_in_them_too),
