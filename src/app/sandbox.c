@@ -88,7 +88,7 @@ static const struct rule {
 	{ "openat", IS_WITHOUT(2, TO_WRITE) },
 	{ "prctl", IS(0, PR_SET_NAME) },
 	{ "prctl", IS(0, PR_CAPBSET_READ) }, /* libcap's start, of such a library */
-	{ "prlimit64", IS(0, 0) }, /* our own */
+	{ "prlimit64", IS(0, 0) },	     /* our own */
 	{ "socket", IS(0, AF_UNIX) },
 	{ "socket", IS(0, AF_INET) },
 	{ "socket", IS(0, AF_INET6) },
