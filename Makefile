@@ -194,7 +194,7 @@ $(BUILD)/starve.so $(BUILD)/intrude.so: $(BUILD)/%.so: tests/functional/%.c Make
 MILL := $(RELEASE)/faults
 LAB := devices apple
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(BUILD)/intrude.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) \
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN)$(if $(COVERAGE),coverage) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) \
 		STARVER=$(abspath $(BUILD)/starve.so) INTRUDER=$(abspath $(BUILD)/intrude.so) \
 		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 

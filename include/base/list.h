@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -67,6 +68,7 @@ static inline void list_move_all(struct list *to, struct list *from)
 {
 	if (list_is_empty(from))
 		return;
+	assert(from->next != NULL);
 	from->next->prev = to->prev;
 	to->prev->next = from->next;
 	from->prev->next = to;

@@ -1,5 +1,6 @@
 #include "app/commands_stats.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,8 @@ static void put_sample(struct telling *telling, struct sample *sample)
 static void print_name(const struct telling *telling)
 {
 	const char *name = telling->name;
+
+	assert(name != NULL);
 	size_t len = strlen(name);
 
 	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0) {

@@ -433,7 +433,7 @@ static void forget_listeners(struct crew *crew)
 /* On failure nothing is opened. */
 static int open_listeners(struct crew *crew, const struct conf *conf, struct complaints *complaints)
 {
-	struct listeners *ours[CONF_WORKERS_MAX];
+	struct listeners *ours[CONF_WORKERS_MAX] = { NULL };
 	struct listeners_wish wish = { .is_default = crew->listens_by_default, .ours = ours };
 	int err = 0;
 

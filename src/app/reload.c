@@ -1,5 +1,6 @@
 #include "app/reload.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -143,6 +144,7 @@ static int read_and_use(struct reload *reload, struct complaints *complaints)
 {
 	struct plan *plan = NULL;
 	const struct conf *conf = conf_of(reload);
+	assert(conf != NULL);
 	const struct before before = { conf->workers, conf->inflight, conf->cache_size };
 	int err = complaints == NULL ? -ENOMEM : read_plan(reload, complaints, &plan);
 

@@ -179,9 +179,11 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 	struct conf *conf = NULL;
 	int err = conf_load(settings_file(settings), complaints, &conf);
 
-	if (err == ERR_CONF && conf != NULL)
+	if (conf == NULL)
+		return err;
+	if (err == ERR_CONF)
 		complain_of_records(conf, complaints);
-	if (conf != NULL && privileges_find(conf, settings->user, complaints) != 0)
+	if (privileges_find(conf, settings->user, complaints) != 0)
 		err = -ENOMEM;
 	if (err == 0 && settings->listen_count > 0)
 		err = replace_listen(conf, settings);

@@ -119,9 +119,12 @@ struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock
 
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats)
 {
-	for (struct shared *shared = cache->shared; shared != NULL; shared = shared->before)
+	struct shared *shared = cache->shared;
+
+	do {
 		for (uint32_t i = 0; i < shared->count; i++)
 			lock_share(&shared->shards[i].lock);
+	} while ((shared = shared->before) != NULL); /* and what is being moved from */
 	return handle_new(cache->shared, clock, stats);
 }
 

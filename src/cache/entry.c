@@ -108,13 +108,13 @@ static const uint8_t *question_of(const struct entry *entry)
 	return extras.key_len > 0 ? extras.key : entry->wire + MESSAGE_HEADER_LEN;
 }
 
-bool entry_is_named(const struct entry *entry, const uint8_t *name, size_t len, bool below)
+bool entry_is_named(const struct entry *entry, const uint8_t *wanted, size_t len, bool below)
 {
 	const uint8_t *own = question_of(entry);
 
 	if (below)
-		return name_is_under(own, name);
-	return name_len(own) == len && memcmp(own, name, len) == 0;
+		return name_is_under(own, wanted);
+	return name_len(own) == len && memcmp(own, wanted, len) == 0;
 }
 
 void entry_key(const struct entry *entry, struct cache_key *ret_key)

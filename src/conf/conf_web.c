@@ -57,9 +57,7 @@ void conf_web_print_hosts(struct conf_printer *printer, const void *base)
 
 void conf_web_check(struct conf_reader *reader, const struct conf_node *tree)
 {
-	const struct conf_node *web = conf_node_find(tree, "web");
-
 	if (!COURIERDNS_WEB && reader->conf->web_enabled)
-		conf_option_refuse(reader, conf_node_find(web, "enabled"),
+		conf_option_refuse(reader, conf_node_find(conf_node_find(tree, "web"), "enabled"),
 				   "false: this courierdns was built without it (make WEB=yes)");
 }

@@ -99,7 +99,7 @@ void server_table_report(const struct server_table *const *tables, size_t count,
 	for (; link != NULL; link = list_next(all, link)) {
 		const size_t found = find_likes(tables, count, server_of(link), likes);
 
-		if (likes[0] == server_of(link)) /* else it has been told of */
+		if (found > 0 && likes[0] == server_of(link)) /* else it has been told of */
 			server_report(likes, found, line, ctx);
 	}
 }
