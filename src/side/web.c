@@ -429,7 +429,9 @@ static bool make_visit(struct visit *visit)
 {
 	struct event_base *base = loop_base(visit->web->loop);
 
-	visit->stream = bufferevent_socket_new(base, -1, 0);
+	/* Else evhttp, when it ends a connection while it is read or written, closes the descriptor
+	 * before it is watched no more, and another thread may have it by then. */
+	visit->stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	visit->http = evhttp_new(base);
 	if (visit->stream == NULL || visit->http == NULL ||
 	    evbuffer_add_cb(bufferevent_get_input(visit->stream), on_bytes, visit) == NULL)
