@@ -301,8 +301,8 @@ differential: needs-check	## 100,000 questions, asked upstream itself and throug
 	$(Q)$(MAKE) all
 	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" QUERIES="$(QUERIES)" sh tests/faults/run.sh differential
 
-# build/release/bench/load, .../echo and .../origin; what they share stands in every one of them.
-METER := load echo origin
+# build/release/bench/load, .../echo, .../origin and .../hostile; what they share stands in every one of them.
+METER := load echo origin hostile
 COUNTS := $(wildcard tests/bench/counts*.c)
 METER_PARTS := $(filter-out $(METER:%=tests/bench/%.c) $(BENCH:%=tests/bench/%.c) \
 	$(COUNTS),$(wildcard tests/bench/*.c)) $(FAULTS_PARTS)

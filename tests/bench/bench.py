@@ -2,7 +2,8 @@
 nothing up and is the limit of this machine: each cell is a ratio to what the echo does in the same
 seconds, slice by slice in turn. Servers and echo have one core, load and upstream another; each cell is
 measured several times, in turn with the others, and the median is told. What a workload is: WORKLOADS. Fails
-only where something does not run. Usage: see run.sh."""
+only where something does not run, and where pages over HTTP take more of the
+answers than they may. Usage: see run.sh."""
 
 import json
 import os
@@ -15,6 +16,7 @@ import time
 import costs
 import servers
 import tables
+import web
 import workers
 from servers import LOAD_CORE, PROGRAMS, SERVER_CORE, Bench, Responder, load, sweep
 
@@ -22,7 +24,7 @@ IS_QUICK = os.environ.get("QUICK", "") not in ("", "0")
 TIMES, SECONDS = (1, 0.5) if IS_QUICK else (3, 1.0)
 STARTS = 3 if IS_QUICK else 7
 RATE, LATENCY_WORKLOADS = 20000, ("W1", "W3")
-OTHERS = ("latency", "memory", "start", "workers", "costs")
+OTHERS = ("latency", "memory", "start", "workers", "web", "costs")
 
 
 class Workload:
@@ -233,6 +235,10 @@ def measure_alone(rig, kinds, others, results):
     if "workers" in others:
         workers.measure(rig, WORKLOADS, TIMES, SECONDS, results)
         tables.show_workers(results)
+    if "web" in others and web.is_known():
+        web.measure(rig, WORKLOADS, TIMES, SECONDS, results)
+        results["web_ratios"], results["web_missed"] = web.ratios(results), web.missed(results)
+        tables.show_web(results)
     if "costs" in others:
         results["costs"], results["costs_targets"] = costs.measure(rig), costs.TARGETS_TOLD
         print()
@@ -268,6 +274,8 @@ def main():
     print("\nbench: %s; below its target: %s" % (results["said"], " ".join(below) or "none"))
     if busy > tables.BUSY:
         print("bench: others were at work here, too: what stands above is not what a calm machine says")
+    if results.get("web_missed"):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

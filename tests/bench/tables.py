@@ -125,6 +125,26 @@ def show_workers(results):
     print(results["workers_said"])
 
 
+WEB_HEADS = ("answers to a second of processor time", "a second", "half us", "99 of 100 us",
+             "connections made a second")
+WEB_TITLE = "cached, beside a crowd at the pages"
+
+
+def web_rows(results):
+    return [("crowd " + whom, [text.format(one[what]) for what, text in (
+        ("speed", "{:,.0f}"), ("rate", "{:,.0f}"), ("half", "{:.0f}"), ("late", "{:.0f}"),
+        ("made", "{:.0f}"))]) for whom, one in results["web"].items()] + [
+            ("here, of " + beside, ["%.2f" % results["web_ratios"][what][at] for what in (
+                "speed", "rate", "half", "late")] + [""])
+            for at, beside in enumerate(("nobody's", "the one elsewhere"))]
+
+
+def show_web(results):
+    table(WEB_TITLE, WEB_HEADS, web_rows(results))
+    for why in results["web_missed"]:
+        print("  MISSED: " + why)
+
+
 def missed(results):
     """Names of the workloads whose target was missed."""
     return [name for name in results["workloads"]
@@ -182,6 +202,8 @@ def write(results):
         markdown("two workers beside one", [head.replace("us", "µs") for head in WORKERS_HEADS],
                  workers_rows(results))
         print("\n" + results["workers_said"])
+    if "web" in results:
+        markdown(WEB_TITLE, [head.replace("us", "µs") for head in WEB_HEADS], web_rows(results))
     if "costs" in results:
         markdown("of a query", ["measured", "target"], [
             (name, ["%.2f" % value, results["costs_targets"].get(name, "")])
