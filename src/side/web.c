@@ -268,6 +268,9 @@ static void on_request(struct evhttp_request *request, void *ctx)
 	}
 	visit->state = VISIT_ANSWERED;
 	timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
+	/* evhttp never closes behind an answer to CONNECT, whatever it was */
+	if (request->type == EVHTTP_REQ_CONNECT)
+		request->type = EVHTTP_REQ_OPTIONS;
 	if (page.code == 405)
 		(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
 					"GET, HEAD");

@@ -198,8 +198,8 @@ static void a_head_comes_without_the_page(void **state)
 
 static void other_methods_are_told_which_there_are(void **state)
 {
-	static const char *const methods[] = { "POST",	"PUT",	 "DELETE", "OPTIONS",
-					       "PATCH", "TRACE", "BREW",   "get" };
+	static const char *const methods[] = { "POST",	"PUT",	   "DELETE", "OPTIONS", "PATCH",
+					       "TRACE", "CONNECT", "BREW",   "get" };
 	char request[128];
 	(void)state;
 	struct seen *seen = open_web();
