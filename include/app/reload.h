@@ -32,6 +32,9 @@ void reload_log_complaints(const struct complaints *complaints);
 /** Where the crew has a plan: reads it all again and puts it in use, which the log tells; so it
  * does what is wrong where something is, and then false. */
 bool reload_again(struct reload *reload);
+/** The program is finishing: each one from here on is refused (-ECANCELED), for it would open again
+ * what has been closed. */
+void reload_end(struct reload *reload);
 
 /* Each time since the start, which is none itself. */
 struct reload_report {

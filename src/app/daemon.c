@@ -219,6 +219,7 @@ static void on_end(void *ctx, int signal_number)
 	}
 	LOG(LEVEL_NOTICE, "%s: finishing", strsignal(signal_number));
 	daemon->is_finishing = true;
+	reload_end(daemon->reload);
 	notify_stopping(daemon->notify);
 	daemon->finish_by_us = loop_clock(daemon->loop)->now_us + FINISH_US;
 	crew_close(daemon->crew);

@@ -23,6 +23,7 @@ struct reload {
 	struct hash_key route_key; /* the same for every plan, so that routes can be compared */
 	uint64_t done, failed, last_us, in_use_since_us;
 	bool has_failed;
+	bool is_over;
 	char *reasons[REASONS_MAX + 1];
 };
 
@@ -156,26 +157,48 @@ static int read_and_use(struct reload *reload, struct complaints *complaints)
 	return err;
 }
 
-bool reload_again(struct reload *reload)
+void reload_end(struct reload *reload)
 {
-	reload->events->on_begin(reload->events->ctx);
+	reload->is_over = true;
+}
+
+static void refuse(struct reload *reload, const struct complaints *complaints, int err)
+{
+	reload->failed++;
+	reload->has_failed = true;
+	keep_reasons(reload, complaints, err);
+	if (complaints != NULL)
+		reload_log_complaints(complaints);
+	log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
+}
+
+static int read_and_tell(struct reload *reload)
+{
 	struct complaints *complaints = complaint_new();
 	const int err = read_and_use(reload, complaints);
 
-	reload->has_failed = err != 0;
 	reload->last_us = now_us(reload);
-	if (err == 0) {
+	if (err != 0) {
+		refuse(reload, complaints, err);
+	} else {
 		reload->done++;
+		reload->has_failed = false;
 		reload->in_use_since_us = reload->last_us;
 		LOG(LEVEL_NOTICE, "reload: the new configuration is in use");
-	} else {
-		reload->failed++;
-		keep_reasons(reload, complaints, err);
-		if (complaints != NULL)
-			reload_log_complaints(complaints);
-		log_write(LEVEL_ERROR, "reload: %s; the old configuration stays", err_text(err));
 	}
 	complaint_free(complaints);
+	return err;
+}
+
+bool reload_again(struct reload *reload)
+{
+	if (reload->is_over) {
+		reload->last_us = now_us(reload);
+		refuse(reload, NULL, -ECANCELED);
+		return false;
+	}
+	reload->events->on_begin(reload->events->ctx);
+	const int err = read_and_tell(reload);
 	reload->events->on_end(reload->events->ctx, err == 0);
 	return err == 0;
 }

@@ -58,6 +58,23 @@ def test_OP_04_two_hundred_in_flight_are_answered_and_nobody_new_is_taken(t):
             pass
 
 
+def test_OP_04_a_reload_meanwhile_opens_nothing_again(t):
+    up = answering(t, 0.8)
+    dev = t.device(up)
+    with dev.udp() as udp:
+        in_flight(t, dev, up, udp, 20)
+        began = time.monotonic()
+        dev.signal(signal.SIGTERM)
+        t.until(lambda: "finishing" in dev.stderr(), 2)
+        dev.signal(signal.SIGHUP)
+        t.until(lambda: "reload: " in dev.stderr(), 2)
+        with socket.socket() as new:
+            assert new.connect_ex((dev.address, dev.port)) != 0, "a new connection is taken"
+        assert {udp.recv(3.0 * SLOWER)[:2] for _ in range(20)} == {at.to_bytes(2, "big") for at in range(20)}
+        end_of(dev, t, 2.3, began)
+    assert "the new configuration is in use" not in dev.stderr()
+
+
 def test_OP_04_two_hundred_that_nobody_answers_end_within_two_seconds(t):
     up = t.upstream()
     up.silent(times=None)

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from harness import client, prometheus, wire
-from harness.device import PORT, SANITIZED, SLOWER
+from harness.device import PORT, SANITIZED, SLOWER, WORKERS
 from harness.mark import Skip, each, heavy, limit
 from harness.shapes import a1
 from test_cli import BAD_CONF, GOOD, OK, ends, file, run
@@ -402,7 +402,7 @@ def test_an_answer_overtakes_nothing(t):
 
 def test_the_limit_of_open_files_is_survived(t):
     """Nothing spins, nothing is said that is not ours, questions are answered."""
-    dev, _ = serving(t, rlimit_files=96)
+    dev, _ = serving(t, rlimit_files=96 if WORKERS == 1 else 160)
     with besieged(dev, 200, ["silent", "slow"]) as crowd:
         streams = []
         for _ in range(10):
