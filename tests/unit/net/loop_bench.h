@@ -14,9 +14,7 @@
 
 #define LOOP_BENCH_LIMIT_US (5u * USEC_PER_SEC)
 /* Where memory was short nobody may come to stop the loop any more. */
-#ifndef LOOP_BENCH_STARVED_US
 #define LOOP_BENCH_STARVED_US 150000u
-#endif
 #define LOOP_BENCH_LOOK_US 20000u
 
 struct loop_bench {
