@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 
 	read_options(argc, argv);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGTERM, on_term);
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
 	memset(huge, 'a', sizeof(huge));
 	memcpy(huge, begun, sizeof(begun) - 1);
 	memcpy(huge + sizeof(begun) - 1, "X: ", 3);
