@@ -159,12 +159,17 @@ static void log_line(void *ctx, const char *text)
 	log_write(LEVEL_NOTICE, "%s", text);
 }
 
+/* As many lines as there are servers and families, then the totals: the last of them, always the same,
+ * tells who reads along that all has been said. */
 static void log_statistics(struct daemon *daemon)
 {
 	struct worker *first = crew_mate(daemon->crew, 0)->worker;
 	struct cache_report cache;
 	uint32_t max_waiting;
 
+	commands_sums_servers(daemon->crew, log_line, NULL);
+	repair_report(first, log_line, NULL);
+	family_report(first, log_line, NULL);
 	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
 		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat),
 			  commands_sums_count(daemon->crew, stat));
@@ -173,9 +178,6 @@ static void log_statistics(struct daemon *daemon)
 	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
 	log_write(LEVEL_NOTICE, "inflight %" PRIu32, crew_waiting(daemon->crew, &max_waiting));
 	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, crew_connections(daemon->crew));
-	commands_sums_servers(daemon->crew, log_line, NULL);
-	repair_report(first, log_line, NULL);
-	family_report(first, log_line, NULL);
 }
 
 static void on_statistics(void *ctx, int signal_number)

@@ -185,8 +185,9 @@ class Device:
         self.signal(signal.SIGHUP)
 
     def statistics(self):
-        """The counters by name, as SIGUSR1 has them logged."""
-        last, before = "tcp_clients ", self.stderr().count("tcp_clients ")
+        """The counters by name, as SIGUSR1 has them logged: after all else that it has logged."""
+        last = "\nnotice: tcp_clients "      # (limit_tcp_clients comes before it)
+        before = self.stderr().count(last)
         self.signal(signal.SIGUSR1)
         end = time.monotonic() + 3.0 * SLOWER
         while self.stderr().count(last) == before:
@@ -197,15 +198,12 @@ class Device:
             r"^notice: (\w+) (\d+)$", self.stderr(), re.M)}
 
     def metrics(self, name):
-        """[({label: value}, number)] of the lines of that name, as SIGUSR1 has them logged: those
-        between two lists of the counters."""
-        self.statistics()
+        """[({label: value}, number)] of the lines of that name, as SIGUSR1 has them logged."""
         begins = len(self.stderr())
         self.statistics()
-        before = self.stderr()[:begins]
         return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), int(count)) for labels, count in
                 re.findall(r"^notice: %s\{(.*)\} (\d+)$" % re.escape(name),
-                           self.stderr()[before.rindex("tcp_clients "):], re.M)]
+                           self.stderr()[begins:], re.M)]
 
     # --- the end ---
 
