@@ -159,8 +159,8 @@ static void log_line(void *ctx, const char *text)
 	log_write(LEVEL_NOTICE, "%s", text);
 }
 
-/* As many lines as there are servers and families, then the totals: the last of them, always the same,
- * tells who reads along that all has been said. */
+/* As many lines as there are servers and families, then the totals: the last of them, always the
+ * same, tells who reads along that all has been said. */
 static void log_statistics(struct daemon *daemon)
 {
 	struct worker *first = crew_mate(daemon->crew, 0)->worker;
