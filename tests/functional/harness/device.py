@@ -57,6 +57,7 @@ class Device:
         self.stderr_fd = None   # instead of the file
         self.process, self.exit_expected, self.stopped = None, 0, False
         self.has_tcp = True
+        self.waits = {}         # by thread, what kept_waiting() has seen last
         self.upstreams = []     # asked for a healthy name at the end
         if config is not None:
             self.write(config)
@@ -170,6 +171,18 @@ class Device:
         has is a guess by the clock's ticks, and who is woken by timers is there at the tick."""
         with open("/proc/%d/schedstat" % self.pid, encoding="ascii") as stat:
             return int(stat.read().split()[0]) / 1e9
+
+    def kept_waiting(self):
+        """Seconds that one of its threads could have run, and others did, since this was asked last; that
+        is counted once it gets to run."""
+        before, self.waits = self.waits, {}
+        try:
+            for task in os.listdir("/proc/%d/task" % self.pid):
+                with open("/proc/%d/task/%s/schedstat" % (self.pid, task), encoding="ascii") as stat:
+                    self.waits[task] = int(stat.read().split()[1]) / 1e9
+        except (AttributeError, OSError, IndexError):   # not started; over; a system that does not count it
+            pass
+        return max([now - before.get(task, now) for task, now in self.waits.items()], default=0.0)
 
     def fds(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

@@ -71,6 +71,7 @@ class Stage:
                         network)
         device.upstreams = list(upstreams)
         self.devices.append(device)
+        self.loop.watched.append(device)
         return device.start() if start else device
 
     def fresh(self, under="example."):
@@ -104,8 +105,8 @@ class Stage:
 
     @property
     def late(self):
-        """How far a busy machine may set us back: our own loop's worst delay, and that of a program
-        under sanitizers."""
+        """How far a busy machine may set us back: the worst delay of our own loop and of the daemons,
+        and that of a program under sanitizers."""
         return 3 * self.loop.lag + (0.4 if SANITIZED else 0.0)
 
     def prompt(self, reply, after=0.0):

@@ -23,8 +23,9 @@ TIMESTAMP = 35      # SO_TIMESTAMPNS
 
 
 class Loop(threading.Thread):
-    """One thread for all upstreams of a test. It also notices how late it runs (`lag`), so that
-    the tests can tell a slow program from a busy machine."""
+    """One thread for all upstreams of a test. It also notices how late it runs (`lag`), and how long
+    programs that are `watched` are kept waiting for a processor, so that the tests can tell a slow
+    program from a busy machine."""
 
     TICK = 0.02
 
@@ -35,7 +36,7 @@ class Loop(threading.Thread):
         self.wake_r, self.wake_w = os.pipe()
         os.set_blocking(self.wake_r, False)
         self.selector.register(self.wake_r, selectors.EVENT_READ, lambda _: os.read(self.wake_r, 99))
-        self.lag, self.running = 0.0, True
+        self.lag, self.running, self.watched = 0.0, True, []
         self.errors = []
 
     def at(self, when, call):
@@ -54,7 +55,7 @@ class Loop(threading.Thread):
         while self.running:
             now = time.monotonic()
             if now >= due:
-                self.lag = max(self.lag, now - due)
+                self.lag = max([self.lag, now - due] + [one.kept_waiting() for one in self.watched])
                 due = now + self.TICK
             with self.lock:
                 first = self.timers[0][0] if self.timers else due
