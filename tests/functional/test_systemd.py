@@ -182,6 +182,7 @@ def test_a_worker_that_is_stuck_does_not_stop_the_first(t):
     up = answering(t)
     dev = t.device(up, conf="workers = 2;", env=dict(manager.env, WATCHDOG_USEC="400000"))
     t.until(manager.order, 3)
+    t.until(lambda: "worker 2" in threads(dev.pid), 3)      # it names itself, once it has the processor
     try:
         with Stuck(threads(dev.pid)["worker 2"]):
             time.sleep(1.0)

@@ -17,7 +17,7 @@ from harness.device import PORT, SANITIZED, SLOWER, USER, WORKERS
 from harness.mark import Skip, each, heavy, limit
 from harness.shapes import a1
 from test_cli import BAD_CONF, GOOD, OK, ends, file, run
-from test_control import ask, schema
+from test_control import ask, listens, schema
 from test_rx import SPREAD, Orders, answered
 
 WITH_WEB = os.environ.get("WEB", "yes") != "no"
@@ -204,13 +204,13 @@ def test_a_reload_opens_moves_and_closes_them(t):
     t.until(lambda: get(dev).failed == 7, what="they are still there")
     path = os.path.join(dev.directory, "web.sock")
     dev.reload(pages(dev, listen=path))
-    t.until(lambda: os.path.exists(path), what="they are not at their path")
+    t.until(lambda: listens(path), what="they are not at their path")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
     local = ("--unix-socket", path, "http://localhost/healthz")
     assert curl(*local).text == "ok\n"
     os.unlink(path)
     dev.reload()
-    t.until(lambda: os.path.exists(path), what="the path is not made anew")
+    t.until(lambda: listens(path), what="the path is not made anew")
     assert curl(*local).text == "ok\n"
     dev.reload(pages(dev))
     t.until(lambda: get(dev, "/healthz").code == 200, what="they are not at the address again")
