@@ -5,6 +5,7 @@ A test is a function of a Stage (harness/stage.py). @limit(seconds) gives it mor
 others, @heavy puts it behind all others (it loads the machine), @each(...) makes it several.
 """
 
+import collections
 import importlib
 import json
 import os
@@ -25,7 +26,7 @@ from harness import device, stage  # noqa: E402
 from harness.mark import Skip  # noqa: E402
 
 # Most of them mostly wait: for a timeout, for a server that is slow.
-AT_ONCE = int(os.environ.get("JOBS", "8"))
+AT_ONCE = min(200, int(os.environ.get("JOBS", "8")))
 HEAVY_AT_ONCE = min(4, AT_ONCE)
 LIMIT = 30.0
 
@@ -140,13 +141,16 @@ def main():
     top = tempfile.mkdtemp(prefix="courierdns-")
     os.chmod(top, 0o755)    # whoever the program becomes has a control socket in there
     selector, running, results, started = selectors.DefaultSelector(), {}, [], 0
+    # of our network, each at the disposal of one test at a time; the one that was left longest ago first
+    parts = collections.deque(range(1, 251))
     while started < len(tests) or running:
         while started < len(tests):
             most = HEAVY_AT_ONCE if getattr(tests[started][2], "heavy", False) else AT_ONCE
             if len(running) >= most:
                 break
-            one = Running(tests[started], "127.%d.%d" % (number, started % 250 + 1),
+            one = Running(tests[started], "127.%d.%d" % (number, parts[0]),
                           os.path.join(top, "%d" % started))
+            one.part = parts.popleft()
             started += 1
             running[one.pipe] = one
             selector.register(one.pipe, selectors.EVENT_READ)
@@ -164,6 +168,7 @@ def main():
             selector.unregister(one.pipe)
             del running[one.pipe]
             result = one.end(too_long)
+            parts.append(one.part)
             results.append((one.title, result))
             if result["problem"]:
                 print("FAIL %s (%.1f s)\n%s%s" % (one.title, result["seconds"], "".join(
