@@ -173,7 +173,7 @@ def test_UT_16_connection_that_died_meanwhile_is_no_reason_to_fail(t):
 @alone
 def test_UT_17_few_connections_serve_many_questions(t):
     up = t.upstream()
-    up.rule(None, "A", shapes.digest_reply, times=1000)
+    up.rule(None, "A", shapes.digest_reply, times=(1000, 1100))
     dev = t.device(up)
     conns = [dev.tcp(source=t.address()) for _ in range(10)]
     for at in range(100):
@@ -187,7 +187,8 @@ def test_UT_17_few_connections_serve_many_questions(t):
             left.remove(said.id)
         tcp.close()
     assert all(asked.tcp for asked in up.log)
-    assert 1 <= len(up.connections) <= 2, "%d connections" % len(up.connections)
+    again = len(up.log) - 1000      # where we were slow, and each by a new one at most
+    assert 1 <= len(up.connections) <= 2 + again, "%d connections" % len(up.connections)
 
 @alone
 @heavy
