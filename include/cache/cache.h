@@ -73,11 +73,12 @@ RARELY struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struc
  * differ by a moment. NULL when memory is short. */
 struct cache *cache_share(struct cache *cache, const struct clock *clock, struct stats *stats);
 /** Another size, for so many workers, who are held meanwhile: it is that of all handles. What is
- * kept is found as before, and moved over by cache_move(), as far as there is room. -ENOMEM, and
- * then all is as it was. */
+ * kept is found as before, and moved over by cache_move(), as far as there is room; also where that
+ * is not done for the sizes before, of which the oldest of more than four is forgotten. -ENOMEM,
+ * and then all is as it was. */
 MUST_CHECK RARELY int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers);
-/** Moves so many, the oldest first, from one thread. False when that is done, but for
- * cache_end_move(). */
+/** Moves so many, the oldest first, from one thread; fewer where they are large, or much is to be
+ * cleared away: no call takes longer. False when that is done, but for cache_end_move(). */
 RARELY bool cache_move(struct cache *cache, unsigned entries);
 /** What has not been moved is forgotten. The workers are held. */
 RARELY void cache_end_move(struct cache *cache);

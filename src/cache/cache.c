@@ -18,9 +18,13 @@
 #define SHARD_MIN_BYTES (UINT64_C(1) << 20)
 #define SHARDS_MAX 64u
 #define SHARDS_EACH 4u /* of a worker, so that two seldom meet in one */
-/* So many are moved with all others held, when the size changes while that is still done for the
- * last time: some milliseconds. */
-#define MOVE_AT_ONCE 20000u
+/* So many units are as much work to move as an entry is by itself. */
+#define MOVE_UNITS 64u
+/* So much memory is given back at once, which is as much work as so many entries. */
+#define LEAVE_BYTES (UINT64_C(1) << 20)
+#define LEAVE_WORK 64u
+/* So many sizes of before may still have something. */
+#define BEFORE_MAX 4u
 
 /* A part of the keys. */
 struct shard {
@@ -28,14 +32,16 @@ struct shard {
 	struct store store;
 	uint64_t newest_failure_us; /* as clocks differ a little, it may be ahead of ours */
 	uint64_t failures_from_us;  /* those up to then are forgotten; 0 for none */
+	bool is_left; /* of one before: what was in it is elsewhere or forgotten, and its store is
+		       * being closed */
 };
 
 struct shared {
-	struct shared *before; /* what is being moved here, or NULL */
+	struct shared *before; /* what is being moved here, or on to where this is; or NULL */
 	struct list handles;
 	uint64_t max_bytes;
 	uint32_t count; /* a power of two */
-	uint32_t moved; /* shards of `before` that are empty */
+	uint32_t moved; /* of one before: shards that are closed; the oldest one's are it first */
 	struct shard shards[];
 };
 
@@ -534,15 +540,11 @@ static void move_one(const struct cache *cache, struct shard *from, const struct
 	store_drop(&from->store, old->place);
 }
 
-/* Of this key, from where it was before the size was another. */
-RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
+static void fetch_from(const struct cache *cache, struct shard *from, const struct cache_key *key)
 {
 	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
-	struct shared *before = cache->shared->before;
-	struct shard *from = &before->shards[key->hash & (before->count - 1)];
 
-	lock_take(&from->lock);
-	for (size_t i = 0; from->store.map != NULL && i < sizeof(sorts) / sizeof(sorts[0]); i++) {
+	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
 		const struct index_place place = find_sort(from, key, sorts[i]);
 
 		if (place.bucket == NULL)
@@ -552,43 +554,80 @@ RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
 						  .place = place };
 		move_one(cache, from, key, &old);
 	}
-	lock_give(&from->lock);
 }
 
-static bool move_oldest(const struct cache *cache, struct shard *from)
+/* Of this key, from where it was before the size was another: it is in one place alone. */
+RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
 {
+	for (struct shared *before = cache->shared->before; before != NULL;
+	     before = before->before) {
+		struct shard *from = &before->shards[key->hash & (before->count - 1)];
+
+		lock_take(&from->lock);
+		if (!from->is_left && from->store.map != NULL)
+			fetch_from(cache, from, key);
+		lock_give(&from->lock);
+	}
+}
+
+/* An entry or a gap. Returns what work that was; 0 where none is left. */
+static unsigned move_oldest(const struct cache *cache, struct shard *from)
+{
+	const struct store_oldest old = store_oldest(&from->store);
 	struct cache_key key;
 
-	lock_take(&from->lock);
-	const struct store_oldest old = store_oldest(&from->store);
-	if (old.entry != NULL) {
-		struct shard *to;
-
+	if (old.units == 0)
+		return 0;
+	if (old.entry != NULL && entry_is_showable(old.entry, cache->clock->now_us)) {
 		entry_key(old.entry, &key);
-		to = shard_of(cache, key.hash);
+		struct shard *to = shard_of(cache, key.hash);
 		lock_take(&to->lock);
-		if (entry_is_showable(old.entry, cache->clock->now_us))
-			adopt(cache, to, &key, &old);
+		adopt(cache, to, &key, &old);
 		lock_give(&to->lock);
-		store_leave(&from->store, &old);
+	}
+	store_leave(&from->store, &old);
+	return 1 + old.units / MOVE_UNITS;
+}
+
+/* Returns what work that was; 0 where the shard is closed. */
+static unsigned move_some(const struct cache *cache, struct shard *from)
+{
+	unsigned work = 0;
+
+	lock_take(&from->lock);
+	if (!from->is_left)
+		work = move_oldest(cache, from);
+	if (work == 0) {
+		from->is_left = true;
+		work = store_close_some(&from->store, LEAVE_BYTES) > 0 ? LEAVE_WORK : 0;
 	}
 	lock_give(&from->lock);
-	return old.entry != NULL;
+	return work;
+}
+
+/* The oldest size that is not done with; NULL for none. */
+static struct shared *oldest_before(const struct cache *cache)
+{
+	struct shared *oldest = NULL;
+
+	for (struct shared *before = cache->shared->before; before != NULL; before = before->before)
+		if (before->moved < before->count)
+			oldest = before;
+	return oldest;
 }
 
 bool cache_move(struct cache *cache, unsigned entries)
 {
-	struct shared *shared = cache->shared, *before = shared->before;
+	struct shared *from;
+	unsigned done = 0;
 
-	if (before == NULL)
-		return false;
-	while (entries > 0 && shared->moved < before->count) {
-		if (move_oldest(cache, &before->shards[shared->moved]))
-			entries--;
-		else
-			shared->moved++;
+	while ((from = oldest_before(cache)) != NULL && done < entries) {
+		const unsigned work = move_some(cache, &from->shards[from->moved]);
+
+		from->moved += work == 0;
+		done += work == 0 ? 1 : work;
 	}
-	return shared->moved < before->count;
+	return from != NULL;
 }
 
 void cache_end_move(struct cache *cache)
@@ -611,6 +650,22 @@ static void take_failures(struct shared *to, const struct shared *from)
 	}
 }
 
+/* Those that are done with go. Of the others, too many are there only where one size follows
+ * another faster than anything can be moved. */
+static void limit_before(struct shared *shared)
+{
+	unsigned count = 0;
+
+	while (shared->before != NULL && shared->before->moved < shared->before->count) {
+		shared = shared->before;
+		count++;
+		for (uint32_t i = 0; count >= BEFORE_MAX && i < shared->count; i++)
+			shared->shards[i].is_left = true;
+	}
+	shared_free(shared->before);
+	shared->before = NULL;
+}
+
 int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
 {
 	struct shared *before = cache->shared;
@@ -620,8 +675,7 @@ int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
 	struct shared *shared = shared_new(max_bytes, workers);
 	if (shared == NULL)
 		return -ENOMEM;
-	(void)cache_move(cache, MOVE_AT_ONCE); /* of the size before that, where it is not done */
-	cache_end_move(cache);
+	limit_before(before);
 	take_failures(shared, before);
 	for (uint32_t i = 0; i < shared->count && before->shards[0].lock.is_shared; i++)
 		lock_share(&shared->shards[i].lock);
@@ -686,8 +740,10 @@ void cache_report(const struct cache *cache, struct cache_report *ret_report)
 			struct shard *shard = &shared->shards[i];
 
 			lock_take(&shard->lock);
-			ret_report->entries += shard->store.entries;
-			ret_report->bytes += store_bytes(&shard->store);
+			if (!shard->is_left) {
+				ret_report->entries += shard->store.entries;
+				ret_report->bytes += store_bytes(&shard->store);
+			}
 			ret_report->passed += shard->store.passed;
 			lock_give(&shard->lock);
 		}

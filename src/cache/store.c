@@ -506,23 +506,26 @@ struct store_oldest store_oldest(struct store *store)
 	struct store_ring *const rings[] = { &store->newcomers, &store->kept };
 
 	for (unsigned i = 0; store->map != NULL && i < 2; i++) {
-		for (struct store_ring *ring = rings[i]; ring->used > 0; leave_ring(store, ring)) {
-			const struct index_place place = tail_place(store, ring);
+		struct store_ring *ring = rings[i];
 
-			if (place.bucket != NULL)
-				return (struct store_oldest){ .entry = store_entry(store, place),
-							      .is_known = ring == &store->kept ||
-									  index_is_marked(place),
-							      .ring = ring,
-							      .place = place };
+		if (ring->used == 0)
+			continue;
+		struct store_oldest oldest = { .units = entry_at(store, ring->tail)->units,
+					       .ring = ring,
+					       .place = tail_place(store, ring) };
+		if (oldest.place.bucket != NULL) {
+			oldest.entry = store_entry(store, oldest.place);
+			oldest.is_known = ring == &store->kept || index_is_marked(oldest.place);
 		}
+		return oldest;
 	}
-	return (struct store_oldest){ .entry = NULL };
+	return (struct store_oldest){ .units = 0 };
 }
 
 void store_leave(struct store *store, const struct store_oldest *oldest)
 {
-	store_drop(store, oldest->place);
+	if (oldest->entry != NULL)
+		store_drop(store, oldest->place);
 	leave_ring(store, oldest->ring);
 }
 
@@ -658,11 +661,21 @@ bool store_open(struct store *store, uint64_t max_bytes)
 	return true;
 }
 
+size_t store_close_some(struct store *store, size_t bytes)
+{
+	const size_t left = store->map == NULL ? 0 : map_bytes(store);
+	const size_t some = bytes < left ? bytes : left;
+
+	if (some == 0)
+		return 0;
+	munmap(store->map, some);
+	store->map = some < left ? store->map + some / ENTRY_UNIT : NULL;
+	return some;
+}
+
 void store_close(struct store *store)
 {
-	if (store->map != NULL)
-		munmap(store->map, map_bytes(store));
-	store->map = NULL;
+	(void)store_close_some(store, SIZE_MAX);
 }
 
 /* --- checks ----------------------------------------------------------------------------------- */

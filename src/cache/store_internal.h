@@ -65,6 +65,9 @@ uint64_t store_bytes(const struct store *store);
  * False when memory is short. */
 bool store_open(struct store *store, uint64_t max_bytes);
 void store_close(struct store *store);
+/** Gives back so much of its memory, and returns how much that was; 0: none is left. From the first
+ * time on it is for nothing else but this and store_close(). A multiple of what a page may have. */
+RARELY size_t store_close_some(struct store *store, size_t bytes);
 
 /** Of this key and sort; bucket is NULL for none, and slot 0 too where store_may_have() says so.
  * Good until the next store_put(). */
@@ -106,7 +109,8 @@ void store_clear(struct store *store);
 
 /* The one to go next, for who empties it, with no more ado. */
 struct store_oldest {
-	const struct entry *entry; /* NULL: nothing is left */
+	uint32_t units;		   /* that it takes up; 0: nothing is left */
+	const struct entry *entry; /* NULL: a gap */
 	bool is_known;		   /* kept or found: no newcomer */
 	struct store_ring *ring;
 	struct index_place place;

@@ -245,6 +245,115 @@ static void what_is_flushed_meanwhile_does_not_come_back(void **state)
 	assert_int_equal(report_of(hand).entries, 0);
 }
 
+/* --- a step at a time --------------------------------------------------------------------- */
+
+static void gaps_are_work_as_entries_are(void **state)
+{
+	struct hand *hand = hand_new(NULL, 4u << 20);
+	struct cache_flush flush = { 0 };
+	(void)state;
+
+	for (uint32_t n = 0; n < MANY; n++)
+		keep(hand, n, CACHE_POSITIVE, LIFETIME_S);
+	const uint64_t each = report_of(hand).bytes / MANY;
+	const struct cache_key zone = key_of("example.org", TYPE_A);
+	while (cache_flush(hand->f.cache, CACHE_FLUSH_ZONE, zone.name, &flush))
+		;
+	assert_int_equal(flush.count, MANY);
+	keep(hand, MANY, CACHE_POSITIVE, LIFETIME_S); /* behind nothing but gaps */
+	assert_int_equal(cache_resize(hand->f.cache, 8u << 20, 1), 0);
+	const uint64_t before = report_of(hand).bytes;
+	assert_true(cache_move(hand->f.cache, 100));
+	assert_true(report_of(hand).bytes >= before - 100 * each);
+	move_all(hand);
+	assert_true(find(hand, MANY));
+	assert_int_equal(report_of(hand).entries, 1);
+}
+
+/* Of 16 kB each. */
+static void keep_large(struct hand *hand, uint32_t n)
+{
+	static const uint8_t rdata[16000];
+	static struct reply large;
+
+	number_question(&hand->key, &hand->reply, n, LIFETIME_S);
+	large = hand->reply;
+	reply_add(&large, SECTION_ADDITIONAL, ".", TYPE_TXT, LIFETIME_S, rdata, sizeof(rdata));
+	const struct cache_item item = item_of(&large, CACHE_POSITIVE, LIFETIME_S);
+	cache_store(hand->f.cache, &hand->key, &item);
+}
+
+static void large_entries_are_more_work(void **state)
+{
+	struct hand *hand = hand_new(NULL, 16u << 20);
+	unsigned steps = 1;
+	(void)state;
+
+	for (uint32_t n = 0; n < 300; n++)
+		keep_large(hand, n);
+	assert_int_equal(report_of(hand).entries, 300);
+	assert_int_equal(cache_resize(hand->f.cache, 32u << 20, 1), 0);
+	while (cache_move(hand->f.cache, 300))
+		steps++;
+	assert_true(steps > 10); /* some hundred kilobytes each */
+	cache_end_move(hand->f.cache);
+	cache_verify(hand->f.cache);
+	assert_int_equal(report_of(hand).entries, 300);
+}
+
+static void another_size_before_that_is_done_moves_nothing_at_once(void **state)
+{
+	const uint32_t many = 30000;
+	struct hand *hand = hand_new(NULL, 16u << 20);
+	unsigned steps = 1;
+	(void)state;
+
+	for (uint32_t n = 0; n < many; n++)
+		keep(hand, n, CACHE_POSITIVE, LIFETIME_S);
+	assert_int_equal(cache_resize(hand->f.cache, 32u << 20, 1), 0);
+	assert_true(cache_move(hand->f.cache, 100));
+	keep(hand, many, CACHE_POSITIVE, LIFETIME_S);
+	fixture_pass_ms(&hand->f, 5000);
+	assert_int_equal(cache_resize(hand->f.cache, 24u << 20, 1), 0);
+	assert_int_equal(report_of(hand).entries, many + 1);
+	keep(hand, 7, CACHE_POSITIVE, LIFETIME_S); /* in place of the one that is two sizes ago */
+	assert_true(find(hand, many));
+	while (cache_move(hand->f.cache, 100))
+		steps++;
+	assert_true(steps >= many / 100 - 1);
+	move_all(hand);
+	for (uint32_t n = 0; n <= many; n++) {
+		assert_true(find(hand, n));
+		assert_int_equal(hand->f.hit.age_s, n == 7 ? 0 : 5);
+	}
+	assert_int_equal(hand->wrong, 0);
+	assert_int_equal(report_of(hand).entries, many + 1);
+}
+
+/* Faster than anything can be moved: the sizes that are waited for are few. */
+static void many_sizes_one_after_the_other_keep_what_is_newest(void **state)
+{
+	struct hand *hand = hand_new(NULL, 16u << 20);
+	(void)state;
+
+	for (uint32_t n = 0; n < 5000; n++)
+		keep(hand, n, CACHE_POSITIVE, LIFETIME_S);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(cache_resize(hand->f.cache, (i % 2 ? 16u : 24u) << 20, 1), 0);
+		for (uint32_t n = 0; n < 100; n++)
+			keep(hand, 5000 + n, CACHE_POSITIVE, LIFETIME_S);
+		for (uint32_t n = 0; n < 100; n++)
+			assert_true(find(hand, 5000 + n));
+		(void)cache_move(hand->f.cache, 10);
+		cache_verify(hand->f.cache);
+	}
+	assert_int_equal(report_of(hand).max_bytes, 16u << 20);
+	move_all(hand);
+	for (uint32_t n = 5000; n < 5100; n++)
+		assert_true(find(hand, n));
+	assert_int_equal(hand->wrong, 0);
+}
+
 static void *look(void *ctx)
 {
 	struct hand *hand = ctx;
@@ -297,6 +406,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(keys_that_a_message_does_not_tell_are_kept),
 	cmocka_unit_test(another_worker_has_the_same),
 	cmocka_unit_test(what_is_flushed_meanwhile_does_not_come_back),
+	cmocka_unit_test(gaps_are_work_as_entries_are),
+	cmocka_unit_test(large_entries_are_more_work),
+	cmocka_unit_test(another_size_before_that_is_done_moves_nothing_at_once),
+	cmocka_unit_test(many_sizes_one_after_the_other_keep_what_is_newest),
 	cmocka_unit_test(others_find_it_while_it_is_moved),
 };
 UNIT_MAIN_PLAIN(tests)
