@@ -33,6 +33,19 @@ def test_every_command_of_the_readme_is_known(t):
         ends(run(t, "help", name), OK)
 
 
+def test_each_shape_of_a_squashed_alias_is_told(t):
+    """By the README and by the manual page of the doctor."""
+    with open(os.path.join(ROOT, "src", "policy", "squash.c"), encoding="utf-8") as source:
+        shapes = set(re.findall(r'return "([a-z-]+)";', source.read())) - {"none"}
+    with open(os.path.join(ROOT, "contrib", "man", "courierdns-doctor.8"), encoding="utf-8") as text:
+        page = text.read()
+    page = page[page.index(".Sh SHAPES"):page.index(".Sh EXIT")]
+    table = TEXT[TEXT.index("| shape | what came |"):].split("\n\n")[0]
+    assert len(shapes) == 9, shapes
+    assert set(re.findall(r"`([a-z-]+)`", table)) == shapes, table
+    assert {word for row in re.findall(r"^\.It Cm (.*)$", page, re.M) for word in row.split(" , ")} == shapes, page
+
+
 def test_the_floor_plan_of_the_readme_is_the_tree(t):
     plan = TEXT[TEXT.index(" 7  app/"):TEXT.index("The data first.")]
     for floor in ("app", "front", "side", "query", "policy", "cache", "devices", "upstream", "rr",
