@@ -33,6 +33,8 @@ struct command {
 /** The row of that name, or of one of its other names such as "--help"; NULL. The row behind the
  * last has no name. */
 const struct command *command_find(const struct command *all, const char *name);
+/** Whether one of the two stands among the words behind the command's name, and before "--". */
+bool command_asks_for(const struct command_line *line, const char *letter, const char *word);
 /** Says that there is none of that name, and which is the nearest. */
 enum exit_code command_unknown(const struct command *all, const char *name);
 /** Says where more can be read. */

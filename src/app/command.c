@@ -22,9 +22,18 @@ const struct command *command_find(const struct command *all, const char *name)
 	return NULL;
 }
 
+bool command_asks_for(const struct command_line *line, const char *letter, const char *word)
+{
+	for (int i = 1; i < line->argc && strcmp(line->argv[i], "--") != 0; i++) {
+		if (strcmp(line->argv[i], letter) == 0 || strcmp(line->argv[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum exit_code try_help(const char *name)
 {
-	fprintf(stderr, "Try: courierdns help %s\n", name);
+	fprintf(stderr, "Try: courierdns help%s%s\n", name[0] == '\0' ? "" : " ", name);
 	return EXIT_CODE_USAGE;
 }
 

@@ -81,6 +81,28 @@ def test_OP_24_help_names_every_command(t, arg):
     assert not done.stderr
 
 
+@each(["--help", "-h"])
+def test_OP_24_each_command_tells_of_itself(t, arg):
+    """Wherever among its words: who is not sure asks so, and nothing else is done."""
+    for command in commands_of(t):
+        told = ends(run(t, "help", command), OK).stdout
+        for words in ([arg], ["-c", "/dev/null/x", arg], [arg, "--no-such"]):
+            done = ends(run(t, command, *words), OK)
+            assert (done.stdout, done.stderr) == (told, ""), (command, words, done)
+    ends(run(t, "flush", "--", arg), USAGE)
+
+
+@each([["check", "--version"], ["run", "-V"], ["status", "--version"]], "+".join)
+def test_OP_24_a_command_knows_its_version(t, args):
+    done = ends(run(t, *args), OK)
+    assert done.stdout == ends(run(t, "version"), OK).stdout and not done.stderr, done
+
+
+def test_who_is_sent_to_help_is_told_the_whole_command(t):
+    for args, told in (([], "help"), (["frobnicate"], "help"), (["run", "--no-such"], "help run")):
+        assert run(t, *args).stderr.endswith("Try: courierdns %s\n" % told), args
+
+
 @each([[], ["frobnicate"], ["run", "--no-such"], ["run", "-c"], ["check", "x", "y"], ["explain"]],
       lambda args: "+".join(args) or "nothing")
 def test_wrong_usage_says_so(t, args):
