@@ -33,6 +33,7 @@ struct web_page_site {
 /* What a request says. */
 struct web_page_question {
 	bool is_reading; /* GET or HEAD */
+	bool has_body;	 /* which these have not */
 	bool wants_host; /* it is of an HTTP that always names one; without, old health checks come
 			  */
 	bool has_room;	 /* for a page, beside those that are being sent */

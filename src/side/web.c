@@ -222,6 +222,7 @@ static bool make_page(const struct web *web, const struct evhttp_request *reques
 	const enum evhttp_cmd_type method = evhttp_request_get_command(request);
 	struct web_page_question question = {
 		.is_reading = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD,
+		.has_body = evbuffer_get_length(request->input_buffer) > 0,
 		.has_room = has_room_for_page(web),
 		.target = evhttp_request_get_uri(request),
 		.wants_host = request->minor > 0,
@@ -440,7 +441,8 @@ static bool make_visit(struct visit *visit)
 	    evbuffer_add_cb(bufferevent_get_input(visit->stream), on_bytes, visit) == NULL)
 		return false;
 	evhttp_set_max_headers_size(visit->http, EVHTTP_HEAD_MAX);
-	evhttp_set_max_body_size(visit->http, 0);
+	/* of a body so long it answers 413 by itself, and 405 is what most are to hear */
+	evhttp_set_max_body_size(visit->http, WEB_HEAD_MAX);
 	evhttp_set_allowed_methods(visit->http, UINT16_MAX); /* it would answer 501, not 405 */
 	evhttp_set_bevcb(visit->http, on_accept, visit);
 	evhttp_set_gencb(visit->http, on_request, visit);

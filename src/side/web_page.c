@@ -13,6 +13,7 @@ static const struct {
 	{ 400, "Bad Request" },
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
+	{ 413, "Content Too Large" },
 	{ 414, "URI Too Long" },
 	{ 421, "Misdirected Request" },
 	{ 431, "Request Header Fields Too Large" },
@@ -93,6 +94,8 @@ static int write_page(const struct web_page_site *site, const struct web_page_qu
 
 	if (!question->is_reading)
 		return 405;
+	if (question->has_body)
+		return 413;
 	if (question->host_count > 1 || (question->host_count == 0 && question->wants_host) ||
 	    !web_request_read_target(question->target, &target))
 		return 400;

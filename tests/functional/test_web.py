@@ -188,6 +188,7 @@ def test_reading_is_all_that_can_be_done(t):
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"):
         got = get(dev, "/api/status", "-X", method)
         assert got.code == 405 and got.headers["allow"] == "GET, HEAD", (method, got.code)
+    assert get(dev, "/metrics", "-d", "x=1").code == 405
     assert get(dev, "/healthz", "-X", "GET", "-d", "body").code == 413
     assert get(dev, "/healthz", "-H", "X: " + 9000 * "a").code == 431
     assert get(dev, "/" + 2000 * "a").code == 414

@@ -210,6 +210,7 @@ static void other_methods_are_told_which_there_are(void **state)
 		assert_code(seen, request, "405");
 		assert_non_null(strstr(answer_to(seen, request), "\r\nAllow: GET, HEAD\r\n"));
 	}
+	assert_code(seen, "POST /hello HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nx=1", "405");
 	assert_int_equal(seen->pages, 0);
 }
 
@@ -286,8 +287,10 @@ static void what_is_no_request_is_told_so(void **state)
 	assert_code(seen, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx", "413");
 	assert_code(seen, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "400");
 	assert_code(seen,
-		    "GET /hello HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+		    "GET /hello HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+			 "0\r\n\r\n",
 		    "413");
+	assert_code(seen, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 9000\r\n\r\n", "413");
 	assert_int_equal(seen->pages, 0);
 	assert_hello(seen);
 }

@@ -114,6 +114,10 @@ static void who_wants_to_change_something_may_not(void **state)
 	(void)state;
 	question.is_reading = false;
 	assert_int_equal(code_of(question), 405);
+	question.has_body = true;
+	assert_int_equal(code_of(question), 405);
+	question.is_reading = true;
+	assert_int_equal(code_of(question), 413);
 }
 
 static void a_host_is_named_once_and_ours(void **state)
