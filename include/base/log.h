@@ -1,7 +1,8 @@
 /* base/log.h: one event, one line, told once by the one who decides.
  *
  * base/, wire/, cache/ and rr/ never call this. Text is built only when its level is on. To
- * stderr (with the <N> prefix that journald reads when $JOURNAL_STREAM is set) or to syslog.
+ * stderr (with the <N> prefix that journald reads where $JOURNAL_STREAM says that it is journald's)
+ * or to syslog.
  * The level and the target are the program's only mutable static state. Lines of several threads
  * stay whole. */
 #pragma once

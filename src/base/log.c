@@ -27,7 +27,9 @@ static struct {
 	bool for_journal;
 	log_tap_fn tap;
 	void *tap_ctx;
-	bool is_socket; /* standard error */
+	dev_t device;	/* of standard error */
+	ino_t inode;	/* likewise */
+	bool is_socket; /* likewise */
 	int own_fd;	/* standard error, by a description of our own; or -1 */
 	int syslog_fd;	/* connected to the system's log, or -1 */
 	/* Of a write that standard error has taken a part of: goes before anything else. */
@@ -62,31 +64,39 @@ static void occupy_stderr(void)
 	}
 }
 
-static bool is_same_file(const struct stat *one, const struct stat *other)
-{
-	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
-}
-
 /* The description that we were given is not ours alone to make O_NONBLOCK. It is opened once: later
  * we may not be allowed to. */
 static void open_stderr(void)
 {
-	struct stat given, own;
+	struct stat given;
 
 	occupy_stderr();
 	if (fstat(STDERR_FILENO, &given) != 0)
 		return;
-	present.is_socket = S_ISSOCK(given.st_mode);
-	if (present.own_fd >= 0) {
-		if (fstat(present.own_fd, &own) == 0 && is_same_file(&given, &own))
-			return;
-		close(present.own_fd);
+	if (given.st_dev != present.device || given.st_ino != present.inode) {
+		if (present.own_fd >= 0)
+			close(present.own_fd);
 		present.own_fd = -1;
+		present.rest_len = 0;
 	}
-	present.rest_len = 0;
-	if (S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO))
+	present.device = given.st_dev;
+	present.inode = given.st_ino;
+	present.is_socket = S_ISSOCK(given.st_mode);
+	if (present.own_fd < 0 && (S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO)))
 		present.own_fd =
 			open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/* Who has put another file in its place inherits the name of the journal's all the same
+ * (systemd.exec(5)). */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[48];
+
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)present.device,
+		       (uintmax_t)present.inode);
+	return stream != NULL && strcmp(stream, own) == 0;
 }
 
 static void close_syslog(void)
@@ -114,7 +124,7 @@ void log_open(enum log_level level, enum log_target target)
 	open_stderr();
 	present.level = level;
 	present.target = target;
-	present.for_journal = getenv("JOURNAL_STREAM") != NULL;
+	present.for_journal = is_journal();
 	close_syslog();
 	if (target == LOG_TO_SYSLOG)
 		connect_syslog();

@@ -200,9 +200,11 @@ def ends_of(kind):
 
 
 def start_with_reader(t, up, kind, **how):
-    """(daemon, its reader)"""
+    """(daemon, its reader); a socket is the journal's"""
     read_fd, write_fd = ends_of(kind)
-    dev = t.device(up, start=False, **how)
+    is_ = os.fstat(write_fd)
+    env = {"JOURNAL_STREAM": "%d:%d" % (is_.st_dev, is_.st_ino)} if kind == "socket" else None
+    dev = t.device(up, start=False, env=env, **how)
     dev.stderr_fd = write_fd
     reader = (Cat if kind == "cat" else Reader)(t, read_fd, dev.stderr_path)
     dev.start()
@@ -245,8 +247,7 @@ def test_nobody_waits_for_a_reader_that_has_stopped(t, kind):
     """Lines are lost, answers are not, nor do they come later; how many is counted; when it reads again,
     what was written is whole lines, and where some are missing a line says how many."""
     up = mill.Server(t)
-    env = {"JOURNAL_STREAM": "8:1"} if kind == "socket" else None
-    dev, reader = start_with_reader(t, up, kind, conf=ALL, env=env)
+    dev, reader = start_with_reader(t, up, kind, conf=ALL)
     for round in range(2):
         lost = flood(t, dev, reader, True)
         assert lost > 1000, "lost %d lines; the reader has not stopped?" % lost

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "stderr_pipe.h"
@@ -41,11 +43,23 @@ static void text_is_built_only_when_its_level_is_on(void **state)
 	assert_string_equal(stderr_pipe_said(), "notice: 1\n");
 }
 
+/* The stream is standard error, but for what is added to the numbers of that. */
+static void name_journal(unsigned more_device, unsigned more_inode)
+{
+	char stream[64];
+	struct stat is;
+
+	assert_int_equal(fstat(STDERR_FILENO, &is), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)is.st_dev + more_device,
+		 (uintmax_t)is.st_ino + more_inode);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+}
+
 static void journal_gets_its_prefix(void **state)
 {
 	(void)state;
-	setenv("JOURNAL_STREAM", "8:1", 1);
-	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	name_journal(0, 0);
 	LOG(LEVEL_ERROR, "e");
 	LOG(LEVEL_WARNING, "w");
 	LOG(LEVEL_NOTICE, "n");
@@ -53,6 +67,21 @@ static void journal_gets_its_prefix(void **state)
 	LOG(LEVEL_DEBUG, "d");
 	assert_string_equal(stderr_pipe_said(), "<3>e\n<4>w\n<5>n\n<6>i\n<7>d\n");
 	unsetenv("JOURNAL_STREAM");
+}
+
+static void what_is_not_the_journals_stream_gets_words(void **state)
+{
+	(void)state;
+	name_journal(0, 1);
+	LOG(LEVEL_ERROR, "another inode");
+	name_journal(1, 0);
+	LOG(LEVEL_ERROR, "another device");
+	setenv("JOURNAL_STREAM", "", 1);
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	LOG(LEVEL_ERROR, "nothing");
+	unsetenv("JOURNAL_STREAM");
+	assert_string_equal(stderr_pipe_said(),
+			    "error: another inode\nerror: another device\nerror: nothing\n");
 }
 
 static void CF_23_text_cannot_forge_a_line(void **state)
@@ -155,6 +184,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(an_event_is_a_line),
 	TEST(text_is_built_only_when_its_level_is_on),
 	TEST(journal_gets_its_prefix),
+	TEST(what_is_not_the_journals_stream_gets_words),
 	TEST(CF_23_text_cannot_forge_a_line),
 	TEST(long_text_is_cut_but_stays_one_line),
 	TEST(reader_that_stopped_does_not_stop_us),

@@ -157,6 +157,42 @@ static void a_socket_that_takes_half_a_line_gets_the_other_half_first(void **sta
 	check_full(61);
 }
 
+/* Has lines written to a socket that takes a part of them, as it does when there is little room. */
+static void write_in_part(void)
+{
+	const size_t len = make_lines(39, 97);
+
+	for (unsigned others = 0; others < 20; others++) {
+		use_socket(1);
+		for (unsigned i = 0; i < others; i++)
+			LOG(LEVEL_INFO, "another");
+		(void)log_write_lines(lines, len);
+		const char *said = stderr_pipe_said();
+		if (said[strlen(said) - 1] != '\n')
+			return;
+	}
+	fail_msg("all were taken whole");
+}
+
+static void a_reload_keeps_the_other_half_of_a_line(void **state)
+{
+	(void)state;
+	write_in_part();
+	log_open(LEVEL_DEBUG, LOG_TO_STDERR);
+	LOG(LEVEL_ERROR, "next");
+	assert_non_null(strstr(stderr_pipe_said(), "x\nerror: next\n"));
+}
+
+/* Who has never seen the beginning of a line is not told its end. */
+static void another_stream_begins_with_a_line(void **state)
+{
+	(void)state;
+	write_in_part();
+	use_socket(100000);
+	LOG(LEVEL_ERROR, "first");
+	assert_string_equal(stderr_pipe_said(), "error: first\n");
+}
+
 static void a_socket_whose_reader_has_gone_does_not_kill_us(void **state)
 {
 	(void)state;
@@ -219,6 +255,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_full_pipe_takes_whole_lines_and_the_rest_later),
 	TEST(a_full_socket_takes_whole_lines_and_the_rest_later),
 	TEST(a_socket_that_takes_half_a_line_gets_the_other_half_first),
+	TEST(a_reload_keeps_the_other_half_of_a_line),
+	TEST(another_stream_begins_with_a_line),
 	TEST(a_socket_whose_reader_has_gone_does_not_kill_us),
 	TEST(a_terminal_that_nobody_reads_does_not_stop_us),
 	TEST(many_lines_can_be_listened_to),
