@@ -162,7 +162,8 @@ static int refuse_own(const struct conf *conf, struct complaints *complaints)
 	return complaint_count(complaints) > 0 ? ERR_CONF : 0;
 }
 
-static int replace_control_socket(struct conf *conf, const char *path)
+static int replace_control_socket(struct conf *conf, const char *path,
+				  struct complaints *complaints)
 {
 	char *copy = mem_strdup(path);
 
@@ -170,7 +171,11 @@ static int replace_control_socket(struct conf *conf, const char *path)
 		return -ENOMEM;
 	mem_free(conf->control_socket);
 	conf->control_socket = copy;
-	return 0;
+	if (conf->web_path == NULL || strcmp(conf->web_path, path) != 0)
+		return 0;
+	complaint_add(complaints, NULL, "-s is \"%s\", which is web.listen; expected another path",
+		      path);
+	return ERR_CONF;
 }
 
 int settings_load(const struct settings *settings, struct complaints *complaints,
@@ -190,7 +195,7 @@ int settings_load(const struct settings *settings, struct complaints *complaints
 	if (err == 0 && settings->server_count > 0)
 		err = replace_default_servers(&conf->groups[0], settings);
 	if (err == 0 && settings->control_socket != NULL)
-		err = replace_control_socket(conf, settings->control_socket);
+		err = replace_control_socket(conf, settings->control_socket, complaints);
 	if (err == 0)
 		err = refuse_own(conf, complaints);
 	if (err != 0) {

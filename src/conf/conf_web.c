@@ -55,9 +55,15 @@ void conf_web_print_hosts(struct conf_printer *printer, const void *base)
 	conf_print_names(printer, "hosts", conf->web_hosts, conf->web_host_count);
 }
 
+/* Whichever of two sockets is opened last at one path is all that is there. */
 void conf_web_check(struct conf_reader *reader, const struct conf_node *tree)
 {
-	if (!COURIERDNS_WEB && reader->conf->web_enabled)
+	const struct conf *conf = reader->conf;
+
+	if (!COURIERDNS_WEB && conf->web_enabled)
 		conf_option_refuse(reader, conf_node_find(conf_node_find(tree, "web"), "enabled"),
 				   "false: this courierdns was built without it (make WEB=yes)");
+	if (conf->web_path != NULL && strcmp(conf->web_path, conf->control_socket) == 0)
+		conf_option_refuse(reader, conf_node_find(conf_node_find(tree, "web"), "listen"),
+				   "another path than that of control.socket");
 }

@@ -136,6 +136,19 @@ def test_OP_24_each_option_that_help_names_is_taken(t):
     assert seen >= 20, seen
 
 
+
+def test_pages_and_commands_cannot_share_a_socket(t):
+    """Neither by the file nor by the command line."""
+    path = os.path.join(t.directory, "one.sock")
+    conf = 'control = { socket = "%s"; };\nweb = {\n  listen = "%s"; };\n'
+    done = ends(run(t, "check", "-c", file(t, conf % (path, path))), BAD_CONF)
+    assert 'test.conf:3: web.listen is "%s"; expected another path' % path in done.stderr, done.stderr
+    good = file(t, conf % (path + "2", path))
+    ends(run(t, "check", "-c", good), OK)
+    done = ends(run(t, "run", "-c", good, "-s", path), BAD_CONF)
+    assert '-s is "%s", which is web.listen; expected another path' % path in done.stderr, done.stderr
+
+
 # --- check and config ----------------------------------------------------------------------
 
 def test_check_accepts_a_good_file(t):
