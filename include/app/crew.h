@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "app/listeners.h"
 #include "net/loop.h"
@@ -41,6 +42,8 @@ void crew_use_passed(struct crew *crew, const struct passed *passed);
 MUST_CHECK int crew_gather(struct crew *crew, struct plan *plan, struct complaints *complaints);
 /** Opens what they listen on, as listeners_open() does. */
 MUST_CHECK int crew_listen(struct crew *crew, bool is_default, struct complaints *complaints);
+/** What they listen on becomes that user's, before crew_start(). */
+void crew_give_sockets(const struct crew *crew, uid_t uid, gid_t gid);
 /** Starts the threads, which are held until crew_release(). Should a loop fail later, `on_failure`
  * is called from the first one's. What cannot be started is told in the log. */
 MUST_CHECK int crew_start(struct crew *crew, void (*on_failure)(void *ctx, int err), void *ctx);

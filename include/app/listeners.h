@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "conf/complaint.h"
@@ -38,6 +39,10 @@ void listeners_forget(struct listeners *listeners); /* nothing opened is fine */
 
 /** The loop shares ports with others by now, or no longer. NULL is fine. */
 void listeners_follow_ports(struct listeners *listeners);
+
+/** The sockets become that user's, who else could open none beside them (SO_REUSEPORT). What cannot
+ * be is told in the log. NULL is fine. */
+void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid);
 
 /** No new connections; those there are and the UDP sockets stay for what is in flight. */
 void listeners_stop_accepting(struct listeners *listeners);

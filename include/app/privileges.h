@@ -32,8 +32,11 @@ MUST_CHECK int privileges_find(struct conf *conf, const char *in_use,
 
 /** Becomes the account, before there is any other thread; says so in the log, and what it cannot
  * read of what a reload would. Makes the directory of the control socket, where it is missing, and
- * has it belong to the account. Root that cannot become another is an error, told in the log. */
-MUST_CHECK int privileges_drop(const struct conf *conf, struct privileges *ret_privileges);
+ * has it belong to the account; `give`, called as root yet, does so with sockets that are open.
+ * Root that cannot become another is an error, told in the log. */
+typedef void (*privileges_give_fn)(void *ctx, uid_t uid, gid_t gid);
+MUST_CHECK int privileges_drop(const struct conf *conf, privileges_give_fn give, void *ctx,
+			       struct privileges *ret_privileges);
 /** Says so in the log where the next configuration names another account: that is of the next
  * start.
  */

@@ -4,6 +4,8 @@
  * happened on it for limits.tcp_idle: no whole query, no answer taken. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "net/loop.h"
 #include "query/worker.h"
 
@@ -28,7 +30,9 @@ MUST_CHECK RARELY int listener_stream_new(struct listener_stream_table *table,
 					  const struct addr *bind_to,
 					  struct listener_stream **ret_listener);
 void listener_stream_free(struct listener_stream *listener); /* NULL is fine */
-/** stream_listener_let_in() and _empty(). */
+/** stream_listener_let_in(), _give() and _empty(). */
 RARELY void listener_stream_let_in(struct listener_stream *listener, bool on);
+MUST_CHECK RARELY int listener_stream_give(const struct listener_stream *listener, uid_t uid,
+					   gid_t gid);
 RARELY void listener_stream_empty(struct listener_stream *listener);
 struct addr listener_stream_local(const struct listener_stream *listener);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "conf/conf.h"
@@ -63,6 +64,8 @@ MUST_CHECK int stream_listener_new(struct loop *loop, const struct addr *bind_to
 void stream_listener_free(struct stream_listener *listener); /* NULL is fine */
 /** Whether sockets of ours may be bound to the same port (loop_set_binding()). */
 void stream_listener_let_in(struct stream_listener *listener, bool on);
+/** udp_server_give() of this one. */
+MUST_CHECK int stream_listener_give(const struct stream_listener *listener, uid_t uid, gid_t gid);
 /** Not from inside the callback. Who has connected is told of, from inside this call, as far as
  * that can be. */
 void stream_listener_empty(struct stream_listener *listener);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "conf/conf.h"
@@ -30,6 +31,8 @@ MUST_CHECK RARELY int udp_server_new(struct loop *loop, const struct addr *bind_
 RARELY void udp_server_free(struct udp_server *server); /* NULL is fine */
 /** Whether sockets of ours may be bound to the same port (loop_set_binding()). */
 RARELY void udp_server_let_in(struct udp_server *server, bool on);
+/** The socket becomes that user's: others of that user may be bound to the same port. -errno. */
+MUST_CHECK RARELY int udp_server_give(const struct udp_server *server, uid_t uid, gid_t gid);
 /** Not from inside the callback. What has arrived is handed out, from inside this call, and nothing
  * more comes: what is sent to this address goes to whoever else of ours is bound to it, if anybody.
  * Replies are still sent. */

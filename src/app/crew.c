@@ -467,6 +467,12 @@ int crew_listen(struct crew *crew, bool is_default, struct complaints *complaint
 	return err;
 }
 
+void crew_give_sockets(const struct crew *crew, uid_t uid, gid_t gid)
+{
+	for (size_t i = 0; i < crew->count; i++)
+		listeners_give(crew->members[i]->mate.listeners, uid, gid);
+}
+
 /* --- another configuration ----------------------------------------------------------------- */
 
 /* Those that will rest, too: what they have taken, and what is on its way to them, they finish

@@ -319,6 +319,13 @@ static void enter_sandbox(void)
 	mem_trim();
 }
 
+static void give_sockets(void *ctx, uid_t uid, gid_t gid)
+{
+	const struct daemon *daemon = ctx;
+
+	crew_give_sockets(daemon->crew, uid, gid);
+}
+
 static int open_all(struct daemon *daemon, struct plan *plan, struct complaints *complaints)
 {
 	crew_use_passed(daemon->crew, daemon->passed);
@@ -333,7 +340,7 @@ static int open_all(struct daemon *daemon, struct plan *plan, struct complaints 
 		err = crew_listen(daemon->crew, settings_listens_by_default(&daemon->settings),
 				  complaints);
 	if (err == 0)
-		err = privileges_drop(plan->conf, &daemon->privileges);
+		err = privileges_drop(plan->conf, give_sockets, daemon, &daemon->privileges);
 	if (err == 0)
 		err = network_new(daemon->crew, daemon->sources, &daemon->network);
 	if (err == 0)

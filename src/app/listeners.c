@@ -401,6 +401,25 @@ void listeners_follow_ports(struct listeners *listeners)
 	}
 }
 
+void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
+{
+	for (size_t i = 0; listeners != NULL && i < listeners->now.count; i++) {
+		const struct place *place = &listeners->now.all[i];
+		struct addr_text text;
+		int err = 0;
+
+		if (place->udp != NULL)
+			err = listener_udp_give(place->udp, uid, gid);
+		if (place->stream != NULL && err == 0)
+			err = listener_stream_give(place->stream, uid, gid);
+		if (err != 0)
+			LOG(LEVEL_WARNING,
+			    "%s: its socket stays root's: %s; more workers will not be able to "
+			    "listen there",
+			    addr_to_text(&place->addr, &text), err_text(err));
+	}
+}
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 struct listeners *listeners_new(struct loop *loop, struct worker *worker)

@@ -22,7 +22,6 @@
 #define RUN_DIRECTORY "/run/courierdns"
 #define LOW_PORTS_END 1024u
 #define GROUPS_MAX 64
-#define NEAR 64
 #define BIND (1u << CAP_NET_BIND_SERVICE)
 
 /* Under AddressSanitizer what has leaked is looked for by a thread that traces the others. */
@@ -166,21 +165,6 @@ static bool listens_low(const struct conf *conf)
 
 /* --- becoming another ---------------------------------------------------------------------- */
 
-/* Ports are shared (SO_REUSEPORT) among sockets of one user: those that a reload opens beside them
- * are the account's, so these have to be. Few are open yet, and their numbers are near. */
-static void give_sockets(const struct account *account)
-{
-	struct stat is;
-
-	for (int fd = STDERR_FILENO + 1, last = fd; fd <= last + NEAR; fd++) {
-		if (fstat(fd, &is) != 0)
-			continue;
-		last = fd;
-		if (S_ISSOCK(is.st_mode) && fchown(fd, account->uid, account->gid) != 0)
-			LOG(LEVEL_WARNING, "socket %d stays root's: %s", fd, err_text(-errno));
-	}
-}
-
 static int become(const struct account *account, uint32_t kept)
 {
 	/* else all is lost with the user ID; where we may not, a program that we started could
@@ -226,7 +210,7 @@ static bool is_roots_alone(int directory)
 	return fstat(directory, &is) == 0 && is.st_uid == 0 && (is.st_mode & 022) == 0;
 }
 
-static void give(int parent, const char *name, const struct account *account)
+static void give_directory(int parent, const char *name, const struct account *account)
 {
 	const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -257,7 +241,7 @@ static void prepare_directory(const char *socket, const struct account *account)
 	if (parent < 0)
 		return;
 	if (is_roots_alone(parent) && (mkdirat(parent, name, 0700) == 0 || is_ours))
-		give(parent, name, account);
+		give_directory(parent, name, account);
 	close(parent);
 }
 
@@ -310,7 +294,8 @@ static void tell_become(const struct conf *conf, const struct privileges *now)
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
-static int leave_root(const struct conf *conf, struct privileges *privileges)
+static int leave_root(const struct conf *conf, privileges_give_fn give, void *ctx,
+		      struct privileges *privileges)
 {
 	struct account account;
 	int err = find_aside(look_up, conf->user, &account) ? 0 : -ENOENT;
@@ -325,7 +310,7 @@ static int leave_root(const struct conf *conf, struct privileges *privileges)
 		prepare_directory(conf->control_socket, &account);
 		if (conf->web_enabled && conf->web_path != NULL)
 			prepare_directory(conf->web_path, &account);
-		give_sockets(&account);
+		give(ctx, account.uid, account.gid);
 		err = become(&account, privileges->may_bind ? BIND : 0);
 	}
 	if (err != 0) {
@@ -342,7 +327,8 @@ static int leave_root(const struct conf *conf, struct privileges *privileges)
 	return 0;
 }
 
-int privileges_drop(const struct conf *conf, struct privileges *ret_privileges)
+int privileges_drop(const struct conf *conf, privileges_give_fn give, void *ctx,
+		    struct privileges *ret_privileges)
 {
 	const bool is_root = getuid() == 0 || geteuid() == 0;
 	const bool stays = !is_root || conf->user[0] == '\0';
@@ -352,7 +338,7 @@ int privileges_drop(const struct conf *conf, struct privileges *ret_privileges)
 	int err = 0;
 
 	if (!stays)
-		err = leave_root(conf, &now);
+		err = leave_root(conf, give, ctx, &now);
 	else if (!is_root)
 		err = keep_only(now.may_bind ? BIND : 0);
 	/* who keeps us from that (SystemCallFilter=~@privileged) has given us no more than we want

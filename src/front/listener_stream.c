@@ -457,6 +457,11 @@ void listener_stream_let_in(struct listener_stream *listener, bool on)
 	stream_listener_let_in(listener->socket, on);
 }
 
+int listener_stream_give(const struct listener_stream *listener, uid_t uid, gid_t gid)
+{
+	return stream_listener_give(listener->socket, uid, gid);
+}
+
 void listener_stream_empty(struct listener_stream *listener)
 {
 	stream_listener_empty(listener->socket);

@@ -100,6 +100,11 @@ void listener_udp_let_in(struct listener_udp *listener, bool on)
 	udp_server_let_in(listener->server, on);
 }
 
+int listener_udp_give(const struct listener_udp *listener, uid_t uid, gid_t gid)
+{
+	return udp_server_give(listener->server, uid, gid);
+}
+
 void listener_udp_leave(struct listener_udp *listener)
 {
 	udp_server_leave(listener->server);

@@ -171,6 +171,11 @@ void stream_listener_let_in(struct stream_listener *listener, bool on)
 	loop_let_in(listener->loop, listener->fd, on);
 }
 
+int stream_listener_give(const struct stream_listener *listener, uid_t uid, gid_t gid)
+{
+	return fchown(listener->fd, uid, gid) == 0 ? 0 : -errno;
+}
+
 void stream_listener_empty(struct stream_listener *listener)
 {
 	for (unsigned i = 0; i < BACKLOG / ACCEPTS_PER_TURN && !timer_is_set(&listener->pause); i++)

@@ -470,6 +470,11 @@ void udp_server_let_in(struct udp_server *server, bool on)
 	loop_let_in(server->loop, server->fd, on);
 }
 
+int udp_server_give(const struct udp_server *server, uid_t uid, gid_t gid)
+{
+	return fchown(server->fd, uid, gid) == 0 ? 0 : -errno;
+}
+
 /* A socket that is connected, to itself in want of a better peer, is not where the datagrams of
  * others go; and what was put there before can still be read, so that nothing is lost between this
  * one and another that is bound to the address: or to the wildcard, where itself is the loopback.

@@ -6,13 +6,16 @@
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/crew.h"
 #include "base/mem.h"
+#include "conf/conf_load.h"
 #include "unit.h"
 
 static struct complaints *complaints;
@@ -83,12 +86,19 @@ static void staying_and_an_account_that_is_there_are_fine(void **state)
 	assert_int_equal(complaint_count(complaints), 0);
 }
 
+static void give_nothing(void *ctx, uid_t uid, gid_t gid)
+{
+	(void)ctx;
+	(void)uid;
+	(void)gid;
+}
+
 /* In a child, for there is no way back. */
 static int drop(const char *user, uid_t uid, bool has_become)
 {
 	struct privileges now;
 
-	if (privileges_drop(with_user(user), &now) != 0)
+	if (privileges_drop(with_user(user), give_nothing, NULL, &now) != 0)
 		return 1;
 	if (now.uid != uid || now.has_become != has_become || now.may_bind ||
 	    strcmp(now.user, user) != 0)
@@ -163,6 +173,92 @@ static void a_unit_may_forbid_to_give_up_what_is_not_there(void **state)
 	assert_int_equal(status, 0);
 }
 
+#define FILLERS 100
+
+/* Two workers that listen at an address of this process alone, by sockets whose numbers are far
+ * from all others. */
+static struct crew *listening_behind_a_gap(struct conf **ret_conf)
+{
+	const struct hash_key key = { 1, 2 };
+	struct crew *crew = unit_own(crew_new(), crew_free);
+	struct plan *plan = NULL;
+	int fillers[FILLERS];
+	char text[256];
+
+	assert_non_null(crew);
+	snprintf(text, sizeof(text),
+		 "user = \"nobody\"; workers = 2; control = { socket = \"\"; };\n"
+		 "listen = ( { address = \"127.77.%d.%d\"; port = 5300; } );\n"
+		 "upstreams = { default = { servers = [ \"192.0.2.1\" ]; }; };",
+		 (int)getpid() / 250 % 250, (int)getpid() % 250 + 1);
+	complaints = unit_own(complaint_new(), complaint_free);
+	assert_int_equal(conf_load_text(text, "conf", complaints, ret_conf), 0);
+	assert_int_equal(plan_new(*ret_conf, &key, crew_mate(crew, 0)->servers, complaints, &plan),
+			 0);
+	unit_own(plan, plan_unref);
+	assert_int_equal(crew_gather(crew, plan, complaints), 0);
+	for (size_t i = 0; i < FILLERS; i++) {
+		fillers[i] = dup(STDERR_FILENO);
+		assert_true(fillers[i] >= 0);
+	}
+	assert_int_equal(crew_listen(crew, false, complaints), 0);
+	for (size_t i = 0; i < FILLERS; i++)
+		close(fillers[i]);
+	return crew;
+}
+
+static void give_all(void *ctx, uid_t uid, gid_t gid)
+{
+	const struct crew *crew = ctx;
+
+	crew_give_sockets(crew, uid, gid);
+}
+
+/* How many sockets at that address are this user's. */
+static int count_sockets(const char *path, const struct addr *at, uid_t uid)
+{
+	char line[512], address[16];
+	unsigned port, owner;
+	uint32_t bytes;
+	int count = 0;
+	FILE *file = fopen(path, "re");
+
+	assert_non_null(file);
+	memcpy(&bytes, at->bytes, sizeof(bytes));
+	snprintf(address, sizeof(address), "%08X", bytes);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		char local[16];
+
+		if (sscanf(line, " %*d: %8[0-9A-F]:%4x %*s %*s %*s %*s %*s %u", local, &port,
+			   &owner) == 3)
+			count += strcmp(local, address) == 0 && port == at->port && owner == uid;
+	}
+	fclose(file);
+	return count;
+}
+
+static void every_listener_becomes_the_accounts(void **state)
+{
+	struct privileges now;
+	struct conf *conf = NULL;
+	int status = 0;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	struct crew *crew = listening_behind_a_gap(&conf);
+	const struct addr *at = &conf->listen[0].addr;
+	assert_int_equal(count_sockets("/proc/net/udp", at, 0), 2);
+	const pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(privileges_drop(conf, give_all, crew, &now) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_sockets("/proc/net/udp", at, getpwnam("nobody")->pw_uid), 2);
+	assert_int_equal(count_sockets("/proc/net/tcp", at, getpwnam("nobody")->pw_uid), 2);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_is_not_written_is_the_services_or_nobody),
 	cmocka_unit_test(who_it_is_already_is_not_looked_for),
@@ -170,6 +266,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(root_by_another_way_is_told),
 	cmocka_unit_test(staying_and_an_account_that_is_there_are_fine),
 	cmocka_unit_test(root_becomes_another_for_good_OP_11),
+	cmocka_unit_test(every_listener_becomes_the_accounts),
 	cmocka_unit_test(whoever_else_it_is_stays),
 	cmocka_unit_test(a_unit_may_forbid_to_give_up_what_is_not_there),
 };
