@@ -292,7 +292,7 @@ def flap(t, wan, dev, flapper, asker, demanded):
     flapper.down()
     gone = time.monotonic()
     time.sleep(0.9 + random.random() * 0.2)
-    assert asker.good_between(gone + 0.2, time.monotonic()) == 0 or SANITIZED, "it was not gone"
+    assert asker.good_between(gone + 0.2 + t.late, time.monotonic()) == 0 or SANITIZED, "it was not gone"
     flapper.up()
     took = asker.first_good(time.monotonic(), demanded * SLOWER + 2.0)
     time.sleep(0.2)

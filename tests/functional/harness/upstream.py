@@ -125,6 +125,11 @@ class Asked:
             self.msg = self.name = None
 
     @property
+    def came(self):
+        """When the system took it in."""
+        return self.time - self.late
+
+    @property
     def id(self):
         return self.msg.id
 
@@ -135,7 +140,7 @@ class Asked:
     def is_late_copy(self, first):
         """Sent once more because we were not there in time to answer the first: all this while it lay
         unread, or nearly so. The gap says that it was waited for."""
-        gap = (self.time - self.late) - (first.time - first.late)
+        gap = self.came - first.came
         return (self.wire == first.wire and self.source == first.source
                 and first.late >= PATIENCE and PATIENCE <= gap <= first.late + PATIENCE)
 
