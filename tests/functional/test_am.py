@@ -22,7 +22,7 @@ def outside(t, network, source, to, port=5300, tcp=False):
     try:
         with (client.Tcp if tcp else client.Udp)(to, port, source, make=network.socket) as sock:
             sock.send(query)
-            data = sock.recv(0.5)
+            data = sock.recv(5.0)
     except OSError as error:
         return type(error).__name__
     return wire.Message(data).rcode if data else "silence"
