@@ -153,7 +153,8 @@ def test_SP_01_ports_are_many_and_unforeseeable(t):
     ports = drawn(first)
     # one drawn again within 100 questions looks like one that is shared: 3.5 of 1,000 expected
     assert len(ports) >= 980 + (number - 1000) / 16, "%d ports were drawn" % len(ports)
-    assert max(ports) - min(ports) >= (27000 if SANITIZED else 28000), (min(ports), max(ports))
+    # by chance once in 10^7; of 28,000 once in 3,000, of as few as may be drawn
+    assert max(ports) - min(ports) >= (27500 if SANITIZED else 27800), (min(ports), max(ports))
     ports_are_even(ports, "the port")
 
 
