@@ -212,7 +212,7 @@ def test_CF_16_a_and_aaaa_from_one_socket(t):
 def test_CF_17_one_id_one_socket_many_names(t):
     up = t.upstream()
     names = [t.fresh() for _ in range(100)]
-    up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), 0.2), times=100)
+    up.rule(None, "A", lambda asked: send(shapes.digest_reply(asked), 0.1), times=100)
     dev = t.device(up)
     with dev.udp() as udp:
         for qname in names:
@@ -224,12 +224,12 @@ def test_CF_17_one_id_one_socket_many_names(t):
 
 def test_CF_18_retransmission_asks_upstream_once(t):
     up, qname = t.upstream(), t.fresh()
-    up.answers(qname, "A", [a1(qname)], delay=0.3)
+    up.answers(qname, "A", [a1(qname)], delay=0.2)
     dev = t.device(up)
     with dev.udp() as udp:
         for _ in range(3):
             udp.send(wire.query(qname, ident=7))
-            time.sleep(0.08)
+            time.sleep(0.04)
         assert replies(udp, 1)[0].a() == ["192.0.2.1"]
         while True:
             data = udp.recv(0.3)

@@ -164,7 +164,8 @@ def test_reload_keeps_the_connections_of_a_listener_that_stays(t):
 
 def test_reload_lets_connections_of_a_listener_that_goes_end_what_is_in_flight(t):
     up, other = t.upstream(), t.address()
-    slow = up.rule("slow.example", "A", lambda asked: send(asked.reply([a1("slow.example")]), 0.8))
+    slow = up.rule("slow.example", "A", lambda asked: send(asked.reply([a1("slow.example")]), 0.5),
+                   times=(1, 3))
     up.rule(None, "A", lambda asked: asked.reply([a1(wire.text(asked.name))]), times=None)
     dev = t.device(up, listen=listen("%s.1" % t.net, other))
     with client.Tcp(other, PORT) as busy, client.Tcp(other, PORT) as idle, \

@@ -118,6 +118,7 @@ class Asked:
         self.late = late    # seconds that it lay in the system before we read it
         self.n = 0          # how many packets this rule saw before this one
         self.rule = None
+        self.delay, self.sent_at = None, None   # of its answer, the last of it
         try:
             self.msg = wire.Message(data)
             self.name = self.msg.qname if self.msg.questions else None
@@ -138,11 +139,13 @@ class Asked:
         return self.msg.flags
 
     def is_late_copy(self, first):
-        """Sent once more because we were not there in time to answer the first: all this while it lay
-        unread, or nearly so. The gap says that it was waited for."""
-        gap = self.came - first.came
-        return (self.wire == first.wire and self.source == first.source
-                and first.late >= PATIENCE and PATIENCE <= gap <= first.late + PATIENCE)
+        """The same as the first, and sent once more because we were not there in time to answer that: all
+        this while it lay unread, or its answer was due, or nearly so. The gap says that it was waited for."""
+        gap, delay, late = self.came - first.came, 0.0, first.late
+        if first.delay is not None:
+            delay = first.delay
+            late = (first.sent_at or self.time) - first.came - delay
+        return late >= PATIENCE and max(PATIENCE, delay) <= gap <= delay + late + PATIENCE
 
     @property
     def is_probe(self):
@@ -289,6 +292,7 @@ class Upstream:
         self.deaf, self.unheard = False, []     # whether all that comes is lost; what was
         self.rules, self.log, self.unforeseen = [], [], []
         self.connections, self.health_asked, self.late_copies = [], 0, []
+        self.heard = {}     # the last of each datagram that was not a late copy
         self.udp_sock = self.tcp_sock = None
         self.on_accept = None   # called with a new Connection
         self.open(udp, tcp)
@@ -420,9 +424,12 @@ class Upstream:
                     self.rules and all(rule.is_silence for rule in self.rules)):
                 self.act(send(asked.reply([". 518400 NS ns.example."])), asked, connection)
             return
-        if not tcp and any(asked.is_late_copy(one) for one in self.log[-8:]):
-            self.late_copies.append(asked)
-            return
+        if not tcp:
+            first = self.heard.get((source, data))
+            if first is not None and asked.is_late_copy(first):
+                self.late_copies.append(asked)
+                return
+            self.heard[source, data] = asked
         self.log.append(asked)
         rule = self.pick(asked)
         if rule is None:
@@ -433,10 +440,11 @@ class Upstream:
         done = rule.do(asked)
         if done is None:
             return
-        if not isinstance(done, list):
-            done = [done]
+        done = [send(act) if isinstance(act, bytes) else act
+                for act in (done if isinstance(done, list) else [done])]
+        asked.delay = max([act.delay for act in done if act.kind == "send"], default=None)
         for act in done:
-            self.act(send(act) if isinstance(act, bytes) else act, asked, connection)
+            self.act(act, asked, connection)
 
     def takes_as_probe(self, asked):
         return (self.probes != "count" and asked.is_probe
@@ -458,6 +466,7 @@ class Upstream:
 
     def act_now(self, act, asked, connection):
         if act.kind == "send":
+            asked.sent_at = time.monotonic()
             if asked.rule:
                 asked.rule.sent.append((time.monotonic(), act.data))
             if connection is not None:
