@@ -33,7 +33,11 @@ knows() {
 case $what in
 small) # of what is hardly ever run
 	if knows "$@" -Oz; then echo -Oz; else echo -Os; fi
-	for flag in -fno-inline-functions-called-once -fno-jump-tables; do
+	# a jump out of a function takes its epilogue along; the rest copies code, or keeps what is as soon
+	# made again
+	for flag in -fno-inline-functions-called-once -fno-jump-tables -fno-optimize-sibling-calls \
+		-fno-caller-saves -fno-tree-dominator-opts -fno-tree-loop-im -fno-gcse -fno-ipa-cp \
+		-fno-partial-inlining; do
 		if knows "$@" $flag; then echo $flag; fi
 	done
 	;;
@@ -47,9 +51,13 @@ whole) # the program is optimised as one; clang's way of that wants a linker of 
 	*clang*) ;;
 	*) if knows "$@" -O2 -flto -flto-partition=none; then echo -flto -flto-partition=none; fi ;;
 	esac
-	# where a call through a table is one instruction
+	# where a call through a table is one instruction; no tables at each other's distance
 	case $("$@" -dumpmachine) in
-	x86_64*) if knows "$@" -fno-plt; then echo -fno-plt; fi ;;
+	x86_64*)
+		for flag in -fno-plt -malign-data=abi; do
+			if knows "$@" $flag; then echo $flag; fi
+		done
+		;;
 	esac
 	;;
 link) # Each pointer in a table is a relocation: 24 bytes of the file, or a bit where the loader knows of

@@ -51,7 +51,7 @@ enum doctor_host_use {
 };
 struct doctor_host {
 	const char *name;
-	enum doctor_host_use use;
+	enum doctor_host_use use : 8;
 	uint16_t ports[2]; /* TCP; 0 for none */
 	bool is_besides;   /* MDM servers go there, or devices that have another way */
 };

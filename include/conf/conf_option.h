@@ -36,8 +36,9 @@ enum conf_option_kind {
 
 struct conf_option {
 	const char *name;
-	enum conf_option_kind kind;
-	uint16_t offset, size;	    /* of the field */
+	enum conf_option_kind kind : 8;
+	uint8_t size; /* of the field, as the next */
+	uint16_t offset;
 	int32_t min, max, fallback; /* of kind SIZE in KB */
 	union {
 		const char *const *words;	    /* of kind WORD; NULL at the end */

@@ -27,15 +27,17 @@ static struct {
 	bool for_journal;
 	log_tap_fn tap;
 	void *tap_ctx;
-	dev_t device;	/* of standard error */
-	ino_t inode;	/* likewise */
-	bool is_socket; /* likewise */
-	int own_fd;	/* standard error, by a description of our own; or -1 */
-	int syslog_fd;	/* connected to the system's log, or -1 */
-	/* Of a write that standard error has taken a part of: goes before anything else. */
-	size_t rest_len;
-	char rest[WRITE_MAX];
+	dev_t device;	 /* of standard error */
+	ino_t inode;	 /* likewise */
+	bool is_socket;	 /* likewise */
+	int own_fd;	 /* standard error, by a description of our own; or -1 */
+	int syslog_fd;	 /* connected to the system's log, or -1 */
+	size_t rest_len; /* of `rest` */
 } present = { .level = LEVEL_INFO, .own_fd = -1, .syslog_fd = -1 };
+
+/* Of a write that standard error has taken a part of: goes before anything else. Begins as zeros,
+ * which need no place in the file. */
+static char rest[WRITE_MAX];
 
 /* Of syslog_fd, which whoever writes a line may connect anew, of the rest, and of lines as a whole.
  * What else is in there changes only while one thread runs. */
@@ -202,10 +204,10 @@ static size_t put(const char *bytes, size_t len)
 static bool put_rest(void)
 {
 	if (present.rest_len > 0) {
-		const size_t taken = put(present.rest, present.rest_len);
+		const size_t taken = put(rest, present.rest_len);
 
 		present.rest_len -= taken;
-		memmove(present.rest, present.rest + taken, present.rest_len);
+		memmove(rest, rest + taken, present.rest_len);
 	}
 	return present.rest_len == 0;
 }
@@ -219,7 +221,7 @@ static bool write_stderr(const char *lines, size_t len)
 	if (taken == 0)
 		return false;
 	present.rest_len = len - taken;
-	memcpy(present.rest, lines + taken, present.rest_len);
+	memcpy(rest, lines + taken, present.rest_len);
 	return true;
 }
 

@@ -12,11 +12,11 @@ enum kind {
 };
 
 struct row {
-	enum kind kind;
 	const char *name; /* lower-case wire form; the literal's own NUL is the root */
+	enum kind kind : 8;
 	uint8_t len;
-	enum stage stage;
-	enum stage_expects expects;
+	enum stage stage : 8;
+	enum stage_expects expects : 8;
 	bool is_shared, is_everyday;
 	uint8_t pool;
 };

@@ -7,7 +7,7 @@
 
 struct named {
 	uint16_t number;
-	const char *name;
+	char name[12]; /* in place of a pointer, which is more than most names are */
 };
 
 /* clang-format off */
