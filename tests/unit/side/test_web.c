@@ -288,7 +288,7 @@ static void what_is_no_request_is_told_so(void **state)
 	assert_code(seen, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "400");
 	assert_code(seen,
 		    "GET /hello HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
-			 "0\r\n\r\n",
+		    "0\r\n\r\n",
 		    "413");
 	assert_code(seen, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 9000\r\n\r\n", "413");
 	assert_int_equal(seen->pages, 0);
