@@ -134,6 +134,7 @@ def test_CT_06_a_network_of_IPv6_is_one_client(t):
     near, far = ["fd00::%x" % n for n in range(1, 8)], "fd00:0:0:1::1"
     for address in near + [far]:
         home.run("ip", "addr", "add", address + "/64", "dev", "lo", "nodad")
+    home.wait_for(*near, far)
     up = t.upstream(address="127.0.0.53", port=5399, network=home)
     dev = t.device(up, network=home, address="127.0.0.1", conf="""
         limits = { tcp_clients_per_address = 3; };""", listen="""

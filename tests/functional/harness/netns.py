@@ -76,6 +76,13 @@ class Network:
             raise AssertionError("%s: %s" % (" ".join(command), said))
         return said
 
+    def wait_for(self, *addresses):
+        """Until the system leads to them: to one of IPv6 a moment after it is there."""
+        names = [socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, one))
+                 for one in addresses if ":" in one]
+        self.run("sh", "-c", "for one; do until ip -6 route show table local | grep -qF \"local $one dev\"; "
+                 "do sleep 0.01; done; done", "sh", *names)
+
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM):
         """A socket that lives in here, for all that it is used out there."""
         self.talk.send(json.dumps(["socket", int(family), int(kind)]).encode())
@@ -100,6 +107,8 @@ class Network:
             for address in addresses:   # looking for a neighbour may cost the first packet
                 network.run("ip", "neigh", "replace", address.split("/")[0], "lladdr", MAC % mac,
                             "dev", name, "nud", "permanent")
+        for network, addresses in ((self, mine), (other, theirs)):
+            network.wait_for(*[address.split("/")[0] for address in addresses])
 
     def close(self):
         self.talk.close()
