@@ -173,7 +173,7 @@ def test_UT_16_connection_that_died_meanwhile_is_no_reason_to_fail(t):
 @alone
 def test_UT_17_few_connections_serve_many_questions(t):
     up = t.upstream()
-    up.rule(None, "A", shapes.digest_reply, times=(1000, 1100))
+    up.rule(None, "A", shapes.digest_reply, times=(1000, 3000))
     dev = t.device(up)
     conns = [dev.tcp(source=t.address()) for _ in range(10)]
     for at in range(100):
@@ -187,8 +187,9 @@ def test_UT_17_few_connections_serve_many_questions(t):
             left.remove(said.id)
         tcp.close()
     assert all(asked.tcp for asked in up.log)
-    again = len(up.log) - 1000      # where we were slow, and each by a new one at most
-    assert 1 <= len(up.connections) <= 2 + again, "%d connections" % len(up.connections)
+    # where we are slower than 0.8 s they are asked again, by others: a few, too
+    most = 2 if len(up.log) == 1000 else 10
+    assert 1 <= len(up.connections) <= most, "%d connections" % len(up.connections)
 
 @alone
 @heavy
