@@ -174,7 +174,7 @@ def test_UT_16_connection_that_died_meanwhile_is_no_reason_to_fail(t):
 def test_UT_17_few_connections_serve_many_questions(t):
     up = t.upstream()
     up.rule(None, "A", shapes.digest_reply, times=(1000, 3000))
-    dev = t.device(up)
+    dev = t.device(up, timeout=4.5)
     conns = [dev.tcp(source=t.address()) for _ in range(10)]
     for at in range(100):
         for number, tcp in enumerate(conns):
