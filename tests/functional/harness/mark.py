@@ -20,7 +20,7 @@ def alone(function):
 
 def heavy(function):
     function.heavy = True
-    function.limit = max(60.0, getattr(function, "limit", 0.0))
+    function.limit = max(120.0, getattr(function, "limit", 0.0))
     return function
 
 
