@@ -82,7 +82,8 @@ def free_port():
 
 @contextlib.contextmanager
 def running(command, port):
-    """The server, once it answers; gives a connected socket, the process and the milliseconds that it took."""
+    """The server, once it answers; gives a connected socket, the process and the milliseconds that it took,
+    without those in which it waited for a processor."""
     began = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE) as server, \
@@ -100,13 +101,20 @@ def running(command, port):
                 time.sleep(0.0005)
             else:
                 sys.exit("size: %s does not answer" % command[0])
-            yield sock, server.pid, 1000 * (time.monotonic() - began)
+            took = time.monotonic() - began
+            yield sock, server.pid, 1000 * (took - waited(server.pid))
         finally:
             server.terminate()
             try:
                 server.wait(5)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+def waited(pid):
+    """Seconds that a process could have run so far, and others did."""
+    with open("/proc/%d/schedstat" % pid, encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
 
 
 def ask(sock, first, end):
