@@ -70,6 +70,7 @@ AS_SMALL = $(call tried,AS_SMALL,small)
 AS_BRISK = $(call tried,AS_BRISK,brisk)
 WHOLE = $(call tried,WHOLE,whole)
 PACK = $(call tried,PACK,link)
+# The link lays out constants: of what is not a module's, the last -O counts.
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
 LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
@@ -120,7 +121,7 @@ $(1)/courierdns: $(SOURCES:src/%.c=$(1)/obj/%.o)
 	$$(call say,LINK,$$@)
 	$$(Q)$(2) $(3) $$(LINKFLAGS) $(5) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
-$(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS),$$(call release_flags,$$*),$$(WHOLE) $$(PACK)))
+$(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS),$$(call release_flags,$$*),$$(WHOLE) $$(firstword $$(AS_SMALL)) $$(PACK)))
 $(eval $(call variant,$(BUILD),$(CC),$(TESTFLAGS)))
 link_test = $(CC) $(TESTFLAGS) $(LINKFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 

@@ -36,8 +36,8 @@ small) # of what is hardly ever run
 	# a jump out of a function takes its epilogue along; the rest copies code, or keeps what is as soon
 	# made again
 	for flag in -fno-inline-functions-called-once -fno-jump-tables -fno-optimize-sibling-calls \
-		-fno-caller-saves -fno-tree-dominator-opts -fno-tree-loop-im -fno-gcse -fno-ipa-cp \
-		-fno-partial-inlining; do
+		-fno-caller-saves -fno-tree-dominator-opts -fno-tree-loop-im -fno-move-loop-invariants \
+		-fno-gcse -fno-ipa-cp -fno-partial-inlining -fno-shrink-wrap; do
 		if knows "$@" $flag; then echo $flag; fi
 	done
 	;;

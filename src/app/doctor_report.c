@@ -80,14 +80,14 @@ static void print_wrapped(FILE *out, const char *text, size_t indent)
 			fprintf(out, "\n%*s", (int)indent, "");
 			column = indent;
 		} else if (column > indent) {
-			putc(' ', out);
+			fputc(' ', out);
 			column++;
 		}
 		fprintf(out, "%.*s", (int)len, text);
 		column += len;
 		text += len + strspn(text + len, " ");
 	}
-	putc('\n', out);
+	fputc('\n', out);
 }
 
 static void print_advice(FILE *out, const char *label, const char *text)

@@ -243,7 +243,7 @@ static uint64_t watchdog_us(void)
 	const char *within = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	char *end;
 
-	if (within == NULL || (pid != NULL && strtoll(pid, NULL, 10) != getpid()))
+	if (within == NULL || (pid != NULL && strtol(pid, NULL, 10) != getpid()))
 		return 0;
 	const unsigned long long us = strtoull(within, &end, 10);
 	if (end == within || *end != '\0' || us == ULLONG_MAX)

@@ -17,7 +17,7 @@ static void put_text(FILE *out, const char *text)
 {
 	const char *from = text; /* what is plain goes out in one piece */
 
-	putc('"', out);
+	fputc('"', out);
 	for (; *text != '\0'; text++) {
 		if (is_plain(*text))
 			continue;
@@ -29,12 +29,12 @@ static void put_text(FILE *out, const char *text)
 			fprintf(out, "\\u%04x", (unsigned char)*text);
 	}
 	fwrite(from, 1, (size_t)(text - from), out);
-	putc('"', out);
+	fputc('"', out);
 }
 
 static void put_line(const struct json *json)
 {
-	putc('\n', json->out);
+	fputc('\n', json->out);
 	for (unsigned i = 0; i < json->depth; i++)
 		fputs("  ", json->out);
 }
@@ -42,7 +42,7 @@ static void put_line(const struct json *json)
 static void begin_value(struct json *json, const char *key)
 {
 	if (!json->is_first)
-		putc(',', json->out);
+		fputc(',', json->out);
 	if (json->depth > json->lines_to)
 		fputs(json->is_first ? "" : " ", json->out);
 	else if (json->depth > 0)
@@ -57,7 +57,7 @@ static void begin_value(struct json *json, const char *key)
 static void open_with(struct json *json, const char *key, char bracket)
 {
 	begin_value(json, key);
-	putc(bracket, json->out);
+	fputc(bracket, json->out);
 	json->depth++;
 	json->is_first = true;
 }
@@ -67,10 +67,10 @@ static void close_with(struct json *json, char bracket)
 	json->depth--;
 	if (!json->is_first && json->depth < json->lines_to)
 		put_line(json);
-	putc(bracket, json->out);
+	fputc(bracket, json->out);
 	json->is_first = false;
 	if (json->depth == 0)
-		putc('\n', json->out);
+		fputc('\n', json->out);
 }
 
 void json_open_object(struct json *json, const char *key)

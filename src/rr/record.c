@@ -130,38 +130,38 @@ static uint64_t number_of(const char *digits, uint64_t max)
 enum extent { EXTENT_TOKEN, EXTENT_REST, EXTENT_SQUEEZED_REST };
 
 struct field {
-	ldns_rdf_type kind;
-	ldns_status (*read)(ldns_rdf **ret_field, const char *text); /* NULL: numbers only */
+	ldns_rdf_type kind : 16;
 	uint8_t number_bytes; /* what digits alone are written as; 0: they are like any text */
-	enum extent extent;
-	const char *why; /* it could not be read */
+	enum extent extent : 8;
+	ldns_status (*read)(ldns_rdf **ret_field, const char *text); /* NULL: numbers only */
+	const char *why;					     /* it could not be read */
 };
 
 /* clang-format off */
 static const struct field fields[] = {
-	{ LDNS_RDF_TYPE_A, ldns_str2rdf_a, 0, EXTENT_TOKEN, "not an IPv4 address" },
-	{ LDNS_RDF_TYPE_AAAA, ldns_str2rdf_aaaa, 0, EXTENT_TOKEN, "not an IPv6 address" },
-	{ LDNS_RDF_TYPE_DNAME, ldns_str2rdf_dname, 0, EXTENT_TOKEN, "not a domain name" },
-	{ LDNS_RDF_TYPE_INT8, NULL, 1, EXTENT_TOKEN, "not a number from 0 to 255" },
-	{ LDNS_RDF_TYPE_INT16, NULL, 2, EXTENT_TOKEN, "not a number from 0 to 65535" },
-	{ LDNS_RDF_TYPE_INT32, NULL, 4, EXTENT_TOKEN, "not a number from 0 to 4294967295" },
-	{ LDNS_RDF_TYPE_PERIOD, ldns_str2rdf_period, 4, EXTENT_TOKEN, "not a time in seconds" },
-	{ LDNS_RDF_TYPE_STR, ldns_str2rdf_str, 0, EXTENT_TOKEN,
+	{ LDNS_RDF_TYPE_A, 0, EXTENT_TOKEN, ldns_str2rdf_a, "not an IPv4 address" },
+	{ LDNS_RDF_TYPE_AAAA, 0, EXTENT_TOKEN, ldns_str2rdf_aaaa, "not an IPv6 address" },
+	{ LDNS_RDF_TYPE_DNAME, 0, EXTENT_TOKEN, ldns_str2rdf_dname, "not a domain name" },
+	{ LDNS_RDF_TYPE_INT8, 1, EXTENT_TOKEN, NULL, "not a number from 0 to 255" },
+	{ LDNS_RDF_TYPE_INT16, 2, EXTENT_TOKEN, NULL, "not a number from 0 to 65535" },
+	{ LDNS_RDF_TYPE_INT32, 4, EXTENT_TOKEN, NULL, "not a number from 0 to 4294967295" },
+	{ LDNS_RDF_TYPE_PERIOD, 4, EXTENT_TOKEN, ldns_str2rdf_period, "not a time in seconds" },
+	{ LDNS_RDF_TYPE_STR, 0, EXTENT_TOKEN, ldns_str2rdf_str,
 	  "a string with a bad escape or of more than 255 bytes" },
-	{ LDNS_RDF_TYPE_LONG_STR, ldns_str2rdf_long_str, 0, EXTENT_TOKEN, "a string with a bad escape" },
-	{ LDNS_RDF_TYPE_TAG, ldns_str2rdf_tag, 0, EXTENT_TOKEN, "not a tag of letters and digits" },
-	{ LDNS_RDF_TYPE_ALG, ldns_str2rdf_alg, 1, EXTENT_TOKEN, "not an algorithm" },
-	{ LDNS_RDF_TYPE_CERT_ALG, ldns_str2rdf_cert_alg, 2, EXTENT_TOKEN, "not a certificate type" },
-	{ LDNS_RDF_TYPE_CERTIFICATE_USAGE, ldns_str2rdf_certificate_usage, 1, EXTENT_TOKEN,
+	{ LDNS_RDF_TYPE_LONG_STR, 0, EXTENT_TOKEN, ldns_str2rdf_long_str, "a string with a bad escape" },
+	{ LDNS_RDF_TYPE_TAG, 0, EXTENT_TOKEN, ldns_str2rdf_tag, "not a tag of letters and digits" },
+	{ LDNS_RDF_TYPE_ALG, 1, EXTENT_TOKEN, ldns_str2rdf_alg, "not an algorithm" },
+	{ LDNS_RDF_TYPE_CERT_ALG, 2, EXTENT_TOKEN, ldns_str2rdf_cert_alg, "not a certificate type" },
+	{ LDNS_RDF_TYPE_CERTIFICATE_USAGE, 1, EXTENT_TOKEN, ldns_str2rdf_certificate_usage,
 	  "not a certificate usage" },
-	{ LDNS_RDF_TYPE_SELECTOR, ldns_str2rdf_selector, 1, EXTENT_TOKEN, "not a selector" },
-	{ LDNS_RDF_TYPE_MATCHING_TYPE, ldns_str2rdf_matching_type, 1, EXTENT_TOKEN,
+	{ LDNS_RDF_TYPE_SELECTOR, 1, EXTENT_TOKEN, ldns_str2rdf_selector, "not a selector" },
+	{ LDNS_RDF_TYPE_MATCHING_TYPE, 1, EXTENT_TOKEN, ldns_str2rdf_matching_type,
 	  "not a matching type" },
-	{ LDNS_RDF_TYPE_EUI48, ldns_str2rdf_eui48, 0, EXTENT_TOKEN, "not an EUI-48 address" },
-	{ LDNS_RDF_TYPE_EUI64, ldns_str2rdf_eui64, 0, EXTENT_TOKEN, "not an EUI-64 address" },
-	{ LDNS_RDF_TYPE_HEX, ldns_str2rdf_hex, 0, EXTENT_SQUEEZED_REST, "not hexadecimal bytes" },
-	{ LDNS_RDF_TYPE_B64, ldns_str2rdf_b64, 0, EXTENT_SQUEEZED_REST, "not base64" },
-	{ LDNS_RDF_TYPE_SVCPARAMS, ldns_str2rdf_svcparams, 0, EXTENT_REST,
+	{ LDNS_RDF_TYPE_EUI48, 0, EXTENT_TOKEN, ldns_str2rdf_eui48, "not an EUI-48 address" },
+	{ LDNS_RDF_TYPE_EUI64, 0, EXTENT_TOKEN, ldns_str2rdf_eui64, "not an EUI-64 address" },
+	{ LDNS_RDF_TYPE_HEX, 0, EXTENT_SQUEEZED_REST, ldns_str2rdf_hex, "not hexadecimal bytes" },
+	{ LDNS_RDF_TYPE_B64, 0, EXTENT_SQUEEZED_REST, ldns_str2rdf_b64, "not base64" },
+	{ LDNS_RDF_TYPE_SVCPARAMS, 0, EXTENT_REST, ldns_str2rdf_svcparams,
 	  "not a list of service parameters" },
 };
 /* clang-format on */

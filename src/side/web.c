@@ -12,6 +12,7 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/list.h"
@@ -210,7 +211,7 @@ static unsigned find_hosts(const struct evhttp_request *request, const char **re
 	*ret_host = NULL;
 	for (const struct evkeyval *header = request->input_headers->tqh_first; header != NULL;
 	     header = header->next.tqe_next) {
-		if (evutil_ascii_strcasecmp(header->key, "Host") == 0 && count++ == 0)
+		if (strcasecmp(header->key, "Host") == 0 && count++ == 0)
 			*ret_host = header->value;
 	}
 	return count;

@@ -86,7 +86,7 @@ static bool is_address(const char *text, enum addr_family family)
 {
 	struct addr addr;
 
-	return strpbrk(text, "%@") == NULL && addr_parse(text, 1, &addr) == 0 &&
+	return text[strcspn(text, "%@")] == '\0' && addr_parse(text, 1, &addr) == 0 &&
 	       (strchr(text, ':') != NULL) == (family == ADDR_IPV6);
 }
 
