@@ -7,7 +7,7 @@ set -eu
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev"
 check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils knot-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
-	procps iproute2 util-linux valgrind faketime pmccabe shellcheck prometheus
+	procps iproute2 util-linux busybox binutils valgrind faketime pmccabe shellcheck prometheus
 	systemd keepalived curl
 	apparmor strace mandoc bash zsh fish"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"

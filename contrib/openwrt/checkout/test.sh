@@ -1,0 +1,1 @@
+../courierdns/test.sh
