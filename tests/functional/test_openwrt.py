@@ -86,7 +86,7 @@ class Router:
 
     def effective(self, package="dhcp"):
         """What who reads the settings on this router finds."""
-        done = subprocess.run([os.path.join(self.root, "sbin/uci"), "-P", self.root + "/var/state", "-S", "export",
+        done = subprocess.run([os.path.join(self.root, "sbin/uci"), "-P", self.root + "/var/state", "-S", "-n", "export",
                                package], capture_output=True, check=True,
                               env={"COURIERDNS_ROOT": self.root})
         return done.stdout.decode("utf-8", "surrogateescape")
@@ -211,6 +211,15 @@ def test_nothing_gets_out_of_its_quotes(t):
     record = re.sub(rb"\\([\\\"])", rb"\1", record)
     for byte in "@ 300 IN TXT", "\\009", "\\010", "\\127" if chr(127) in odd else "\\031", "$", "`", "\\123n}"[:4], "ü", "€":
         assert byte.encode() in record, (byte, record)
+
+
+def test_what_dnsmasq_has_of_the_same_name_is_not_taken_for_ours(t):
+    """Both files may have a section "lan"."""
+    dhcp = DHCP + "config dhcp 'lan'\n\toption interface 'lan'\n\toption timeout '9'\n\tlist domain 'x.example'\n"
+    settings = ENABLED % "replace" + "config upstream 'lan'\n\tlist address '9.9.9.9'\n"
+    made = good(Router(t, dhcp=dhcp, settings=settings).generate()).stdout
+    assert b"interface" not in made and b"timeout" not in made and b"x.example" not in made, made.decode()
+    assert b'names = [ "lan", "10.in-addr' in made, made.decode()
 
 
 # --- the service -----------------------------------------------------------------------------

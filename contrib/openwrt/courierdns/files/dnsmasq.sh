@@ -32,8 +32,9 @@ say() { # LEVEL TEXT
 	logger -t courierdns -p "daemon.$1" "$2"
 }
 
+# -S, as dnsmasq's own script has it: a file with a line that uci does not understand is good enough.
 overlay() { # VERB SECTION.OPTION[=VALUE]
-	uci -q -P "$STATE" "$1" "dhcp.$2"
+	uci -q -S -P "$STATE" "$1" "dhcp.$2"
 }
 
 settings() {
@@ -89,7 +90,9 @@ forward_one() { # SECTION
 	[ "$value" != 0 ] || return 0
 	config_get value "$1" noresolv
 	[ "$value" = 1 ] || change set "$1" noresolv 1
+	# a list of nothing is one, too
 	config_get value "$1" server
+	config_get value "$1" server_LENGTH "$value"
 	[ -z "$value" ] || change delete "$1" server
 	config_list_foreach "$1" server keep_server "$1"
 	change add_list "$1" server "127.0.0.1#$OURS"

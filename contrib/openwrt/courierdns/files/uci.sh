@@ -899,22 +899,20 @@ look_for_unknown() {
 
 domain_of_dnsmasq() { # SECTION
 	local value=''
-	config_get value "$1" domain
-	section=$1
-	want_name "${value:-lan}" || return 0
-	value=$(lower "${value:-lan}")
-	case " $LOCAL_DOMAINS " in
-	*" $value "*) ;;
-	*) LOCAL_DOMAINS="$LOCAL_DOMAINS $value" ;;
-	esac
+	config_get value "$1" domain lan
+	want_name "$value" && lower "$value" && echo
 }
 
-LOCAL_DOMAINS=
+# In a shell of its own: an option of a section stays when another file has a section of that name.
+domains_of_dnsmasq() {
+	config_load dhcp
+	config_foreach domain_of_dnsmasq dnsmasq
+}
+
 GROUPS_SEEN=
 mode=forward
 dnsmasq_port=5154
-config_load dhcp
-config_foreach domain_of_dnsmasq dnsmasq
+LOCAL_DOMAINS=$(domains_of_dnsmasq | sort -u)
 look_for_unknown
 section=main
 get dnsmasq_mode word forward replace none && { mode=${REPLY#\"}; mode=${mode%\"}; }
