@@ -141,6 +141,14 @@ def test_settings_as_installed_are_good_and_off(t):
     assert "open" not in router.read("tmp/procd") and not router.read("tmp/dnsmasq")
 
 
+def test_settings_of_the_readme_are_good(t):
+    text = content(ROOT, "README.md").decode()
+    blocks = re.findall(r"^```\n(config courierdns.*?)^```$", text, re.M | re.S)
+    assert len(blocks) == 1
+    done = good(Router(t, settings=blocks[0]).init("check"))
+    assert b"are good" in done.stdout and not done.stderr, done
+
+
 MAIN = "config courierdns 'main'\n"
 WRONG = {
     "enum": ("\toption dnsmasq_mode 'instead'\n", 'main.dnsmasq_mode: "instead", expected one of forward'),
