@@ -242,9 +242,10 @@ def test_an_instance_is_told_what_it_needs_and_no_more(t):
                  "-s /var/run/courierdns/control.sock", "set file /var/etc/courierdns/courierdns.conf",
                  "set reload_signal HUP", "set user courierdns", "set group courierdns", "set no_new_privs 1",
                  "set capabilities /etc/capabilities/courierdns.json", "jail courierdns log procfs",
-                 "mount /var/etc/courierdns /tmp/resolv.conf.d /etc/TZ", "mount_rw /var/run/courierdns",
+                 "mount /var/etc/courierdns /tmp/resolv.conf.d", "mount_rw /var/run/courierdns",
                  "set respawn 3600 5 0", "set command /usr/lib/courierdns/dnsmasq.sh watch"):
         assert line in told.splitlines(), (line, told)
+    assert os.path.isdir(os.path.join(router.root, "tmp/resolv.conf.d")), "a jail does not start without"
     assert "courierdns:courierdns %s/var/run/courierdns" % router.root in router.read("tmp/chown")
     mode = os.stat(os.path.join(router.root, "var/etc/courierdns/courierdns.conf")).st_mode & 0o777
     assert mode == 0o640, oct(mode)
