@@ -19,7 +19,7 @@ epoch=${SOURCE_DATE_EPOCH:-$(date -d "$(sed -n 's/^ -- .*>  //p' debian/changelo
 mkdir -p "$out"
 files | LC_ALL=C sort -u | while IFS= read -r file; do
 	[ ! -e "$file" ] || echo "$file"
-done | tar --create --no-recursion "$@" --transform "s,^,$name/," --mtime="@$epoch" --owner=0 --group=0 \
+done | tar --create --no-recursion "$@" --transform "s,^,$name/,S" --mtime="@$epoch" --owner=0 --group=0 \
 	--numeric-owner --mode=u+w,go+r-w --format=gnu --files-from - |
 	gzip -9n >"$out/$name.tar.gz.part"
 mv "$out/$name.tar.gz.part" "$out/$name.tar.gz"

@@ -166,3 +166,16 @@ def test_the_capability_is_the_one_for_port_53(t):
     told = json.loads(content(RECIPES, "courierdns/files/capabilities.json"))
     assert set(told) == {"bounding", "effective", "ambient", "permitted", "inheritable"}
     assert all(value == ["CAP_NET_BIND_SERVICE"] for value in told.values()), told
+
+
+def test_links_lead_to_the_same_in_the_archive(t):
+    """The recipe of a checkout has links in its folder: in the archive of a release, too."""
+    done = subprocess.run(["sh", "contrib/dist.sh", "1.2.3", t.directory], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["tar", "-xzf", os.path.join(t.directory, "courierdns-1.2.3.tar.gz"), "-C", t.directory],
+                   check=True)
+    folder = os.path.join(t.directory, "courierdns-1.2.3/contrib/openwrt/checkout")
+    assert sorted(os.listdir(os.path.join(folder, "files"))) == sorted(os.listdir(os.path.join(
+        RECIPES, "courierdns/files")))
+    assert not list(recipe.complaints(folder))
