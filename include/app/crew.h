@@ -70,7 +70,8 @@ MUST_CHECK bool crew_try_hold(struct crew *crew, uint64_t within_us);
  * plan_renew() of the one that they have. -ENOMEM: all have the plan that they had. */
 MUST_CHECK int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed);
 /** All have this plan, its number of workers, what it wants open, and room for what it wants to
- * have room for. On failure, with complaints as far as it is the plan's, all is as it was. */
+ * have room for. On failure, with complaints as far as it is the plan's, all is as it was, and
+ * whoever was added is gone. */
 MUST_CHECK int crew_change(struct crew *crew, struct plan *plan, struct complaints *complaints);
 void crew_network_changed(struct crew *crew);
 /** No new connections, no more queries; what is in flight goes on. */

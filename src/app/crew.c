@@ -23,6 +23,7 @@ struct member {
 	pthread_t thread;
 	struct bell *bell; /* rung to hold it */
 	bool has_thread;
+	bool must_end;	 /* though it has never run; under the crew's mutex */
 	unsigned number; /* from 1, for the thread to name itself by */
 	int err;
 };
@@ -63,12 +64,13 @@ uint32_t crew_count(const struct conf *conf)
 /* In a thread of its own: until it is released; at once where nobody is held. */
 static void on_hold(void *ctx)
 {
-	struct crew *crew = ctx;
+	const struct member *member = ctx;
+	struct crew *crew = member->crew;
 
 	pthread_mutex_lock(&crew->mutex);
 	crew->waiting++;
 	pthread_cond_signal(&crew->parked);
-	while (crew->is_held)
+	while (crew->is_held && !member->must_end)
 		pthread_cond_wait(&crew->released, &crew->mutex);
 	crew->waiting--;
 	pthread_mutex_unlock(&crew->mutex);
@@ -142,8 +144,8 @@ static void *run(void *ctx)
 	/* by itself: to name another is to write to a file */
 	(void)snprintf(name, sizeof(name), "worker %u", member->number);
 	(void)pthread_setname_np(pthread_self(), name);
-	on_hold(crew);
-	const int err = loop_run(member->mate.loop);
+	on_hold(member);
+	const int err = member->must_end ? 0 : loop_run(member->mate.loop);
 
 	pthread_mutex_lock(&crew->mutex);
 	member->err = err;
@@ -195,7 +197,7 @@ static int start(struct crew *crew, size_t at)
 	sigset_t all, before;
 
 	member->number = (unsigned)at + 1;
-	int err = bell_new(member->mate.loop, on_hold, crew, &member->bell);
+	int err = bell_new(member->mate.loop, on_hold, member, &member->bell);
 	if (err == 0 && crew->failure == NULL)
 		err = bell_new(crew->members[0]->mate.loop, on_failure, crew, &crew->failure);
 	if (err != 0)
@@ -229,6 +231,21 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 			  "more threads (ulimit -u) or memory for them",
 			  crew->count, err_text(err));
 	return err;
+}
+
+/* It has never run: it waits, as all do. */
+static void end_new_thread(struct member *member)
+{
+	struct crew *crew = member->crew;
+
+	if (!member->has_thread)
+		return;
+	pthread_mutex_lock(&crew->mutex);
+	member->must_end = true;
+	pthread_cond_broadcast(&crew->released);
+	pthread_mutex_unlock(&crew->mutex);
+	(void)pthread_join(member->thread, NULL);
+	member->has_thread = false;
 }
 
 static void end_threads(struct crew *crew)
@@ -372,30 +389,17 @@ static int gather_next(struct crew *crew)
 	return err;
 }
 
-/* One that did not come to be. It has no thread. */
-static void drop_last(struct crew *crew)
-{
-	struct member *member = crew->members[--crew->count];
-
-	member_done(member);
-	member_free(member);
-}
-
 /* Whoever is new rests, as do those that there are more than are wanted: without sockets to listen
- * on, of which they are given some or not. */
+ * on, of which they are given some or not. On failure there are more than before, the last of them
+ * not whole. */
 static int grow(struct crew *crew, size_t count, struct complaints *complaints)
 {
-	size_t had = crew->count;
 	int err = 0;
 
-	while (crew->count < count && err == 0) {
-		had = crew->count;
+	while (crew->count < count && err == 0)
 		err = gather_next(crew);
-	}
 	if (err == 0)
 		return 0;
-	if (crew->count > had)
-		drop_last(crew);
 	complaint_add(complaints, NULL,
 		      "workers = %zu: the system has not enough for so many: %s; fewer workers, or "
 		      "more threads (ulimit -u) and memory for them",
@@ -475,6 +479,62 @@ void crew_give_sockets(const struct crew *crew, uid_t uid, gid_t gid)
 
 /* --- another configuration ----------------------------------------------------------------- */
 
+/* All but so many, which are those that have never run: they have counted nothing. */
+static void shrink(struct crew *crew, size_t count)
+{
+	while (crew->count > count) {
+		struct member *member = crew->members[--crew->count];
+
+		end_new_thread(member);
+		member_done(member);
+		member_free(member);
+	}
+}
+
+static void drop_next_plans(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		plan_unref(crew->members[i]->next_plan);
+		crew->members[i]->next_plan = NULL;
+	}
+}
+
+/* What may fail of setting one. */
+static int share_plan(struct crew *crew, struct plan *plan)
+{
+	int err = 0;
+
+	crew->members[0]->next_plan = plan_ref(plan);
+	for (size_t i = 1; i < crew->count && err == 0; i++)
+		err = plan_share(plan, crew->members[i]->mate.servers,
+				 &crew->members[i]->next_plan);
+	if (err != 0)
+		drop_next_plans(crew);
+	return err;
+}
+
+static void use_next_plans(struct crew *crew, bool is_renewed)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		struct member *member = crew->members[i];
+
+		if (is_renewed)
+			plan_succeed(member->next_plan, worker_plan(member->mate.worker));
+		worker_set_plan(member->mate.worker, member->next_plan);
+	}
+	drop_next_plans(crew);
+}
+
+int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed)
+{
+	crew_hold(crew);
+	const int err = share_plan(crew, plan);
+	if (err == 0)
+		use_next_plans(crew, is_renewed);
+	crew_release(crew);
+	return err;
+}
+
 /* Those that will rest, too: what they have taken, and what is on its way to them, they finish
  * under the limits of all. */
 static int reserve(struct crew *crew, const struct conf *conf)
@@ -503,14 +563,17 @@ static void on_move(void *ctx)
 static int resize_cache(struct crew *crew, const struct conf *conf)
 {
 	const struct crew_mate *first = &crew->members[0]->mate;
+	const int err = worker_resize_cache(first->worker, conf);
 
-	timer_start(loop_timers(first->loop), &crew->move, MOVE_EVERY_US);
-	return worker_resize_cache(first->worker, conf);
+	if (err == 0)
+		timer_start(loop_timers(first->loop), &crew->move, MOVE_EVERY_US);
+	return err;
 }
 
 int crew_change(struct crew *crew, struct plan *plan, struct complaints *complaints)
 {
 	const struct conf *conf = plan->conf;
+	const size_t had = crew->count;
 
 	crew_hold(crew);
 	int err = grow(crew, conf->workers, complaints);
@@ -519,16 +582,19 @@ int crew_change(struct crew *crew, struct plan *plan, struct complaints *complai
 	if (err == 0)
 		err = open_listeners(crew, conf, complaints);
 	if (err == 0)
-		err = resize_cache(crew, conf);
+		err = share_plan(crew, plan);
+	/* The last that may fail, as to undo it might fail too. */
 	if (err == 0)
-		err = crew_set_plan(crew, plan, false);
+		err = resize_cache(crew, conf);
 	if (err == 0) {
+		use_next_plans(crew, false);
 		crew->active = conf->workers;
 		use_listeners(crew);
 	} else {
+		drop_next_plans(crew);
+		shrink(crew, had);
 		forget_listeners(crew);
 		set_ports(crew, crew->active);
-		(void)resize_cache(crew, worker_plan(crew->members[0]->mate.worker)->conf);
 	}
 	crew_release(crew);
 	return err;
@@ -549,36 +615,6 @@ size_t crew_active(const struct crew *crew)
 const struct crew_mate *crew_mate(const struct crew *crew, size_t at)
 {
 	return &crew->members[at]->mate;
-}
-
-/* What may fail comes first. */
-static int share_plan(struct crew *crew, struct plan *plan)
-{
-	int err = 0;
-
-	crew->members[0]->next_plan = plan_ref(plan);
-	for (size_t i = 1; i < crew->count && err == 0; i++)
-		err = plan_share(plan, crew->members[i]->mate.servers,
-				 &crew->members[i]->next_plan);
-	return err;
-}
-
-int crew_set_plan(struct crew *crew, struct plan *plan, bool is_renewed)
-{
-	crew_hold(crew);
-	const int err = share_plan(crew, plan);
-	for (size_t i = 0; i < crew->count; i++) {
-		struct member *member = crew->members[i];
-
-		if (err == 0 && is_renewed)
-			plan_succeed(member->next_plan, worker_plan(member->mate.worker));
-		if (err == 0)
-			worker_set_plan(member->mate.worker, member->next_plan);
-		plan_unref(member->next_plan);
-		member->next_plan = NULL;
-	}
-	crew_release(crew);
-	return err;
 }
 
 void crew_network_changed(struct crew *crew)

@@ -285,11 +285,16 @@ def test_reload_changes_how_many_workers_there_are(t, first):
 
 
 def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
+    """Those that there was room for are taken down again."""
     if SANITIZED:
         raise Skip("it takes all addresses there are")
     dev, up = serving(t, conf='workers = 1;\nuser = "";')   # of root: to its limits only root may add
     dev.write(t.config([up, t.upstream()], address=dev.address, conf='workers = 64;\nuser = "";'))
-    threads = set()
+
+    def threads():
+        return len(os.listdir("/proc/%d/task" % dev.pid))
+
+    before = threads()
     for room in 24 << 20, 48 << 20, 96 << 20:
         with open("/proc/%d/statm" % dev.pid, encoding="ascii") as file:
             has = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -297,9 +302,9 @@ def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
         said = reload(t, dev, "--json", code=REFUSED)
         assert "workers = 64" in said["complaints"][0], said
         resource.prlimit(dev.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-        threads.add(len(os.listdir("/proc/%d/task" % dev.pid)))
+        # one that has ended may still be seen for a moment
+        t.until(lambda: threads() == before, 5, "threads have stayed")
         assert ask_json(t, dev, "status")["workers"] == 1
-    assert 2 < max(threads) < 64, threads
     servers = [server for group in ask_json(t, dev, "status")["groups"]
                for server in group["servers"]]
     assert len(servers) == 1, servers
