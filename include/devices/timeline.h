@@ -36,7 +36,8 @@ struct timeline *timeline_share(struct timeline *timeline, const struct clock *c
 /** Gives one handle back; with the last of them all is forgotten. NULL is fine. */
 void timeline_free(struct timeline *timeline);
 /** Keeps those who asked last, as many as the new limit lets; once for all handles. No other worker
- * may be running meanwhile. -ENOMEM: all is as it was. */
+ * may be running meanwhile. The same limit as before makes the parts that several workers want,
+ * where it was made for one. -ENOMEM: all is as it was. */
 MUST_CHECK RARELY int timeline_set_limit(struct timeline *timeline, uint32_t limit);
 uint32_t timeline_limit(const struct timeline *timeline);
 

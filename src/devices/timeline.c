@@ -241,15 +241,21 @@ static void room_done(struct room *room)
 	mem_free(room->devices);
 }
 
+static uint32_t count_shards(uint32_t limit, bool has_workers)
+{
+	uint32_t count = 1;
+
+	while (has_workers && count < SHARDS_MAX && limit / (2 * count) >= SHARD_DEVICES)
+		count *= 2;
+	return count;
+}
+
 /* In memory that is not touched before it is used. */
 static int room_init(struct room *room, uint32_t limit, bool has_workers)
 {
 	int err = 0;
 
-	*room = (struct room){ .limit = limit, .count = 1 };
-	while (has_workers && room->count < SHARDS_MAX &&
-	       limit / (2 * room->count) >= SHARD_DEVICES)
-		room->count *= 2;
+	*room = (struct room){ .limit = limit, .count = count_shards(limit, has_workers) };
 	room->devices = mem_zalloc((size_t)limit * sizeof(struct device));
 	if (room->devices == NULL)
 		return -ENOMEM;
@@ -302,7 +308,7 @@ struct timeline *timeline_share(struct timeline *timeline, const struct clock *c
 {
 	struct shared *shared = timeline->shared;
 
-	shared->has_workers = true; /* more shards with the next limit */
+	shared->has_workers = true; /* more shards by timeline_set_limit() */
 	for (uint32_t i = 0; i < SHARDS_MAX; i++)
 		lock_share(&shared->shards[i].lock);
 	return handle_new(shared, clock, stats);
@@ -342,11 +348,12 @@ int timeline_set_limit(struct timeline *timeline, uint32_t limit)
 	struct shared *shared = timeline->shared;
 	struct room room;
 
-	if (limit == shared->limit)
+	const bool is_same = limit == shared->limit;
+	if (is_same && count_shards(limit, shared->has_workers) == shared->count)
 		return 0;
 	const int err = room_init(&room, limit, shared->has_workers);
-	if (err != 0)
-		return err;
+	if (err != 0) /* with fewer shards workers wait for each other, no more than that */
+		return is_same ? 0 : err;
 	const uint32_t kept = copy_devices(shared, &room);
 	stats_add(timeline->stats, STAT_LIMIT_DEVICES, shared->known - kept);
 	shared->known = kept;

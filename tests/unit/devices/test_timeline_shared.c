@@ -5,25 +5,32 @@
 #include <stdio.h>
 
 #include "asked.h"
+#include "base/mem.h"
 
 #define WORKERS 4u
 #define LIMIT 1024u
 
 static struct asked *hands[WORKERS];
 
-static void share(uint32_t limit)
+/* Made for so many workers, and then there are several. */
+static void share_of(uint32_t limit, unsigned workers)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct asked *hand = unit_zalloc(sizeof(*hand));
 
 		hand->clock.now_us = 5 * USEC_PER_SEC;
 		hand->timeline = unit_own(
-			i == 0 ? timeline_new(limit, WORKERS, &hand->clock, &hand->stats)
+			i == 0 ? timeline_new(limit, workers, &hand->clock, &hand->stats)
 			       : timeline_share(hands[0]->timeline, &hand->clock, &hand->stats),
 			timeline_free);
 		assert_non_null(hand->timeline);
 		hands[i] = hand;
 	}
+}
+
+static void share(uint32_t limit)
+{
+	share_of(limit, WORKERS);
 }
 
 static void note(struct asked *hand, uint32_t n)
@@ -197,13 +204,11 @@ static void add_asked(void *ctx, const struct device_report *report)
 	*(uint64_t *)ctx += report->stages[STAGE_ACTIVATION].asked;
 }
 
-static void threads_lose_no_question(void **state)
+static void hammer_all(void)
 {
 	pthread_t threads[WORKERS];
 	uint64_t asked = 0;
-	(void)state;
 
-	share(LIMIT);
 	for (unsigned i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, hammer, hands[i]), 0);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -211,6 +216,59 @@ static void threads_lose_no_question(void **state)
 	assert_int_equal(report_of(hands[0]).known, 900);
 	timeline_walk(hands[0]->timeline, add_asked, &asked);
 	assert_int_equal(asked, WORKERS * 20000);
+}
+
+static void threads_lose_no_question(void **state)
+{
+	(void)state;
+	share(LIMIT);
+	hammer_all();
+}
+
+/* Several in one part are in each other's way, and no more than that. */
+static void threads_lose_no_question_where_there_was_one(void **state)
+{
+	(void)state;
+	share_of(LIMIT, 1);
+	hammer_all();
+}
+
+/* The idlest of its part gives way to a new one: with one part that would be the idlest of all. */
+static void what_was_for_one_has_parts_once_there_are_several(void **state)
+{
+	unsigned among_the_idlest = 0;
+	(void)state;
+
+	share_of(LIMIT, 1);
+	note(hands[0], 0);
+	assert_int_equal(timeline_set_limit(hands[0]->timeline, LIMIT), 0);
+	assert_int_equal(report_of(hands[0]).known, 1);
+	for (uint32_t n = 0; n < LIMIT + 64; n++) {
+		for (unsigned i = 0; i < WORKERS; i++)
+			asked_pass(hands[i], 0.1);
+		note(hands[n % WORKERS], n);
+	}
+	assert_int_equal(report_of(hands[0]).known, LIMIT);
+	for (uint32_t n = 0; n < 64; n++) {
+		char who[32];
+
+		snprintf(who, sizeof(who), "10.1.0.%u", n);
+		among_the_idlest += asked_find(hands[1], who);
+	}
+	assert_true(among_the_idlest > 0);
+}
+
+static void no_memory_for_more_parts_keeps_the_one(void **state)
+{
+	(void)state;
+	share_of(LIMIT, 1);
+	note(hands[0], 7);
+	mem_fail_nth(1);
+	assert_int_equal(timeline_set_limit(hands[0]->timeline, LIMIT), 0);
+	mem_fail_nth(0);
+	assert_true(asked_find(hands[1], "10.1.0.7"));
+	assert_int_equal(timeline_set_limit(hands[0]->timeline, LIMIT), 0);
+	assert_true(asked_find(hands[1], "10.1.0.7"));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -221,5 +279,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lower_limit_keeps_those_who_asked_last),
 	cmocka_unit_test(several_workers_ask_for_no_more_memory_than_one),
 	cmocka_unit_test(threads_lose_no_question),
+	cmocka_unit_test(threads_lose_no_question_where_there_was_one),
+	cmocka_unit_test(what_was_for_one_has_parts_once_there_are_several),
+	cmocka_unit_test(no_memory_for_more_parts_keeps_the_one),
 };
 UNIT_MAIN_PLAIN(tests)
