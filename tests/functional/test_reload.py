@@ -302,8 +302,7 @@ def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
         said = reload(t, dev, "--json", code=REFUSED)
         assert "workers = 64" in said["complaints"][0], said
         resource.prlimit(dev.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-        # one that has ended may still be seen for a moment
-        t.until(lambda: threads() == before, 5, "threads have stayed")
+        t.until(lambda: threads() == before, 5, "threads have stayed")  # one that ends may be seen
         assert ask_json(t, dev, "status")["workers"] == 1
     servers = [server for group in ask_json(t, dev, "status")["groups"]
                for server in group["servers"]]
