@@ -285,7 +285,6 @@ def test_reload_changes_how_many_workers_there_are(t, first):
 
 
 def test_reload_to_more_workers_than_there_is_memory_for_changes_nothing(t):
-    """Those that there was room for are taken down again."""
     if SANITIZED:
         raise Skip("it takes all addresses there are")
     dev, up = serving(t, conf='workers = 1;\nuser = "";')   # of root: to its limits only root may add
