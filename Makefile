@@ -23,6 +23,9 @@ endif
 ifeq ($(origin SECCOMP),undefined)
 SECCOMP := $(call is_here,seccomp.h,seccomp_init(0),-lseccomp)
 endif
+# Of a file beyond 2 GB, or with an inode number as large file systems have them, systems of 32 bits know
+# only where they are asked for that; elsewhere it would give calls other names.
+WIDE := $(if $(filter 4,$(lastword $(shell echo __SIZEOF_LONG__ | $(CC) -x c -E - 2>/dev/null))),-D_FILE_OFFSET_BITS=64)
 # What was left out because somebody said so is built beside; what was found is kept, so that all is built
 # anew where more is found.
 said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1))))
@@ -50,7 +53,7 @@ BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
 HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
-BASEFLAGS := -std=c11 -D_GNU_SOURCE -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
+BASEFLAGS := -std=c11 -D_GNU_SOURCE $(WIDE) -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1) \
 	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
