@@ -8,6 +8,8 @@ struct command_socket;
 
 /** Opens it, at once. NULL when memory is short. */
 struct command_socket *command_socket_new(struct loop *loop, struct commands *commands);
+/** Where it is open; NULL: nowhere, or there is none. */
+const char *command_socket_path(const struct command_socket *socket);
 void command_socket_free(struct command_socket *socket); /* NULL is fine */
 
 /** Opens, closes or moves it, as the worker's plan says by now, or anew where its file is gone;

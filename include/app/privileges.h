@@ -30,6 +30,12 @@ struct privileges {
 MUST_CHECK int privileges_find(struct conf *conf, const char *in_use,
 			       struct complaints *complaints);
 
+/** Whether a socket at this path can be made by root alone, though it is another that goes on: its
+ * directory is there and root's, and nobody else may write to it. */
+bool privileges_wants_root(const struct conf *conf, const char *path);
+/** Gives such a socket, which we have made, to the account. */
+void privileges_give(const char *path, uid_t uid, gid_t gid);
+
 /** Becomes the account, before there is any other thread; says so in the log, and what it cannot
  * read of what a reload would. Makes the directory of the control socket, where it is missing, and
  * has it belong to the account; `give`, called as root yet, does so with sockets that are open.

@@ -117,6 +117,11 @@ struct command_socket *command_socket_new(struct loop *loop, struct commands *co
 	return socket;
 }
 
+const char *command_socket_path(const struct command_socket *socket)
+{
+	return socket == NULL ? NULL : socket->path;
+}
+
 void command_socket_free(struct command_socket *socket)
 {
 	if (socket == NULL)

@@ -284,10 +284,10 @@ static void daemon_done(struct daemon *daemon)
 	sources_free(daemon->sources);
 }
 
-/* After the listeners and before anybody answers, so that who is told that it is there can ask it.
- */
 static int open_control(struct daemon *daemon)
 {
+	if (daemon->control != NULL)
+		return 0;
 	daemon->commands = (struct commands){
 		.all = daemon->all_commands,
 		.crew = daemon->crew,
@@ -297,8 +297,19 @@ static int open_control(struct daemon *daemon)
 		.started_us = loop_clock(daemon->loop)->now_us,
 	};
 	daemon->control = command_socket_new(daemon->loop, &daemon->commands);
+	return daemon->control != NULL ? 0 : -ENOMEM;
+}
+
+/* After the listeners and before anybody answers, so that who is told that it is there can ask it.
+ */
+static int open_aside(struct daemon *daemon)
+{
+	const int err = open_control(daemon);
+
+	if (err != 0)
+		return err;
 	daemon->web = web_server_new(daemon->loop, &daemon->commands);
-	return daemon->control != NULL && daemon->web != NULL ? 0 : -ENOMEM;
+	return daemon->web != NULL ? 0 : -ENOMEM;
 }
 
 /* A test that calls what the filter has not must not pass. */
@@ -324,6 +335,19 @@ static void give_sockets(void *ctx, uid_t uid, gid_t gid)
 	const struct daemon *daemon = ctx;
 
 	crew_give_sockets(daemon->crew, uid, gid);
+	if (command_socket_path(daemon->control) != NULL)
+		privileges_give(command_socket_path(daemon->control), uid, gid);
+}
+
+static int drop_privileges(struct daemon *daemon, const struct conf *conf)
+{
+	int err = 0;
+
+	if (privileges_wants_root(conf, conf->control_socket))
+		err = open_control(daemon);
+	if (err != 0)
+		return err;
+	return privileges_drop(conf, give_sockets, daemon, &daemon->privileges);
 }
 
 static int open_all(struct daemon *daemon, struct plan *plan, struct complaints *complaints)
@@ -340,13 +364,13 @@ static int open_all(struct daemon *daemon, struct plan *plan, struct complaints 
 		err = crew_listen(daemon->crew, settings_listens_by_default(&daemon->settings),
 				  complaints);
 	if (err == 0)
-		err = privileges_drop(plan->conf, give_sockets, daemon, &daemon->privileges);
+		err = drop_privileges(daemon, plan->conf);
 	if (err == 0)
 		err = network_new(daemon->crew, daemon->sources, &daemon->network);
 	if (err == 0)
 		err = notify_new(daemon->crew, &daemon->notify);
 	if (err == 0)
-		err = open_control(daemon);
+		err = open_aside(daemon);
 	if (err == 0)
 		enter_sandbox();
 	if (err == 0)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdint.h>
@@ -219,6 +220,67 @@ static void give_directory(int parent, const char *name, const struct account *a
 	if (fchown(fd, account->uid, account->gid) == 0)
 		(void)fchmod(fd, 0755);
 	close(fd);
+}
+
+/* Nobody but root can put another in place of one of root's in there. */
+static bool is_held_by_root(int directory)
+{
+	struct stat is;
+
+	return fstat(directory, &is) == 0 && is.st_uid == 0 &&
+	       ((is.st_mode & 022) == 0 || (is.st_mode & S_ISVTX) != 0);
+}
+
+/* The directory that a path from / on leads to, where that goes through nobody's hands but root's,
+ * and through no link; and the last name. -1. */
+static int open_held(const char *path, const char **ret_name)
+{
+	int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char step[NAME_MAX + 1];
+
+	for (const char *end; at >= 0 && (end = strchr(++path, '/')) != NULL; path = end) {
+		const size_t len = (size_t)(end - path);
+		int next = -1;
+
+		if (len < sizeof(step) && is_held_by_root(at)) {
+			memcpy(step, path, len);
+			step[len] = '\0';
+			next = openat(at, len == 0 ? "." : step,
+				      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
+		close(at);
+		at = next;
+	}
+	*ret_name = path;
+	return at;
+}
+
+bool privileges_wants_root(const struct conf *conf, const char *path)
+{
+	static const char ours[] = RUN_DIRECTORY "/";
+	const char *name;
+
+	if (geteuid() != 0 || conf->user[0] == '\0' || path[0] != '/' ||
+	    strncmp(path, ours, sizeof(ours) - 1) == 0)
+		return false;
+	const int parent = open_held(path, &name);
+	if (parent < 0)
+		return false;
+	const bool is_alone = is_roots_alone(parent);
+	close(parent);
+	return is_alone;
+}
+
+void privileges_give(const char *path, uid_t uid, gid_t gid)
+{
+	const char *name;
+	const int parent = open_held(path, &name);
+
+	if (parent < 0)
+		return;
+	if (!is_roots_alone(parent) || fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+		LOG(LEVEL_WARNING, "%s stays root's", path);
+	close(parent);
 }
 
 /* Makes it where it is missing. One that is there is somebody's, but for our own, which an earlier

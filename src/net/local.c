@@ -325,8 +325,11 @@ bool local_listener_is_there(const struct local_listener *listener)
 {
 	struct stat now;
 
-	return listener->is_bound && lstat(listener->at.sun_path, &now) == 0 &&
-	       now.st_dev == listener->device && now.st_ino == listener->inode;
+	if (!listener->is_bound)
+		return false;
+	if (lstat(listener->at.sun_path, &now) != 0)
+		return errno == EACCES; /* made by root, which we are no longer */
+	return now.st_dev == listener->device && now.st_ino == listener->inode;
 }
 
 int local_listener_new(struct loop *loop, const char *path, local_accept_fn fn, void *ctx,

@@ -278,6 +278,30 @@ def test_OP_12_the_control_socket_is_the_accounts(t):
     assert os.listdir(os.path.dirname(path)) == []
 
 
+@each([0o700, 0o755], oct)
+def test_OP_12_the_control_socket_may_be_where_root_alone_makes_files(t, mode):
+    """It is made before root is given up, and given away; what a daemon leaves there the next one replaces."""
+    need_root()
+    path = os.path.join(t.directory, "roots", "control.sock")
+    os.mkdir(os.path.dirname(path))
+    os.chmod(os.path.dirname(path), mode)
+    os.chmod(t.directory, 0o755)
+    dev = serving(t, control_at(path))
+    for again in (True, False):
+        is_ = os.lstat(path)
+        assert (is_.st_uid, is_.st_gid, stat.S_IMODE(is_.st_mode)) == (
+            NOBODY.pw_uid, NOBODY.pw_gid, 0o660), is_
+        check_left(dev, NOBODY.pw_uid, NOBODY.pw_gid, 0)
+        dev.control = path
+        before = ask_json(t, dev, "status")["reload"]["ok"]
+        dev.reload()
+        t.until(lambda before=before: ask_json(t, dev, "status")["reload"]["ok"] == before + 1, 3.0, "no reload")
+        assert ask_json(t, dev, "status")["pid"] == dev.pid
+        if again:
+            assert dev.stop() is None
+            dev.start()
+
+
 @each(["port", "socket"])
 def test_pages_are_served_by_the_account(t, kind):
     """Below 1024, and in a directory that is made for them; though they are opened after the ports."""
