@@ -34,6 +34,7 @@ struct notify {
 	socklen_t to_len;
 	enum phase phase;
 	bool owes_phase, owes_life; /* to be told */
+	bool owes_reloading;	    /* before that: a reload that has ended meanwhile */
 	bool has_complained;
 	uint64_t reload_us;
 	char trouble[STATUS_MAX / 2];
@@ -45,9 +46,9 @@ struct notify {
 
 /* --- telling ------------------------------------------------------------------------------- */
 
-static int write_phase(const struct notify *notify, char *text, size_t max)
+static int write_phase(const struct notify *notify, enum phase phase, char *text, size_t max)
 {
-	switch (notify->phase) {
+	switch (phase) {
 	case PHASE_STARTING:
 		return 0;
 	case PHASE_READY:
@@ -70,33 +71,47 @@ static void complain(struct notify *notify, int err)
 	notify->has_complained = true;
 }
 
-/* What is owed, in one datagram. What could not be sent is owed still: it is tried again soon where
- * there was no room, else when the status is looked at next. */
+/* What could not be sent is tried again soon where there was no room, else when the status is
+ * looked at next. */
+static bool send_text(struct notify *notify, const char *text, size_t len)
+{
+	if (sendto(notify->fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&notify->to,
+		   notify->to_len) >= 0) {
+		notify->has_complained = false;
+		return true;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		timer_start(loop_timers(notify->loop), &notify->again, AGAIN_US);
+	else
+		complain(notify, -errno);
+	return false;
+}
+
+/* What is owed, in one datagram, but for a reload that has to be told of by itself: whoever hears
+ * that we are ready must have heard what we were before. */
 static void tell(struct notify *notify)
 {
 	char text[STATUS_MAX + 128];
 	size_t len = 0;
 
-	if (notify->fd < 0)
-		return;
+	if (notify->owes_reloading) {
+		len = (size_t)write_phase(notify, PHASE_RELOADING, text, sizeof(text));
+		if (!send_text(notify, text, len))
+			return;
+		notify->owes_reloading = false;
+		len = 0;
+	}
 	if (notify->owes_phase)
-		len += (size_t)write_phase(notify, text, sizeof(text));
+		len += (size_t)write_phase(notify, notify->phase, text, sizeof(text));
 	if (notify->owes_life)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "WATCHDOG=1\n");
 	if (strcmp(notify->status, notify->told) != 0)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "STATUS=%s\n",
 					notify->status);
-	if (len == 0)
+	if (len == 0 || !send_text(notify, text, len))
 		return;
-	if (sendto(notify->fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&notify->to,
-		   notify->to_len) >= 0) {
-		notify->owes_phase = notify->owes_life = notify->has_complained = false;
-		memcpy(notify->told, notify->status, sizeof(notify->told));
-	} else if (errno == EAGAIN || errno == EINTR) {
-		timer_start(loop_timers(notify->loop), &notify->again, AGAIN_US);
-	} else {
-		complain(notify, -errno);
-	}
+	notify->owes_phase = notify->owes_life = false;
+	memcpy(notify->told, notify->status, sizeof(notify->told));
 }
 
 static void on_again(void *ctx)
@@ -164,8 +179,13 @@ static void on_look(void *ctx)
 
 /* --- what happens -------------------------------------------------------------------------- */
 
+/* Of two reloads that could not be told only the second is; of one that the end comes after, none.
+ */
 static void enter(struct notify *notify, enum phase phase)
 {
+	notify->owes_reloading =
+		phase == PHASE_READY && (notify->owes_reloading ||
+					 (notify->owes_phase && notify->phase == PHASE_RELOADING));
 	notify->phase = phase;
 	notify->owes_phase = true;
 	tell(notify);

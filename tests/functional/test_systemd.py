@@ -107,16 +107,22 @@ def test_a_manager_that_cannot_be_told_changes_nothing(t, name):
     assert dev.stderr().count("NOTIFY_SOCKET") == (1 if name else 0), dev.stderr()
 
 
-def test_a_manager_that_is_busy_is_told_later(t):
-    """Its socket has no room for a while; nothing waits for it, and nothing is lost."""
-    manager = Manager(t)
+def fill(t, manager):
+    """There is no room in its socket, until it is read."""
     full = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    t.closing.append(full.close)
     full.setblocking(False)
     try:
         while True:
             full.sendto(b"X=1", manager.name)
     except BlockingIOError:
         pass
+
+
+def test_a_manager_that_is_busy_is_told_later(t):
+    """Its socket has no room for a while; nothing waits for it, and nothing is lost."""
+    manager = Manager(t)
+    fill(t, manager)
     up, qname = t.upstream(), t.fresh()
     up.answers(qname, "A", [a1(qname)])
     dev = t.device(up, env=manager.env)
@@ -124,7 +130,23 @@ def test_a_manager_that_is_busy_is_told_later(t):
     manager.listen()
     t.until(manager.order, 3, "it did not say that it is ready")
     assert manager.order() == ["READY"], manager.said
-    full.close()
+
+
+def test_a_reload_is_told_in_its_order_when_there_is_room(t):
+    """Its socket is full as long as the reload takes: ready is told behind reloading, all the same."""
+    manager = Manager(t)
+    manager.socket.settimeout(10 * SLOWER)
+    dev = t.device(answering(t), start=False, env=manager.env)
+    dev.start(wait=False)
+    assert b"READY=1" in manager.socket.recv(4096)
+    fill(t, manager)
+    dev.reload()
+    t.until(lambda: "the new configuration is in use" in dev.stderr(), 5.0, "it does not reload")
+    manager.socket.settimeout(0.05)
+    manager.listen()
+    t.until(lambda: "READY" in manager.order(), 5.0, "it did not say that it is ready")
+    assert manager.order() == ["RELOADING", "READY"], manager.said
+    assert manager.values("MONOTONIC_USEC"), manager.said
 
 
 # --- the watchdog ----------------------------------------------------------------------------
