@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import client, netns, wire
+from harness import client, netns, servers, wire
 from harness.device import SLOWER
 from harness.manager import ROOT
 from harness.mark import Skip, heavy, limit
@@ -67,13 +67,8 @@ class Server:
         self.t.closing.append(self.end)
 
     def end(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process is not None:
+            servers.end_process(self.process)
 
     def said(self):
         with open(os.path.join(self.directory, "said"), encoding="utf-8", errors="replace") as file:

@@ -69,6 +69,15 @@ def signed(t, origin, nsec3=False):
                    capture_output=True, text=True, check=True)
     return path + ".signed"
 
+def end_process(process):
+    """Asks it to, and does not wait for ever."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
 class Server:
     """A process that answers on `address`; `origin` is what it is asked for until it does."""
 
@@ -99,12 +108,7 @@ class Server:
             return sock.ask(query, timeout)
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_process(self.process)
         self.log.close()
 
 def place(t, name):
