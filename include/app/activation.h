@@ -4,8 +4,9 @@
 #include "app/listeners.h"
 #include "net/passed.h"
 
-/** Reads them from the environment; what makes no sense there is told in the log and left alone.
- * -ENOMEM. */
-MUST_CHECK int activation_read(struct passed **ret_passed);
-/** Logs those that are of no use to these listeners, and how many are. */
-void activation_tell(const struct passed *passed, const struct listeners *listeners);
+/** Has the log tell of an environment that makes no sense, where that is what passed_new() has
+ * returned. */
+void activation_tell_err(int err);
+/** Logs those that are of no use to these listeners, and how many are; at the start also those that
+ * are of no use to anybody, which stay so. */
+void activation_tell(const struct passed *passed, const struct listeners *listeners, bool is_start);

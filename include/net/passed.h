@@ -16,7 +16,8 @@
 struct passed;
 
 /** What was passed to this process, from the descriptor `first` on; NULL where nothing was, or the
- * environment speaks of another process. ERR_MALFORMED where it makes no sense; -ENOMEM. */
+ * environment speaks of another process. Before anything is opened, which would be taken for what
+ * was passed. ERR_MALFORMED where it makes no sense; -ENOMEM. */
 MUST_CHECK RARELY int passed_new(int first, struct passed **ret_passed);
 RARELY void passed_free(struct passed *passed); /* NULL is fine */
 

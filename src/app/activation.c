@@ -4,15 +4,12 @@
 
 #include "base/log.h"
 
-int activation_read(struct passed **ret_passed)
+void activation_tell_err(int err)
 {
-	const int err = passed_new(PASSED_FIRST, ret_passed);
-
-	if (err == 0 || err == -ENOMEM)
-		return err;
-	LOG(LEVEL_WARNING, "LISTEN_FDS in the environment is no number of sockets; ports are "
-			   "opened as if none were passed");
-	return 0;
+	if (err == ERR_MALFORMED)
+		LOG(LEVEL_WARNING,
+		    "LISTEN_FDS in the environment is no number of sockets; ports are "
+		    "opened as if none were passed");
 }
 
 static bool is_used(const struct passed_socket *passed, const struct listeners *listeners)
@@ -43,8 +40,18 @@ static void tell_one(const struct passed_socket *passed, size_t at)
 		    passed->is_tcp ? "tcp" : "udp");
 }
 
-void activation_tell(const struct passed *passed, const struct listeners *listeners)
+static size_t count_missing(const struct passed *passed)
 {
+	size_t count = 0;
+
+	for (size_t i = 0; i < passed_count(passed); i++)
+		count += passed_get(passed, i).fd < 0;
+	return count;
+}
+
+void activation_tell(const struct passed *passed, const struct listeners *listeners, bool is_start)
+{
+	const size_t missing = count_missing(passed);
 	size_t used = 0;
 
 	for (size_t i = 0; i < passed_count(passed); i++) {
@@ -52,10 +59,15 @@ void activation_tell(const struct passed *passed, const struct listeners *listen
 
 		if (socket.fault == NULL && is_used(&socket, listeners))
 			used++;
-		else
+		else if (socket.fd >= 0 && (is_start || socket.fault == NULL))
 			tell_one(&socket, i);
 	}
-	if (passed_count(passed) > 0)
+	if (is_start && missing > 0)
+		LOG(LEVEL_WARNING,
+		    "LISTEN_FDS in the environment says %zu, but %zu of these descriptors %s not "
+		    "open: whoever started us has passed fewer",
+		    passed_count(passed), missing, missing == 1 ? "is" : "are");
+	if (passed_count(passed) > missing)
 		LOG(LEVEL_INFO, "%zu of %zu sockets that were passed are used", used,
-		    passed_count(passed));
+		    passed_count(passed) - missing);
 }

@@ -133,7 +133,7 @@ static void use_new(struct daemon *daemon)
 	web_server_follow(daemon->web);
 	settings_warn(conf);
 	privileges_tell_change(&daemon->privileges, conf);
-	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
+	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners, false);
 }
 
 static void on_reload_end(void *ctx, bool is_done)
@@ -381,12 +381,10 @@ static int open_all(struct daemon *daemon, struct plan *plan, struct complaints 
 static int start_with(struct daemon *daemon, struct complaints *complaints)
 {
 	struct plan *plan = NULL;
+	int err;
 
-	int err = activation_read(&daemon->passed); /* before anything else is opened */
 	daemon->crew = crew_new();
 	daemon->sources = sources_new();
-	if (err != 0)
-		return err;
 	if (daemon->crew == NULL || daemon->sources == NULL)
 		return -ENOMEM;
 	daemon->reload = reload_new(&daemon->settings, daemon->crew, daemon->sources,
@@ -401,7 +399,7 @@ static int start_with(struct daemon *daemon, struct complaints *complaints)
 	if (err == 0) {
 		daemon->settings.user = daemon->privileges.user;
 		settings_warn(plan->conf);
-		activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners);
+		activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners, true);
 		log_ready(plan->conf);
 		notify_ready(daemon->notify, NULL);
 		crew_release(daemon->crew);
@@ -428,8 +426,11 @@ int daemon_run(const struct settings *settings, const struct command *commands)
 	mem_take_little();
 	daemon.reload_events = (struct reload_events){ on_reload_begin, on_reload_end, &daemon };
 	timer_init(&daemon.finish, on_finish_look, &daemon);
+	int err = passed_new(PASSED_FIRST, &daemon.passed); /* before the log has a descriptor */
 	log_open(settings->is_verbose ? LEVEL_DEBUG : LEVEL_INFO, LOG_TO_STDERR);
-	int err = start(&daemon);
+	activation_tell_err(err);
+	if (err != -ENOMEM)
+		err = start(&daemon);
 	if (err == 0)
 		err = loop_run(daemon.loop);
 	if (err == 0)

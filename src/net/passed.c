@@ -93,11 +93,11 @@ static void name_all(struct passed *passed)
 
 int passed_new(int first, struct passed **ret_passed)
 {
-	const char *names = getenv("LISTEN_FDNAMES");
-	const long count = number_of(getenv("LISTEN_FDS"));
+	const char *names = getenv("LISTEN_FDNAMES"), *number = getenv("LISTEN_FDS");
+	const long count = number_of(number);
 
 	*ret_passed = NULL;
-	if (number_of(getenv("LISTEN_PID")) != getpid() || count == 0)
+	if (number == NULL || number_of(getenv("LISTEN_PID")) != getpid() || count == 0)
 		return 0;
 	if (count < 0 || count > SOCKETS_MAX)
 		return ERR_MALFORMED;

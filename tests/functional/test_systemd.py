@@ -17,6 +17,7 @@ from harness.manager import (UNITS, Manager, Stuck, filtering, listening, passin
 from harness.mark import Skip, alone, each, limit
 from harness.shapes import a1
 from harness.upstream import send
+from test_query_log import start_with_reader
 
 PORT = 5300
 
@@ -341,11 +342,33 @@ def test_numbers_of_sockets_that_make_no_sense_change_nothing(t, count):
     assert "LISTEN_FDS" in dev.stderr(), dev.stderr()
 
 
+def missing_are_told_once(dev, count):
+    warnings = re.findall(r"^warning: .*(?:LISTEN_FDS|passed).*", dev.stderr(), re.M)
+    assert len(warnings) == 1, dev.stderr()
+    assert "says %d, but %d of these descriptors are not open" % (count, count) in warnings[0], warnings
+    assert "are used" not in dev.stderr(), dev.stderr()
+
+
 def test_descriptors_that_are_not_there_stay_so(t):
     """What it opens itself may get their numbers, and is not closed for that, nor taken for them."""
     dev = t.device(answering(t), prefix=["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=4 exec "$@"', "sh"])
     assert dev.ask("there.example.").a() == ["192.0.2.1"]
-    assert dev.stderr().count("is not used: it is not open") == 4, dev.stderr()
+    dev.reload()
+    t.until(lambda: "the new configuration is in use" in dev.stderr(), 5.0, "it does not reload")
+    missing_are_told_once(dev, 4)
+
+
+def test_the_log_is_not_taken_for_what_was_passed(t):
+    """To a pipe it has a descriptor of its own, the first one that was free."""
+    prefix = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=200 exec "$@"', "sh"]
+    dev, _ = start_with_reader(t, answering(t), "pipe", prefix=prefix)
+    t.until(lambda: "is ready" in dev.stderr(), 5.0, "it does not say that it is ready")
+    missing_are_told_once(dev, 200)
+
+
+def test_a_process_number_alone_is_nothing_to_warn_of(t):
+    dev = t.device(answering(t), prefix=["sh", "-c", 'unset LISTEN_FDS; LISTEN_PID=$$ exec "$@"', "sh"])
+    assert "LISTEN" not in dev.stderr() and "passed" not in dev.stderr(), dev.stderr()
 
 
 def test_a_wildcard_socket_that_was_passed_answers_from_where_it_was_asked(t):

@@ -21,7 +21,8 @@ static void say(const char *pid, const char *count, const char *names)
 	static char *all[] = { texts[0], texts[1], texts[2], NULL };
 
 	snprintf(texts[0], sizeof(texts[0]), "LISTEN_PID=%s", pid);
-	snprintf(texts[1], sizeof(texts[1]), "LISTEN_FDS=%s", count);
+	snprintf(texts[1], sizeof(texts[1]), "%s=%s", count == NULL ? "NONE" : "LISTEN_FDS",
+		 count == NULL ? "" : count);
 	snprintf(texts[2], sizeof(texts[2]), "%s=%s", names == NULL ? "NO" : "LISTEN_FDNAMES",
 		 names == NULL ? "" : names);
 	environ = all;
@@ -72,6 +73,8 @@ static void nothing_is_passed_to_others(void **state)
 	say_ours("0", NULL);
 	assert_null(read_all());
 	say("", "1", NULL);
+	assert_null(read_all());
+	say_ours(NULL, NULL);
 	assert_null(read_all());
 	assert_int_equal(passed_count(NULL), 0);
 	assert_true(fcntl(FIRST, F_GETFD) >= 0);
