@@ -129,6 +129,21 @@ static const char *say_why(const char *path, int err, struct why *into)
 	return into->text;
 }
 
+/* Whoever has got into the daemon, or is in its place, does not move the terminal of who asks it:
+ * what is no text is \xNN, as in the log. JSON may be UTF-8. */
+static void print_text(const char *text, size_t len, bool is_json, FILE *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char byte = (unsigned char)text[i];
+
+		if ((byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\t' ||
+		    (is_json && byte >= 0x80))
+			fputc(byte, out);
+		else
+			fprintf(out, "\\x%02x", byte);
+	}
+}
+
 /* For programs it is in one place, whatever it says. */
 static enum exit_code print_reply(const struct line *line, const struct ctl_reply *reply)
 {
@@ -138,7 +153,7 @@ static enum exit_code print_reply(const struct line *line, const struct ctl_repl
 
 	if (out == stderr)
 		fprintf(stderr, "courierdns %s: ", line->command->usage.name);
-	fwrite(reply->text, 1, reply->len, out);
+	print_text(reply->text, reply->len, is_json, out);
 	return reply->code;
 }
 

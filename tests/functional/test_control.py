@@ -260,21 +260,37 @@ def test_the_file_says_where_the_daemon_is(t):
     assert said["pid"] == dev.pid
 
 
-@each([b"", b"hello", b"7\nx", b"0"])
-def test_what_is_no_daemon_is_refused(t, answer):
+def answered_by_another(t, answer, *args):
+    """What a command says and how it ends that is answered by somebody else."""
     path = os.path.join(t.directory, "other.sock")
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(path)
         other.listen(1)
-        client = subprocess.Popen([PROGRAM, "status", "-s", path], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                  env=environment())
-        peer, _ = other.accept()
-        peer.recv(100)
-        peer.sendall(answer)
-        peer.close()
-        stdout, stderr = client.communicate(timeout=10 * SLOWER)
-    assert client.returncode == REFUSED and not stdout and path in stderr, (stdout, stderr)
+        with subprocess.Popen([PROGRAM, "status", "-s", path, *args], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as client:
+            peer, _ = other.accept()
+            peer.recv(100)
+            peer.sendall(answer)
+            peer.close()
+            out, err = client.communicate(timeout=10 * SLOWER)
+    os.unlink(path)
+    return out, err, client.returncode
+
+
+def test_no_reply_moves_the_terminal(t):
+    """Neither as text, nor as a complaint, nor as JSON."""
+    bad, safe = b"a\x1b[2J\tb\x07\x7f\x9b\r\x00\n", b"a\\x1b[2J\tb\\x07\\x7f\\x9b\\x0d\\x00\n"
+    assert answered_by_another(t, b"0\n" + bad) == (safe, b"", OK)
+    assert answered_by_another(t, b"1\n" + bad) == (b"", b"courierdns status: " + safe, REFUSED)
+    said = '{ "name": "\u00fc" }\n'.encode()
+    assert answered_by_another(t, b"0\n" + said, "--json") == (said, b"", OK)
+    assert answered_by_another(t, b"0\n{\x1b[2J}\n", "--json") == (b"{\\x1b[2J}\n", b"", OK)
+
+
+@each([b"", b"hello", b"7\nx", b"0"])
+def test_what_is_no_daemon_is_refused(t, answer):
+    out, err, code = answered_by_another(t, answer)
+    assert code == REFUSED and not out and b"other.sock" in err, (out, err)
 
 
 # --- the socket -----------------------------------------------------------------------------
