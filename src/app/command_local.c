@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/daemon.h"
@@ -46,56 +47,51 @@ static int read_addr(const char *text, struct addr *list, size_t *count)
 	return EXIT_CODE_OK;
 }
 
-/* --- run --- */
-
-int command_local_run(const struct command_line *line)
+/* Those of `letters`, as getopt(3) has them, and then nothing. */
+static int read_options(const struct command_line *line, const char *letters,
+			struct settings *settings)
 {
 	static const struct option options[] = { { "verbose", no_argument, NULL, 'v' }, { 0 } };
-	struct settings settings = { 0 };
+	const struct option *longs = strchr(letters, 'v') != NULL ? options : options + 1;
 	int code = EXIT_CODE_OK;
 
 	for (int option;
 	     code == EXIT_CODE_OK &&
-	     (option = getopt_long(line->argc, line->argv, "c:l:s:u:v", options, NULL)) != -1;) {
+	     (option = getopt_long(line->argc, line->argv, letters, longs, NULL)) != -1;) {
 		switch (option) {
 		case 'c':
-			settings.path = optarg;
+			settings->path = optarg;
 			break;
 		case 'l':
-			code = read_addr(optarg, settings.listen, &settings.listen_count);
+			code = read_addr(optarg, settings->listen, &settings->listen_count);
 			break;
 		case 's':
-			settings.control_socket = optarg;
+			settings->control_socket = optarg;
 			break;
 		case 'u':
-			code = read_addr(optarg, settings.servers, &settings.server_count);
+			code = read_addr(optarg, settings->servers, &settings->server_count);
 			break;
 		case 'v':
-			settings.is_verbose = true;
+			settings->is_verbose = true;
 			break;
 		default:
 			return command_usage(line->command);
 		}
 	}
-	if (code == EXIT_CODE_OK)
-		code = no_arguments_left(line);
+	return code == EXIT_CODE_OK ? no_arguments_left(line) : code;
+}
+
+/* --- run --- */
+
+int command_local_run(const struct command_line *line)
+{
+	struct settings settings = { 0 };
+	const int code = read_options(line, "c:l:s:u:v", &settings);
+
 	return code == EXIT_CODE_OK ? daemon_run(&settings, line->all) : code;
 }
 
 /* --- check and config --- */
-
-static int read_file_option(const struct command_line *line, struct settings *settings)
-{
-	static const struct option options[] = { { 0 } };
-
-	for (int option;
-	     (option = getopt_long(line->argc, line->argv, "c:", options, NULL)) != -1;) {
-		if (option != 'c')
-			return command_usage(line->command);
-		settings->path = optarg;
-	}
-	return no_arguments_left(line);
-}
 
 /* Reads and compiles as `run` would; the plan has everything `run` could complain of. */
 static int load(const struct settings *settings, struct plan **ret_plan)
@@ -120,7 +116,7 @@ int command_local_check(const struct command_line *line)
 {
 	struct settings settings = { 0 };
 	struct plan *plan = NULL;
-	int code = read_file_option(line, &settings);
+	int code = read_options(line, "c:", &settings);
 
 	if (code == EXIT_CODE_OK)
 		code = load(&settings, &plan);
@@ -137,7 +133,7 @@ int command_local_config(const struct command_line *line)
 {
 	struct settings settings = { 0 };
 	struct plan *plan = NULL;
-	int code = read_file_option(line, &settings);
+	int code = read_options(line, "c:", &settings);
 
 	if (code == EXIT_CODE_OK)
 		code = load(&settings, &plan);
