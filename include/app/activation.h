@@ -7,6 +7,7 @@
 /** Has the log tell of an environment that makes no sense, where that is what passed_new() has
  * returned. */
 void activation_tell_err(int err);
-/** Logs those that are of no use to these listeners, and how many are; at the start also those that
- * are of no use to anybody, which stay so. */
-void activation_tell(const struct passed *passed, const struct listeners *listeners, bool is_start);
+/** Logs those that are of no use to these listeners, of the first of so many workers, and how many
+ * are; at the start also those that are of no use to anybody, which stay so. */
+void activation_tell(const struct passed *passed, const struct listeners *listeners, size_t workers,
+		     bool is_start);

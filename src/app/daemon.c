@@ -120,6 +120,12 @@ static void tell_ready(struct daemon *daemon)
 	crew_release(daemon->crew);
 }
 
+static void tell_passed(const struct daemon *daemon, bool is_start)
+{
+	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners,
+			crew_active(daemon->crew), is_start);
+}
+
 static void use_new(struct daemon *daemon)
 {
 	const struct conf *conf = conf_of(daemon);
@@ -133,7 +139,7 @@ static void use_new(struct daemon *daemon)
 	web_server_follow(daemon->web);
 	settings_warn(conf);
 	privileges_tell_change(&daemon->privileges, conf);
-	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners, false);
+	tell_passed(daemon, false);
 }
 
 static void on_reload_end(void *ctx, bool is_done)
@@ -399,7 +405,7 @@ static int start_with(struct daemon *daemon, struct complaints *complaints)
 	if (err == 0) {
 		daemon->settings.user = daemon->privileges.user;
 		settings_warn(plan->conf);
-		activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners, true);
+		tell_passed(daemon, true);
 		log_ready(plan->conf);
 		notify_ready(daemon->notify, NULL);
 		crew_release(daemon->crew);

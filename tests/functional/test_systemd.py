@@ -265,6 +265,22 @@ def test_each_worker_has_a_socket_where_several_are_passed(t):
     assert "4 of 4 sockets that were passed are used" in dev.stderr(), dev.stderr()
 
 
+@alone
+def test_sockets_that_no_worker_reads_are_named(t):
+    """There are more of an address than workers: the system gives them their share all the same. With as
+    many workers all is well."""
+    sockets = [listening(t.net + ".1", PORT, kind, options=[socket.SO_REUSEPORT])
+               for kind in ("udp", "tcp") for _ in range(2)]
+    dev = activated(t, answering(t), sockets=sockets, names=["a", "b", "c", "d"], conf="workers = 2;").start()
+    assert "nobody reads" not in dev.stderr(), dev.stderr()
+    dev.reload(open(dev.path, encoding="utf-8").read().replace("workers = 2;", "workers = 1;"))
+    t.until(lambda: "2 of 4 sockets that were passed are used" in dev.stderr(), 5.0, "it does not say so")
+    unread = re.findall(r"^warning: socket \d+ that was passed \((\w)\), .*: nobody reads this one", dev.stderr(), re.M)
+    assert unread == ["b", "d"], dev.stderr()
+    dev.reload(open(dev.path, encoding="utf-8").read().replace("workers = 1;", "workers = 2;"))
+    t.until(lambda: dev.stderr().count("4 of 4 sockets") == 2, 5.0, "they are not taken up again")
+
+
 def test_what_comes_between_two_lives_is_answered_by_the_next(t):
     sockets = both(t.net + ".1")
     up = answering(t)
