@@ -576,7 +576,10 @@ def test_real_servers(t, kind):
         shape = said_by(server)
         assert found["alias-a"]["shape"] == shape, found
         assert found["reference"]["result"] in (("ok", "warn") if shape is None else ("fail",)), found
-        assert found["answers"]["result"] == "ok" and took < 15 * SLOWER, (took, found)
+        answered, asked = map(int, re.findall(r"\d+", found["answers"]["seen"])[:2])
+        assert asked - answered == (2 if kind == "smartdns" else 0), found    # which has no TCP
+        # (one may be slow: named asks its forwarder again after 1.2 s, where that was late or missed it)
+        assert found["answers"]["result"] in ("ok", "warn") and took < 15 * SLOWER, (took, found)
         if kind == "smartdns":  # the one that squashes as it is installed
             assert shape == "no-cname" and server.address in found["alias-a"]["where"], found
 
