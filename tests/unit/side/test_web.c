@@ -494,7 +494,7 @@ static void pages_that_wait_are_bounded_in_all(void **state)
 	assert_hello(seen);
 }
 
-/* Nobody can have pages made all the time: a tenth of it is theirs. */
+/* Nobody can have pages made all the time: a twentieth of it is theirs. */
 static void after_a_page_that_took_long_comes_a_rest(void **state)
 {
 	(void)state;
@@ -503,9 +503,9 @@ static void after_a_page_that_took_long_comes_a_rest(void **state)
 	assert_non_null(strstr(answer_to(seen, GET("/slow")), "slow\n"));
 	const int fd = connect_to(seen);
 	say(fd, GET("/hello"));
-	jump(seen, 50 * USEC_PER_MSEC);
+	jump(seen, 500 * USEC_PER_MSEC);
 	assert_int_equal(seen->pages, 0);
-	jump(seen, 400 * USEC_PER_MSEC);
+	jump(seen, 450 * USEC_PER_MSEC);
 	assert_int_equal(seen->pages, 1);
 	assert_non_null(strstr(take(seen, fd)->text, "hello\n"));
 }
