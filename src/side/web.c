@@ -20,10 +20,10 @@
 
 #define BACKLOG 64
 /* Between two connections, so that a flood of them takes a small part of our time. */
-#define REST_US (2u * USEC_PER_MSEC)
-/* After a page, in parts of what it took: of our time pages have a twentieth. What a crowd costs the
- * system besides is as much again, and a tenth is what it may cost in all. */
-#define REST_PER_WORK 19u
+#define REST_US (4u * USEC_PER_MSEC)
+/* After a page, in parts of what it took: of our time pages have a fortieth. What a crowd costs the
+ * system besides is more than that, and a tenth is what it may cost in all. */
+#define REST_PER_WORK 39u
 #define REST_MAX_US USEC_PER_SEC
 /* A connection that was there a moment ago is taken by then, or is gone, or there is no descriptor
  * or memory for it. */

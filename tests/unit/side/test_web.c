@@ -494,7 +494,7 @@ static void pages_that_wait_are_bounded_in_all(void **state)
 	assert_hello(seen);
 }
 
-/* Nobody can have pages made all the time: a twentieth of it is theirs. */
+/* Nobody can have pages made all the time: a fortieth of it is theirs. */
 static void after_a_page_that_took_long_comes_a_rest(void **state)
 {
 	(void)state;
@@ -505,7 +505,7 @@ static void after_a_page_that_took_long_comes_a_rest(void **state)
 	say(fd, GET("/hello"));
 	jump(seen, 500 * USEC_PER_MSEC);
 	assert_int_equal(seen->pages, 0);
-	jump(seen, 450 * USEC_PER_MSEC);
+	jump(seen, 550 * USEC_PER_MSEC); /* a second at most */
 	assert_int_equal(seen->pages, 1);
 	assert_non_null(strstr(take(seen, fd)->text, "hello\n"));
 }
