@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, by apt and saying so first, the Debian packages that building, testing or reading the
 # code with tools needs and that are not here yet. Usage: needs.sh [build] [check] [tools] [faults] [bench]
-# [lab] [package]. Does nothing where nothing is missing.
+# [lab] [package] [cross-mipsel] [cross-s390x] [cross-musl]. Does nothing where nothing is missing.
 set -eu
 
 build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev"
@@ -14,6 +14,9 @@ faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
 bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"
 lab="python3 python3-dnspython util-linux iproute2 dnsmasq-base unbound smartdns"
 package="dpkg-dev debhelper dh-apparmor lintian debootstrap rpm rpmlint file python3 util-linux iproute2"
+cross_mipsel="gcc-mipsel-linux-gnu libc6-dev-mipsel-cross qemu-user debian-archive-keyring"
+cross_s390x="gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user debian-archive-keyring"
+cross_musl="musl-tools linux-libc-dev dpkg-dev debian-archive-keyring"
 tools="clang libclang-rt-dev clang-tidy clang-format llvm cppcheck"
 # These come with a service; the tests start their own copies, so the service stays off.
 services="nsd knot knot-resolver:kresd unbound bind9:named smartdns dnsdist prometheus keepalived" # package, or package:service
@@ -29,7 +32,10 @@ for list in "$@"; do
 	bench) wanted="$wanted $bench" ;;
 	lab) wanted="$wanted $lab" ;;
 	package) wanted="$wanted $package" ;;
-	*) echo "usage: needs.sh [build] [check] [tools] [faults] [bench] [lab] [package]" >&2; exit 64 ;;
+	cross-mipsel) wanted="$wanted $cross_mipsel" ;;
+	cross-s390x) wanted="$wanted $cross_s390x" ;;
+	cross-musl) wanted="$wanted $cross_musl" ;;
+	*) echo "usage: needs.sh [build] [check] [tools] [faults] [bench] [lab] [package] [cross-ARCH]" >&2; exit 64 ;;
 	esac
 done
 
