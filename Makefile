@@ -23,13 +23,16 @@ endif
 ifeq ($(origin SECCOMP),undefined)
 SECCOMP := $(call is_here,seccomp.h,seccomp_init(0),-lseccomp)
 endif
+# PIE=no leaves the program where it is linked to: for MIPS, where each call and each text is looked up in a
+# table otherwise, which makes a third more of it
+PIE ?= yes
 # Of a file beyond 2 GB, or with an inode number as large file systems have them, systems of 32 bits know
 # only where they are asked for that; elsewhere it would give calls other names.
 WIDE := $(if $(filter 4,$(lastword $(shell echo __SIZEOF_LONG__ | $(CC) -x c -E - 2>/dev/null))),-D_FILE_OFFSET_BITS=64)
 # What was left out because somebody said so is built beside; what was found is kept, so that all is built
 # anew where more is found.
 said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1))))
-WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)
+WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(filter no,$(PIE)),-nopie)
 FOUND := build/found$(WITHOUT)
 $(shell mkdir -p build && echo '$(WEB) $(SECCOMP)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP)' >$(FOUND))
 NEEDS := sh contrib/needs.sh
@@ -52,7 +55,7 @@ BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef -Wvla -Wcast-align -Werror
-HARDEN := -fPIE -fstack-protector-strong -fvisibility=hidden -fno-common
+HARDEN := $(if $(filter no,$(PIE)),-fno-pie,-fPIE) -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE $(WIDE) -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1) \
 	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1)
@@ -68,7 +71,7 @@ BRISK := base/slab cache/cache cache/entry cache/store front/listener_udp query/
 RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fstack-protector --param=ssp-buffer-size=4 -Icontrib/release
 # Known by trying, once, when first wanted; WHOLE= and the like do without.
-tried = $(eval $(1) := $$(shell sh contrib/smaller.sh $(2) $(CC)))$($(1))
+tried = $(eval $(1) := $$(shell sh contrib/smaller.sh $(2) $(CC) $(if $(filter no,$(PIE)),-fno-pie -no-pie,-fPIE -pie)))$($(1))
 AS_SMALL = $(call tried,AS_SMALL,small)
 AS_BRISK = $(call tried,AS_BRISK,brisk)
 WHOLE = $(call tried,WHOLE,whole)
@@ -76,7 +79,7 @@ PACK = $(call tried,PACK,link)
 # The link lays out constants: of what is not a module's, the last -O counts.
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
-LINKFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
+LINKFLAGS := $(if $(filter no,$(PIE)),-no-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
 LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core $(if $(filter-out no,$(SECCOMP)),-lseccomp) -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
@@ -86,7 +89,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help all run check programs unit scenario fuzz-programs fuzz-replay functional flaps catalogue \
-	reloads lint tidy cppcheck analyze fuzz format format-check size bench bench-table bench-check bench-parts faults soak differential lab coverage \
+	reloads lint tidy cppcheck analyze fuzz format format-check size size-router bench bench-table bench-check bench-parts faults soak differential lab coverage \
 	man man-check install clean ci needs-build needs-check needs-tools needs-faults needs-bench needs-lab
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -101,7 +104,8 @@ all: $(RELEASE)/courierdns	## the program, optimised and hardened: build/release
 # $(1) directory, $(2) compiler, $(3) flags, $(4) more of them for what is in src/, $(5) for the link of
 # the program. An archive looks at its folder too, for files that have gone; whatever is made looks at the
 # Makefile, for flags that have changed. The program is linked of objects, for what is optimised as a
-# whole wants an `ar` of its own; that floors need none above them is for the unit tests to see.
+# whole wants an `ar` of its own, and is made into instructions by the link, as the flags of the compiler say
+# which; that floors need none above them is for the unit tests to see.
 define variant
 $(1)/obj/%.o: src/%.c Makefile $(FOUND)
 	$$(call say,CC,$$<)
@@ -122,7 +126,7 @@ $(1)/lib$(floor).a: $(patsubst src/%.c,$(1)/obj/%.o,$(filter-out src/app/main.c,
 
 $(1)/courierdns: $(SOURCES:src/%.c=$(1)/obj/%.o)
 	$$(call say,LINK,$$@)
-	$$(Q)$(2) $(3) $$(LINKFLAGS) $(5) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(Q)$(2) $(3) $$(CFLAGS) $$(LINKFLAGS) $(5) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(eval $(call variant,$(RELEASE),$(CC),$(RELEASEFLAGS),$$(call release_flags,$$*),$$(WHOLE) $$(firstword $$(AS_SMALL)) $$(PACK)))
 $(eval $(call variant,$(BUILD),$(CC),$(TESTFLAGS)))
@@ -272,8 +276,12 @@ format:		## lays out the C files with clang-format
 format-check:	## whether that would change anything
 	$(Q)clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 
-size: $(RELEASE)/courierdns	## bytes of the program, memory idle and with its cache full
+size: $(RELEASE)/courierdns	## bytes of the program, for mipsel too, memory idle and with its cache full
 	$(Q)sh tests/bench/size.sh $<
+	$(Q)$(MAKE) WEB=no SECCOMP=no TLS= size-router
+
+size-router: $(RELEASE)/courierdns
+	$(Q)sh tests/bench/size_router.sh $<
 
 $(BENCH:%=$(RELEASE)/%): $(RELEASE)/%: $(RELEASE)/tests/bench/%.o \
 		$(patsubst src/%.c,$(RELEASE)/obj/%.o,$(filter-out src/app/main.c,$(SOURCES)))

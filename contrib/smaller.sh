@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says which flags that make a program smaller are known to a compiler, its linker and, where that matters,
 # the loader of this machine. What cannot be tried here (the program of a cross compiler does not run) is
-# left out. Usage: smaller.sh small|brisk|whole|link CC...
+# left out. Usage: smaller.sh small|brisk|whole|link CC..., with what makes it position-independent or not
 set -eu
 what=$1
 shift
@@ -27,7 +27,7 @@ END
 
 # Who does not know a flag warns of it, at the least.
 knows() {
-	said=$("$@" -fPIE -pie -o "$dir/main" "$dir/main.c" "$dir/texts.c" 2>&1) && [ -z "$said" ]
+	said=$("$@" -o "$dir/main" "$dir/main.c" "$dir/texts.c" 2>&1) && [ -z "$said" ]
 }
 
 case $what in
@@ -57,6 +57,9 @@ whole) # the program is optimised as one; clang's way of that wants a linker of 
 		for flag in -fno-plt -malign-data=abi; do
 			if knows "$@" $flag; then echo $flag; fi
 		done
+		;;
+	mips*) # where the program stays where it is linked to, others are called by their address too
+		if knows "$@" -mplt; then echo -mplt; fi
 		;;
 	esac
 	;;

@@ -2,10 +2,12 @@
 cache full, with TCP clients that stay; of dnsmasq idle; and how soon courierdns answers. Everything happens
 on loopback. Ends with status 1 where a limit is passed.
 
-Usage: size.py BINARY FILE-BYTES whole|small (see size.sh)"""
+Usage: size.py BINARY FILE-BYTES whole|small (see size.sh)
+       size.py BINARY FILE-BYTES router MIPSEL-BYTES (see size_router.sh): memory with OpenWrt's settings alone"""
 
 import contextlib
 import os
+import re
 import resource
 import select
 import signal
@@ -17,15 +19,18 @@ import time
 
 HOST = "127.0.0.1"
 SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "etc", "courierdns.conf")
+ROUTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "openwrt", "uci", "installed.conf")
 WINDOW = 100  # questions out at once
 FEW, MANY, TOO_MANY, STEP = 10_000, 150_000, 400_000, 10_000
 NAMES = (100_000, 200_000)
 STEADY_KB = 64  # growing by less over a STEP is not growing
 CLIENTS = 10_000
+ROUTER_NAMES = 60_000  # more than 4M hold
 STARTS = 11
 
 # None of them depends on the mood of the machine but the last, of which the best of STARTS counts.
 IS_WHOLE = sys.argv[3] == "whole"  # small: WEB=no SECCOMP=no, as a router has it
+IS_ROUTER = sys.argv[3] == "router"
 # A page over what it is: where code ends decides whether the file has one more.
 FILE_BYTES = 355_000 if IS_WHOLE else 343_000
 # What is resident differs from run to run by some 60 kB. Only the whole build has libevent_extra (100 kB)
@@ -34,6 +39,7 @@ LIBRARIES_KB = 300 if IS_WHOLE else 60
 IDLE_KB, IDLE_ANONYMOUS_KB = 4800 + LIBRARIES_KB, 1000  # dnsmasq: 4,800 and 532 when these were set
 NAMES_KB, FULL_KB, CLIENTS_KB = (22_000, 40_000), 22_000 + LIBRARIES_KB, 40_000
 START_MS = 20
+MIPSEL_BYTES, ROUTER_IDLE_KB, ROUTER_FULL_KB = 281_000, 4000, 10_000
 
 
 def question(ident, number):
@@ -145,6 +151,20 @@ def memory(pid):
     return tuple(int(lines[key].split()[0]) for key in ("Rss", "Anonymous"))
 
 
+def own_memory(pid):
+    """Of what is resident, kB besides what other programs share with it: a library's pages that it wrote to are
+    its own."""
+    total, is_library = 0, False
+    with open("/proc/%d/smaps" % pid, encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                is_library = re.search(r"\.so(\.[0-9]+)*$", line) is not None
+            elif words[0] == ("Anonymous:" if is_library else "Rss:"):
+                total += int(words[1])
+    return total
+
+
 class Table:
     """Prints rows; counts those that are over their limit."""
 
@@ -235,6 +255,18 @@ def show_clients(table, ours):
                   CLIENTS_KB)
 
 
+def show_router(table, ours):
+    """With the settings that the package for OpenWrt installs."""
+    with open(ROUTER, encoding="ascii") as file:
+        conf = file.read()
+    with ours.started(conf) as (sock, pid, _):
+        time.sleep(0.5)
+        table.row("idle, resident", memory(pid)[0], "kB")
+        table.row("idle, besides shared libraries", own_memory(pid), "kB", ROUTER_IDLE_KB)
+        ask(sock, 0, ROUTER_NAMES)
+        table.row("cache of 4M full, resident", memory(pid)[0], "kB", ROUTER_FULL_KB)
+
+
 def show_start(table, ours):
     values = []
     for _ in range(STARTS):
@@ -247,15 +279,20 @@ def show_start(table, ours):
 
 def main():
     table = Table()
+    if IS_ROUTER:
+        table.row("the file for mipsel, stripped", int(sys.argv[4]), "bytes", MIPSEL_BYTES)
     table.row("the file, stripped", int(sys.argv[2]), "bytes", FILE_BYTES)
     with upstream() as server_port, tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o777)  # for the control socket of whoever it becomes
         ours = Courierdns(sys.argv[1], server_port, directory)
-        show_dnsmasq(table, server_port)
-        show_defaults(table, ours)
-        show_names(table, ours)
-        show_clients(table, ours)
-        show_start(table, ours)
+        if IS_ROUTER:
+            show_router(table, ours)
+        else:
+            show_dnsmasq(table, server_port)
+            show_defaults(table, ours)
+            show_names(table, ours)
+            show_clients(table, ours)
+            show_start(table, ours)
     print("size: %s" % ("%d over their limits" % table.over if table.over else "fine"))
     sys.exit(1 if table.over else 0)
 

@@ -112,6 +112,16 @@ def test_a_router_does_without_by_default_and_can_have_it(t):
         assert flag in full["MAKE_FLAGS"].split(), full["MAKE_FLAGS"]
 
 
+def test_only_a_mips_program_stays_where_it_is_linked_to(t):
+    folder = os.path.join(RECIPES, "courierdns")
+    elsewhere, mips = shown(folder, ARCH="aarch64"), shown(folder, ARCH="mipsel")
+    assert "PIE=yes" in elsewhere["MAKE_FLAGS"].split() and not elsewhere["TARGET_LDFLAGS"]
+    assert "PIE=no" in mips["MAKE_FLAGS"].split(), mips["MAKE_FLAGS"]
+    assert "-mips16" in mips["TARGET_CFLAGS"].split() and "max-page-size=4096" in mips["TARGET_LDFLAGS"]
+    asked_for = shown(folder, ARCH="mipsel", CONFIG_PKG_ASLR_PIE_ALL="y")
+    assert "PIE=yes" in asked_for["MAKE_FLAGS"].split(), asked_for["MAKE_FLAGS"]
+
+
 @each(BOTH)
 def test_it_installs_what_the_scripts_expect(t, which):
     into, built = os.path.join(t.directory, "root"), os.path.join(t.directory, "built")

@@ -13,6 +13,8 @@ IN_PACKAGE = ["SECTION", "CATEGORY", "TITLE", "URL"]
 TAKEN = {7, 20, 22, 42, 51, 52, 53, 54, 56, 57, 59, 60, 61, 70, 71, 72, 87, 88, 89, 91, 99, 105, 113, 114, 123, 137,
          200, 209, 224, 226, 323, 376, 377, 382, 393, 410, 411, 441, 445, 452, 453, 499, 853, 958, 975, 976, 1120, 3536,
          5353, 5432, 5566, 6144, 6800, 8118, 44312, 65533}
+# options of all packages, which package.mk looks after
+OF_ALL = {"PKG_ASLR_PIE_ALL"}
 # names of the feed; what the linker calls otherwise is on the left of test_openwrt_recipe
 KNOWN = {"libconfig", "libevent2-core", "libevent2-extra", "libldns", "libseccomp", "libopenssl"}
 
@@ -86,7 +88,7 @@ def complaints(folder):
     for want in "include $(TOPDIR)/rules.mk", "include $(INCLUDE_DIR)/package.mk", "$(eval $(call BuildPackage,%s))" % name:
         if want not in text.splitlines():
             yield "no line %s" % want
-    options = set(re.findall(r"(?<![A-Z_])CONFIG_(\w+)", text))
+    options = set(re.findall(r"(?<![A-Z_])CONFIG_(\w+)", text)) - OF_ALL
     depends = set(re.findall(r"CONFIG_(\w+)", re.search(r"PKG_CONFIG_DEPENDS:=((?:.*\\\n)*.*)", text + "\nPKG_CONFIG_DEPENDS:=").group(1)))
     known = os.path.join(folder, "Config.in")
     if os.path.exists(known):
