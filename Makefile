@@ -35,6 +35,8 @@ said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1)))
 WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(filter no,$(PIE)),-nopie)
 FOUND := build/found$(WITHOUT)
 $(shell mkdir -p build && echo '$(WEB) $(SECCOMP)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP)' >$(FOUND))
+# without what a router does without, as which $(ROUTER) is built
+AS_ROUTER := WEB=no SECCOMP=no TLS=
 NEEDS := sh contrib/needs.sh
 MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
@@ -51,6 +53,7 @@ STRICT := base wire cache policy devices
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
 RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)$(WITHOUT)
+ROUTER := build/release$(filter-out -gcc,-$(COMPILER))-noweb-noseccomp
 BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)$(WITHOUT)
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -278,7 +281,7 @@ format-check:	## whether that would change anything
 
 size: $(RELEASE)/courierdns	## bytes of the program, for mipsel too, memory idle and with its cache full
 	$(Q)sh tests/bench/size.sh $<
-	$(Q)$(MAKE) WEB=no SECCOMP=no TLS= size-router
+	$(Q)$(MAKE) $(AS_ROUTER) size-router
 
 size-router: $(RELEASE)/courierdns
 	$(Q)sh tests/bench/size_router.sh $<
@@ -301,7 +304,9 @@ $(FAULTS:%=$(RELEASE)/faults/%): $(RELEASE)/faults/%: $(RELEASE)/tests/faults/%.
 # CUT=1: smaller numbers and without the other servers; ONLY=L1,L5 picks figures, PEERS="unbound" others.
 faults: needs-faults	## figures under load and faults, demanded, ours and those of others (CUT=1: short)
 	$(Q)$(MAKE) all $(FAULTS:%=$(RELEASE)/faults/%)
-	$(Q)FAULTS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" PEERS="$(PEERS)" sh tests/faults/run.sh
+	$(Q)$(MAKE) $(AS_ROUTER) all
+	$(Q)FAULTS=$(abspath $(RELEASE)) FAULTS_ROUTER=$(abspath $(ROUTER)) CUT="$(CUT)" ONLY="$(ONLY)" \
+		PEERS="$(PEERS)" sh tests/faults/run.sh
 
 # MINUTES=36 are 24 hours at 50 questions a second, CUT=1 less than one; WORKERS=4 has more than one thread.
 soak: needs-check	## ten minutes of a day's questions, faults and reloads: what grows, slows down or goes wrong

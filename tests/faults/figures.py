@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import functools
 import math
 import socket
 import struct
 import time
 
+import cgroup
 from rig import HARD, WAIT, Load, Upstream
 
 SILENT = math.inf   # where no time can be told, as no answer came
@@ -260,9 +262,9 @@ class Torture(Figure):
                 Row("rss", "resident memory", "<= 28,000 kB", lambda value: value <= 28000,
                     "{:,d} kB".format)]
 
-    def measure(self, rig, kind):
+    def measure(self, rig, kind, **how):
         up, lasts, hot = Upstream(rig, deaf_zone="victim.example"), self.size["seconds"], 50
-        with running(rig, kind, up) as server:
+        with running(rig, kind, up, **how) as server:
             tag = rig.next_tag()
             Load(rig, server, tag=tag, repeat=hot, count=hot, window=10).result()
             loads = [Load(rig, server, rate=self.flood, seconds=lasts, sources=20,
@@ -277,6 +279,38 @@ class Torture(Figure):
             sent = up.close()["deaf_zone"] / lasts
         return {"cached": share(cached), "cached_p99": Time(cached["p99"], cached),
                 "healthy": share(healthy), "healthy_p99": healthy["p99"], "sent": sent, "rss": rss}
+
+
+class Narrow(Torture):
+    """The same with so much memory and no more, courierdns as a router has it. Where no control group can be
+    made, nothing is demanded."""
+
+    name, megabytes = "L12", 32
+
+    @staticmethod
+    @functools.lru_cache(None)
+    def can_be():
+        return cgroup.is_here()
+
+    def rows(self):
+        if not self.can_be():
+            return [told("none", "%d MB of memory: wants root, and control groups" % self.megabytes)]
+        return [at_least("cached", "the same in %d MB of memory: cached" % self.megabytes, 100.0),
+                at_least("healthy", "names of other zones right", 99.0),
+                none("killed", "ended for want of memory"),
+                told("highest", "in use at most, the system's share too", "{:,d} kB".format),
+                Row("rss", "resident memory", "<= 10,000 kB", lambda value: value <= 10000,
+                    "{:,d} kB".format)]
+
+    def measure(self, rig, kind):
+        if not self.can_be():
+            return {}
+        group = cgroup.Group(self.megabytes)
+        try:
+            values = super().measure(rig, kind.on_a_router(), group=group)
+            return {**values, "killed": group.killed(), "highest": group.highest()}
+        finally:
+            group.close()
 
 
 # --- TCP ------------------------------------------------------------------------------------
@@ -498,5 +532,5 @@ class Prompt(Figure):
                 "slowest": rig.slowest.get(kind.name, 0.0)}
 
 
-FIGURES = (Loss, LossWithoutTcp, LossOfTwo, Mixed, Overload, Torture, Connects, Hogs,
+FIGURES = (Loss, LossWithoutTcp, LossOfTwo, Mixed, Overload, Torture, Narrow, Connects, Hogs,
            Descriptors, Back, Failover, Restart, Reload, Address, Prompt)

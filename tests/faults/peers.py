@@ -15,24 +15,25 @@ import sys
 import time
 
 from harness.servers import PATHS
-from rig import HARD, PORT, PROGRAMS, SOFT, Process
+from rig import HARD, PORT, PROGRAMS, ROUTER_PROGRAMS, SOFT, Process
 
 INFLIGHT, TCP_CLIENTS = 4096, 256
 
 
 class Server:
-    """A running one. `nofile` is its limit of descriptors."""
+    """A running one. `nofile` is its limit of descriptors, `group` the control group that it is in."""
 
     name = binary = config = ""
 
-    def __init__(self, rig, upstreams, nofile=None):
+    def __init__(self, rig, upstreams, nofile=None, group=None):
         self.address, self.port = self.where(rig)
         self.upstreams, self.nofile = upstreams, nofile
         self.directory = rig.place(self.name)
         self.path = os.path.join(self.directory, "conf")
         with open(self.path, "w", encoding="ascii") as file:
             file.write(self.text())
-        self.limits = ["prlimit", "--nofile=%s" % (nofile or "%d:%d" % (SOFT, HARD))]
+        self.limits = (group.entering() if group else []) + [
+            "prlimit", "--nofile=%s" % (nofile or "%d:%d" % (SOFT, HARD))]
         self.start()
         self.wait_ready()
 
@@ -43,6 +44,11 @@ class Server:
     @classmethod
     def program(cls):
         return shutil.which(cls.binary, path=PATHS)
+
+    @classmethod
+    def on_a_router(cls):
+        """What a router has of it."""
+        return cls
 
     @classmethod
     def version(cls):
@@ -164,6 +170,24 @@ user = "";
 
     def arguments(self):
         return ["run", "-c", self.path]
+
+
+    @classmethod
+    def on_a_router(cls):
+        return RouterCourierdns
+
+
+class RouterCourierdns(Courierdns):
+    """Without what a router does without, and set up as the package for OpenWrt does it."""
+
+    more = """
+limits = { inflight = 1024; inflight_per_client = 1024; devices = 256; };
+cache = { size = "4M"; };
+"""
+
+    @classmethod
+    def program(cls):
+        return os.path.join(ROUTER_PROGRAMS, "courierdns")
 
 
 class Dnsmasq(Server):
