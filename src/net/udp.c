@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "loop_internal.h"
 #include "udp_internal.h"
+#include "udp_replies.h"
 
 /* One recvmmsg() takes this many. */
 #define BATCH UDP_SERVER_BATCH
@@ -21,14 +22,7 @@
 /* No power of two, or the starts of all datagrams would want the same few lines of the processor's
  * cache. */
 #define RECEIVE_STRIDE (UDP_SERVER_MAX + 192)
-#define REPLY_BYTES 32768u
-#define RESERVE_MIN (UDP_SERVER_MAX + 255u)
 
-union socket_addr {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6; /* the largest */
-};
 union control {
 	struct cmsghdr first;
 	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
@@ -36,7 +30,7 @@ union control {
 /* What a msghdr points to. */
 struct parts {
 	struct iovec bytes;
-	union socket_addr peer;
+	union udp_peer peer;
 	union control control;
 };
 
@@ -44,20 +38,18 @@ struct parts {
  * another has left in the other half before it puts something there. Large, but its pages are
  * touched only as far as batches fill: lone datagrams use the first slots over and over. */
 struct batch {
-	struct mmsghdr in[BATCH], out[BATCH];
-	struct parts in_parts[BATCH], out_parts[BATCH];
+	struct mmsghdr in[BATCH];
+	struct parts in_parts[BATCH];
 	struct client_message messages[BATCH];
 	bool is_set_up;
 	bool has_control; /* the slots of `in` have room for it */
 	unsigned in_used; /* slots of `in` that have received since they were made ready */
 
-	struct udp_server *sender; /* of what is in `out` */
-	unsigned replies;	   /* there */
-	size_t reply_len;	   /* used of reply_bytes */
+	struct udp_server *sender; /* of what is in `replies` */
 	struct loop_task turn_end;
 
 	uint8_t received[BATCH][RECEIVE_STRIDE];
-	uint8_t reply_bytes[REPLY_BYTES];
+	struct udp_replies replies;
 };
 
 struct udp_server {
@@ -109,36 +101,33 @@ int udp_watch(struct loop *loop, struct event *event, int fd, event_callback_fn 
 	return 0;
 }
 
-/* --- slots ---------------------------------------------------------------------------------- */
-
-static void send_replies(struct batch *batch)
+bool udp_knows_cutting(int fd)
 {
-	unsigned done = 0;
+	int len = 0;
+	socklen_t size = sizeof(len);
 
-	while (done < batch->replies) {
-		const int sent =
-			sendmmsg(batch->sender->fd, batch->out + done, batch->replies - done, 0);
-		if (sent > 0)
-			done += (unsigned)sent;
-		else if (errno == EAGAIN)
-			break; /* there is no room for the others either */
-		else if (errno != EINTR)
-			done++; /* this one cannot be sent */
-	}
-	batch->replies = 0;
-	batch->reply_len = 0;
+	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &len, &size) == 0;
 }
+
+bool udp_cannot_cut(int error)
+{
+	return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP;
+}
+
+/* --- slots ---------------------------------------------------------------------------------- */
 
 static void on_turn_end(void *ctx)
 {
-	send_replies(ctx);
+	struct batch *batch = ctx;
+
+	udp_replies_send(&batch->replies);
 }
 
 /* What a slot always has. */
-static void set_up(struct batch *batch)
+static void set_up(struct batch *batch, int fd)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
-		struct parts *in = &batch->in_parts[i], *out = &batch->out_parts[i];
+		struct parts *in = &batch->in_parts[i];
 
 		in->bytes =
 			(struct iovec){ .iov_base = batch->received[i], .iov_len = UDP_SERVER_MAX };
@@ -146,11 +135,8 @@ static void set_up(struct batch *batch)
 							.msg_iov = &in->bytes,
 							.msg_iovlen = 1,
 							.msg_control = &in->control };
-		batch->out[i].msg_hdr = (struct msghdr){ .msg_name = &out->peer,
-							 .msg_iov = &out->bytes,
-							 .msg_iovlen = 1,
-							 .msg_control = &out->control };
 	}
+	udp_replies_init(&batch->replies, fd);
 	batch->in_used = BATCH;
 	batch->turn_end = (struct loop_task){ .run = on_turn_end, .ctx = batch };
 	batch->is_set_up = true;
@@ -158,105 +144,22 @@ static void set_up(struct batch *batch)
 
 /* --- replies ------------------------------------------------------------------------------- */
 
-static bool is_multicast(const struct addr *addr)
-{
-	return addr->family == ADDR_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 0xe;
-}
-
-static void put_control(struct msghdr *message, int level, int type, const void *info,
-			size_t info_len)
-{
-	struct cmsghdr *control = message->msg_control;
-
-	*control = (struct cmsghdr){ .cmsg_level = level,
-				     .cmsg_type = type,
-				     .cmsg_len = CMSG_LEN(info_len) };
-	memcpy(CMSG_DATA(control), info, info_len);
-	message->msg_controllen = CMSG_SPACE(info_len);
-}
-
-/* The interface is left to routing, but for link-local addresses, which mean nothing without it. */
-static void put_source(struct msghdr *message, const struct client *to)
-{
-	if (to->local.family == ADDR_IPV4) {
-		struct in_pktinfo info = { .ipi_ifindex = 0 };
-
-		memcpy(&info.ipi_spec_dst, to->local.bytes, sizeof(info.ipi_spec_dst));
-		put_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	} else {
-		struct in6_pktinfo info = { .ipi6_ifindex = 0 };
-
-		memcpy(&info.ipi6_addr, to->local.bytes, sizeof(info.ipi6_addr));
-		if (addr_is_link_local(&to->local) || addr_is_link_local(&to->from))
-			info.ipi6_ifindex = to->interface;
-		put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-	}
-}
-
-static socklen_t put_peer(union socket_addr *peer, const struct addr *addr)
-{
-	if (addr->family == ADDR_IPV4) {
-		peer->ipv4 = (struct sockaddr_in){ .sin_family = AF_INET,
-						   .sin_port = htons(addr->port) };
-		memcpy(&peer->ipv4.sin_addr, addr->bytes, sizeof(peer->ipv4.sin_addr));
-		return sizeof(peer->ipv4);
-	}
-	peer->ipv6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-					    .sin6_port = htons(addr->port),
-					    .sin6_scope_id = addr->scope };
-	memcpy(&peer->ipv6.sin6_addr, addr->bytes, sizeof(peer->ipv6.sin6_addr));
-	return sizeof(peer->ipv6);
-}
-
-/* To whom and from where; `message` is one of set_up()'s. */
-static void address(struct msghdr *message, const struct udp_server *server,
-		    const struct client *to)
-{
-	message->msg_namelen = put_peer(message->msg_name, &to->from);
-	message->msg_controllen = 0;
-	if (server->is_wildcard && to->local.family == to->from.family &&
-	    !addr_is_wildcard(&to->local) && !is_multicast(&to->local))
-		put_source(message, to);
-}
-
 uint8_t *udp_server_reserve(struct udp_server *server, size_t *ret_max)
 {
 	struct batch *batch = server->batch;
 
-	if (batch->sender != server || batch->replies == BATCH ||
-	    REPLY_BYTES - batch->reply_len < RESERVE_MIN)
-		send_replies(batch);
-	batch->sender = server;
-	*ret_max = REPLY_BYTES - batch->reply_len;
-	return batch->reply_bytes + batch->reply_len;
+	if (batch->sender != server) {
+		udp_replies_aim(&batch->replies, server->fd, server->is_wildcard);
+		batch->sender = server;
+	}
+	return udp_replies_place(&batch->replies, ret_max);
 }
 
 void udp_server_commit(struct udp_server *server, const struct client *to, size_t wire_len)
 {
-	struct batch *batch = server->batch;
-	struct iovec *bytes = &batch->out_parts[batch->replies].bytes;
-
-	bytes->iov_base = batch->reply_bytes + batch->reply_len;
-	bytes->iov_len = wire_len;
-	address(&batch->out[batch->replies].msg_hdr, server, to);
-	batch->replies++;
-	batch->reply_len += wire_len;
+	udp_replies_put(&server->batch->replies, to, wire_len);
 	if (!server->is_batching)
-		loop_task_set(server->loop, &batch->turn_end);
-}
-
-/* What has no place in a batch. */
-static void send_alone(struct udp_server *server, const struct client *to, const uint8_t *wire,
-		       size_t wire_len)
-{
-	struct batch *batch = server->batch;
-
-	send_replies(batch);
-	batch->out_parts[0].bytes = (struct iovec){ .iov_base = (uint8_t *)(uintptr_t)wire,
-						    .iov_len = wire_len }; /* only read */
-	address(&batch->out[0].msg_hdr, server, to);
-	while (sendmsg(server->fd, &batch->out[0].msg_hdr, 0) < 0 && errno == EINTR)
-		;
+		loop_task_set(server->loop, &server->batch->turn_end);
 }
 
 void udp_server_send(struct udp_server *server, const struct client *to, const uint8_t *wire,
@@ -266,7 +169,7 @@ void udp_server_send(struct udp_server *server, const struct client *to, const u
 	uint8_t *place = udp_server_reserve(server, &max);
 
 	if (wire_len > max) {
-		send_alone(server, to, wire, wire_len);
+		udp_replies_send_alone(&server->batch->replies, to, wire, wire_len);
 		return;
 	}
 	memcpy(place, wire, wire_len);
@@ -308,7 +211,7 @@ static void read_control(struct cmsghdr *control, struct client *client)
 	}
 }
 
-static bool read_peer(const union socket_addr *peer, struct addr *ret_from)
+static bool read_peer(const union udp_peer *peer, struct addr *ret_from)
 {
 	if (peer->any.sa_family != AF_INET)
 		return addr_from_sockaddr(&peer->any, ret_from) == 0;
@@ -348,7 +251,7 @@ static bool serve_batch(struct udp_server *server, const bool *is_freed)
 	server->fn(server->ctx, batch->messages, count);
 	if (*is_freed)
 		return false;
-	send_replies(batch);
+	udp_replies_send(&batch->replies);
 	return (unsigned)received == BATCH;
 }
 
@@ -433,10 +336,10 @@ int udp_server_new(struct loop *loop, const struct addr *bind_to, const struct c
 	server->batch = loop_scratch(loop, LOOP_SCRATCH_BATCH, sizeof(*server->batch));
 	if (server->batch == NULL)
 		goto out;
-	if (!server->batch->is_set_up)
-		set_up(server->batch);
 	if ((err = server->fd = udp_open_socket(bind_to->family)) < 0)
 		goto out;
+	if (!server->batch->is_set_up)
+		set_up(server->batch, server->fd);
 	if ((err = bind_server(server, bind_to)) != 0)
 		goto out;
 	if ((err = udp_watch(loop, &server->readable, server->fd, on_readable, server)) != 0)
@@ -455,7 +358,7 @@ void udp_server_free(struct udp_server *server)
 	if (server->is_batching)
 		*server->is_freed = true;
 	if (server->batch != NULL && server->batch->sender == server) {
-		send_replies(server->batch);
+		udp_replies_send(&server->batch->replies);
 		server->batch->sender = NULL;
 	}
 	if (event_initialized(&server->readable))

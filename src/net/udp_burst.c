@@ -2,14 +2,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <string.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-/* Longer ones may not go through each link in one piece, as what is cut must. */
-#define CUT_MAX 1200u
+#include "udp_internal.h"
 
 static size_t len_of(const struct mmsghdr *message)
 {
@@ -20,7 +15,7 @@ static size_t len_of(const struct mmsghdr *message)
  * looked through, the part of a message is the first one of its length. */
 static unsigned find_message(const struct udp_burst *burst, unsigned count, size_t len)
 {
-	if (len > CUT_MAX || burst->cuts_nothing)
+	if (len > UDP_CUT_MAX || burst->cuts_nothing)
 		return count;
 	for (unsigned i = count; i > 0; i--) {
 		if (len_of(&burst->messages[i - 1]) == len)
@@ -90,29 +85,11 @@ static unsigned take_apart(struct udp_burst *burst, unsigned first)
 	return count;
 }
 
-/* A system that knows nothing of cutting does not say so when it is told to: it skips what it does
- * not know, and sends all of them as one. But it knows no such option then. */
-static bool knows_cutting(int fd)
-{
-	int len = 0;
-	socklen_t size = sizeof(len);
-
-	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &len, &size) == 0;
-}
-
-/* What a system says that cannot on this way: where checksums are not the device's business, say,
- * or packets are enciphered. */
-static bool is_uncut(const struct mmsghdr *message, int err)
-{
-	return message->msg_hdr.msg_iovlen > 1 &&
-	       (err == -EIO || err == -EINVAL || err == -EMSGSIZE || err == -EOPNOTSUPP);
-}
-
 int udp_burst_send(struct udp_burst *burst, int fd)
 {
 	if (burst->count > 1 && !burst->is_asked) {
 		burst->is_asked = true;
-		burst->cuts_nothing = !knows_cutting(fd);
+		burst->cuts_nothing = !udp_knows_cutting(fd);
 	}
 	unsigned count = sort(burst), done = 0;
 	int err = 0;
@@ -122,7 +99,7 @@ int udp_burst_send(struct udp_burst *burst, int fd)
 
 		if (sent > 0) {
 			done += (unsigned)sent;
-		} else if (is_uncut(&burst->messages[done], -errno)) {
+		} else if (burst->messages[done].msg_hdr.msg_iovlen > 1 && udp_cannot_cut(errno)) {
 			burst->cuts_nothing = true;
 			count = take_apart(burst, done);
 			done = 0;

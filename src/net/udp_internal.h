@@ -2,6 +2,8 @@
 #pragma once
 
 #include <event2/event.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,3 +14,16 @@ int udp_open_socket(uint8_t family);
 /** Has `fn` called whenever it can be read from. -ENOMEM. */
 MUST_CHECK int udp_watch(struct loop *loop, struct event *event, int fd, event_callback_fn fn,
 			 void *ctx);
+
+/* One send may become several datagrams of one length, which the system cuts (Linux 4.18). */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+/* Longer ones may not go through each link in one piece, as what is cut must. */
+#define UDP_CUT_MAX 1200u
+/** A system that knows nothing of cutting does not say so when it is told to: it skips what it does
+ * not know, and sends all of them as one. But it knows no such option then. */
+bool udp_knows_cutting(int fd);
+/** `error` is what a system says that cannot on this way: where checksums are not the device's
+ * business, say, or packets are enciphered. */
+bool udp_cannot_cut(int error);

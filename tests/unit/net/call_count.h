@@ -35,11 +35,20 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
 	return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
 }
 
+static inline bool call_is_cut(struct msghdr *message)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(message);
+
+	while (control != NULL && control->cmsg_level != IPPROTO_UDP)
+		control = CMSG_NXTHDR(message, control);
+	return control != NULL;
+}
+
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	call_counts[CALL_SENDMMSG]++;
 	for (unsigned i = 0; i < count && call_cut_err != 0; i++) {
-		if (messages[i].msg_hdr.msg_iovlen > 1)
+		if (call_is_cut(&messages[i].msg_hdr))
 			count = i;
 	}
 	if (count == 0) {
@@ -49,7 +58,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	for (unsigned i = 0; i < count && call_knows_no_cut; i++)
 		messages[i].msg_hdr.msg_controllen = 0;
 	for (unsigned i = 0; i < count; i++)
-		call_cuts += messages[i].msg_hdr.msg_iovlen > 1;
+		call_cuts += call_is_cut(&messages[i].msg_hdr);
 	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 }
 

@@ -353,6 +353,103 @@ static void every_query_of_a_burst_is_answered(void **state)
 	}
 }
 
+/* --- cut by the system --- */
+
+/* Two clients ask in turn, `run` questions each of lengths that differ now and then; what they say
+ * comes back, each to his own and in order. */
+static void assert_two_are_echoed(struct seen *seen, const struct addr *server, unsigned run)
+{
+	const int fds[] = { client_of("127.0.0.1", server), client_of("127.0.0.1", server) };
+	uint8_t payload[40];
+
+	seen->is_echoing = true;
+	seen->count = 0;
+	seen->stop_at = 48;
+	for (unsigned i = 0; i < seen->stop_at; i++) {
+		memset(payload, (int)i, sizeof(payload));
+		loop_bench_say(fds[i / run % 2], payload, i % 16 == 7 ? 20 : sizeof(payload));
+	}
+	call_count_reset();
+	loop_bench_run(&seen->bench);
+	for (unsigned i = 0; i < seen->stop_at; i++) {
+		memset(payload, (int)i, sizeof(payload));
+		loop_bench_assert_heard(fds[i / run % 2], payload,
+					i % 16 == 7 ? 20 : sizeof(payload));
+	}
+}
+
+static void what_is_alike_and_for_one_client_is_cut_by_the_system(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	(void)state;
+
+	assert_two_are_echoed(seen, &server, 16);
+	assert_int_equal(call_count(CALL_SENDMMSG), 1);
+	assert_int_equal(call_cuts, 6); /* of each sixteen, before and behind the shorter one */
+	assert_two_are_echoed(seen, &server, 1);
+	assert_int_equal(call_cuts, 0);
+}
+
+static void CF_20_so_does_what_the_system_cuts(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "0.0.0.0");
+	const struct addr asked[] = { loop_bench_addr("127.0.0.5", server.port),
+				      loop_bench_addr("127.0.0.6", server.port) };
+	const int fd = loop_bench_socket(SOCK_DGRAM, "127.0.0.1");
+	(void)state;
+
+	assert_two_are_echoed(seen, &asked[0], 16);
+	assert_int_equal(call_cuts, 6);
+
+	/* one client asks two addresses of ours */
+	seen->count = 0;
+	seen->stop_at = 4;
+	for (unsigned i = 0; i < 4; i++) {
+		loop_bench_connect(fd, &asked[i / 2]);
+		loop_bench_say(fd, "same", 4);
+	}
+	call_count_reset();
+	loop_bench_run(&seen->bench);
+	assert_int_equal(call_cuts, 2);
+	loop_bench_assert_heard(fd, "same", 4);
+	loop_bench_assert_heard(fd, "same", 4);
+}
+
+static void where_the_system_does_not_cut_each_reply_goes_by_itself(void **state)
+{
+	static const int errs[] = { EIO, EINVAL, EMSGSIZE, EOPNOTSUPP };
+	(void)state;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct seen *seen = new_seen();
+		const struct addr server = serve(seen, i % 2 == 0 ? "127.0.0.1" : "0.0.0.0");
+		const struct addr asked = loop_bench_addr("127.0.0.1", server.port);
+
+		call_cut_err = errs[i];
+		assert_two_are_echoed(seen, &asked, 16);
+		assert_int_equal(call_cuts, 0);
+		const unsigned calls = call_count(CALL_SENDMMSG);
+		assert_two_are_echoed(seen, &asked, 16);
+		assert_int_equal(call_count(CALL_SENDMMSG), 1); /* it is not tried again */
+		assert_true(calls > 1);
+		call_cut_err = 0;
+	}
+}
+
+static void a_system_that_knows_no_cutting_is_not_told_to(void **state)
+{
+	struct seen *seen = new_seen();
+	(void)state;
+
+	call_knows_no_cut = true;
+	const struct addr server = serve(seen, "127.0.0.1");
+	assert_two_are_echoed(seen, &server, 16);
+	assert_int_equal(call_cuts, 0);
+	call_knows_no_cut = false;
+}
+
 static void replies_too_many_for_one_batch_are_sent_all_the_same(void **state)
 {
 	struct seen *seen = new_seen();
@@ -444,6 +541,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(both_wildcards_share_a_port),
 	cmocka_unit_test(what_shares_a_wildcard_gets_all_once_another_leaves),
 	cmocka_unit_test(every_query_of_a_burst_is_answered),
+	cmocka_unit_test(what_is_alike_and_for_one_client_is_cut_by_the_system),
+	cmocka_unit_test(CF_20_so_does_what_the_system_cuts),
+	cmocka_unit_test(where_the_system_does_not_cut_each_reply_goes_by_itself),
+	cmocka_unit_test(a_system_that_knows_no_cutting_is_not_told_to),
 	cmocka_unit_test(replies_too_many_for_one_batch_are_sent_all_the_same),
 	cmocka_unit_test(what_is_too_long_is_cut),
 	cmocka_unit_test(CF_19_a_client_that_has_gone_disturbs_nobody),
