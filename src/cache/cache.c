@@ -72,7 +72,7 @@ static void shared_free(struct shared *shared)
 		return;
 	shared_free(shared->before);
 	for (uint32_t i = 0; i < shared->count; i++) {
-		store_close(&shared->shards[i].store);
+		store_map_close(&shared->shards[i].store);
 		lock_done(&shared->shards[i].lock);
 	}
 	mem_free(shared);
@@ -100,7 +100,7 @@ static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
 	for (; shared->count < count; shared->count++) {
 		struct shard *shard = &shared->shards[shared->count];
 
-		if (!store_open(&shard->store, max_bytes / count)) {
+		if (!store_map_open(&shard->store, max_bytes / count)) {
 			shared_free(shared);
 			return NULL;
 		}
@@ -573,7 +573,7 @@ RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
 /* An entry or a gap. Returns what work that was; 0 where none is left. */
 static unsigned move_oldest(const struct cache *cache, struct shard *from)
 {
-	const struct store_oldest old = store_oldest(&from->store);
+	const struct store_oldest old = store_sweep_oldest(&from->store);
 	struct cache_key key;
 
 	if (old.units == 0)
@@ -585,7 +585,7 @@ static unsigned move_oldest(const struct cache *cache, struct shard *from)
 		adopt(cache, to, &key, &old);
 		lock_give(&to->lock);
 	}
-	store_leave(&from->store, &old);
+	store_sweep_leave(&from->store, &old);
 	return 1 + old.units / MOVE_UNITS;
 }
 
@@ -599,7 +599,7 @@ static unsigned move_some(const struct cache *cache, struct shard *from)
 		work = move_oldest(cache, from);
 	if (work == 0) {
 		from->is_left = true;
-		work = store_close_some(&from->store, LEAVE_BYTES) > 0 ? LEAVE_WORK : 0;
+		work = store_map_close_some(&from->store, LEAVE_BYTES) > 0 ? LEAVE_WORK : 0;
 	}
 	lock_give(&from->lock);
 	return work;
@@ -700,11 +700,11 @@ static bool flush_shard(struct shard *shard, enum cache_flush_what what, const u
 
 	if (what == CACHE_FLUSH_ALL) {
 		flush->count += shard->store.entries;
-		store_clear(&shard->store);
+		store_map_clear(&shard->store);
 		return false;
 	}
-	const bool has_more = store_drop_named(&shard->store, &sweep, FLUSH_UNITS, name,
-					       what == CACHE_FLUSH_ZONE, &flush->count);
+	const bool has_more = store_sweep_named(&shard->store, &sweep, FLUSH_UNITS, name,
+						what == CACHE_FLUSH_ZONE, &flush->count);
 	flush->at = has_more ? sweep.at : 0;
 	flush->is_in_kept = has_more && sweep.is_in_kept;
 	return has_more;
@@ -756,7 +756,7 @@ void cache_verify(const struct cache *cache)
 		struct shard *shard = &cache->shared->shards[i];
 
 		lock_take(&shard->lock);
-		store_verify(&shard->store);
+		store_check(&shard->store);
 		lock_give(&shard->lock);
 	}
 }

@@ -6,42 +6,29 @@
 
 #define BUCKET_UNITS (uint32_t)(sizeof(struct index_bucket) / ENTRY_UNIT)
 /* The index grows when so many of a bucket's eight slots are in use; where it cannot, and is more
- * crowded than that, the ring makes room. It is never more than an eighth of all, as much as the
- * smallest replies there are can need. */
+ * crowded than that, the ring makes room. */
 #define INDEX_FULL 64u /* tenths */
 /* Few buckets are filled unevenly: a full one among them would put out what was just put in. */
 #define INDEX_FEW 64u
 #define INDEX_FULL_FEW 45u
 #define INDEX_CROWDED 68u
-#define INDEX_SHARE 8u
 #define INDEX_LEAST 6u /* a part of that is left to it when the rings are full first */
-/* An eighth of it holds the smallest replies there are. */
-#define STORE_MIN_BYTES 768u
 /* What one put may move to the head: so much, and four times its own size. Then entries are put out
  * though they were found, so that no put takes long. */
 #define SECOND_CHANCE_UNITS 512u
+/* The index is never more than an eighth of all, as much as the smallest replies there are can
+ * need. */
+#define INDEX_SHARE 8u
+/* An eighth of it holds the smallest replies there are. */
+#define STORE_MIN_BYTES 768u
 /* A store below this, the smallest that can be configured, is not divided. */
 #define TWO_RINGS_BYTES (UINT64_C(64) << 10)
 
-static struct entry *entry_at(const struct store *store, uint32_t unit)
-{
-	return (struct entry *)(store->map + unit);
-}
-
 /* --- by the index ----------------------------------------------------------------------------- */
-
-/* Where the index has come to, in units. */
-static uint32_t floor_of(const struct store *store)
-{
-	const struct index_bucket *last =
-		index_bucket(&store->index, index_count(&store->index) - 1);
-
-	return (uint32_t)((const uint64_t *)(const void *)last - store->map);
-}
 
 struct entry *store_entry(const struct store *store, struct index_place place)
 {
-	return entry_at(store, index_unit(place));
+	return store_entry_at(store, index_unit(place));
 }
 
 /* All eight at once, by a vector: most are asked for what is not there. */
@@ -166,7 +153,8 @@ RARELY static void plan_ceiling(struct store *store)
 static bool add_bucket(struct store *store)
 {
 	struct store_ring *kept = &store->kept;
-	const uint32_t floor = floor_of(store), last = kept->is_wrapped ? kept->limit : kept->head;
+	const uint32_t floor = store_floor(store),
+		       last = kept->is_wrapped ? kept->limit : kept->head;
 
 	if (index_count(&store->index) >= store->index.max_count || floor - last < BUCKET_UNITS)
 		return false;
@@ -276,7 +264,7 @@ static uint32_t take_head(struct store_ring *ring, uint32_t units)
 	return at;
 }
 
-static void leave_tail(struct store_ring *ring, uint32_t units)
+void store_leave_tail(struct store_ring *ring, uint32_t units)
 {
 	ring->tail += units;
 	ring->used -= units;
@@ -296,10 +284,10 @@ struct putting {
 	uint64_t *evictions;
 };
 
-/* The slot of the entry at the tail, none of a gap. There is something there. */
-static struct index_place tail_place(const struct store *store, const struct store_ring *ring)
+struct index_place store_tail_place(const struct store *store, const struct store_ring *ring)
 {
-	const struct index_home home = index_home(&store->index, entry_at(store, ring->tail)->hash);
+	const struct index_home home =
+		index_home(&store->index, store_entry_at(store, ring->tail)->hash);
 
 	return index_find_unit(&home, ring->tail);
 }
@@ -319,7 +307,7 @@ static void move_to_head(struct store *store, struct index_place place)
 	const struct entry *entry = store_entry(store, place);
 	const uint32_t units = entry->units;
 
-	memmove(entry_at(store, kept->head), entry, (size_t)units * ENTRY_UNIT);
+	memmove(store_entry_at(store, kept->head), entry, (size_t)units * ENTRY_UNIT);
 	place.bucket->unit[place.slot] = take_head(kept, units); /* not found there so far */
 }
 
@@ -336,8 +324,8 @@ static void pass_kept(struct putting *putting)
 {
 	struct store *store = putting->store;
 	struct store_ring *kept = &store->kept;
-	const uint32_t units = entry_at(store, kept->tail)->units;
-	const struct index_place place = tail_place(store, kept);
+	const uint32_t units = store_entry_at(store, kept->tail)->units;
+	const struct index_place place = store_tail_place(store, kept);
 
 	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
 		putting->chances -= units;
@@ -347,7 +335,7 @@ static void pass_kept(struct putting *putting)
 		put_out(putting, place);
 	}
 	store->passed++;
-	leave_tail(kept, units);
+	store_leave_tail(kept, units);
 }
 
 /* Before the head comes to the ceiling, the tail is to be through with what lies above it: so it
@@ -360,7 +348,7 @@ static void keep_ahead(struct putting *putting, uint32_t units)
 	for (uint32_t gone = 0; above > 0 && kept->is_wrapped && gone < 2 * units;) {
 		if (kept->tail + above < kept->ceiling)
 			return;
-		gone += entry_at(putting->store, kept->tail)->units;
+		gone += store_entry_at(putting->store, kept->tail)->units;
 		pass_kept(putting);
 	}
 }
@@ -372,7 +360,7 @@ RARELY static void bring_round(struct putting *putting, uint32_t units)
 	struct store_ring *kept = &putting->store->kept;
 
 	for (uint32_t gone = 0; kept->is_wrapped && gone < 2 * units;) {
-		gone += entry_at(putting->store, kept->tail)->units;
+		gone += store_entry_at(putting->store, kept->tail)->units;
 		pass_kept(putting);
 	}
 	putting->store->is_short = false;
@@ -390,8 +378,8 @@ static void make_room_kept(struct putting *putting, uint32_t units)
 static void pass_newcomer(struct putting *putting)
 {
 	struct store *store = putting->store;
-	const uint32_t tail = store->newcomers.tail, units = entry_at(store, tail)->units;
-	struct index_place place = tail_place(store, &store->newcomers);
+	const uint32_t tail = store->newcomers.tail, units = store_entry_at(store, tail)->units;
+	struct index_place place = store_tail_place(store, &store->newcomers);
 
 	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
 		putting->chances -= units;
@@ -401,7 +389,7 @@ static void pass_newcomer(struct putting *putting)
 		put_out(putting, place);
 	}
 	store->passed++;
-	leave_tail(&store->newcomers, units);
+	store_leave_tail(&store->newcomers, units);
 }
 
 /* At the tail of those kept nothing is in anybody's way that is of use to anybody. */
@@ -410,16 +398,16 @@ static bool has_idle_room(struct store *store, uint32_t units, uint64_t now_us)
 	struct store_ring *kept = &store->kept;
 
 	while (!has_room(kept, units)) {
-		const struct entry *entry = entry_at(store, kept->tail);
+		const struct entry *entry = store_entry_at(store, kept->tail);
 		const uint32_t freed = entry->units;
-		const struct index_place place = tail_place(store, kept);
+		const struct index_place place = store_tail_place(store, kept);
 
 		if (place.bucket != NULL && entry_is_showable(entry, now_us))
 			return false;
 		if (place.bucket != NULL)
 			store_drop(store, place);
 		store->passed++;
-		leave_tail(kept, freed);
+		store_leave_tail(kept, freed);
 	}
 	return true;
 }
@@ -469,7 +457,7 @@ struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum
 	struct store_ring *ring = make_room(&putting, units, rank);
 	const struct index_place place = find_slot(&putting, hash);
 	const uint32_t unit = take_head(ring, units);
-	struct entry *entry = entry_at(store, unit);
+	struct entry *entry = store_entry_at(store, unit);
 	entry->units = (uint16_t)units;
 	place.bucket->hash[place.slot] = hash;
 	place.bucket->unit[place.slot] = unit;
@@ -497,11 +485,11 @@ static void leave_ring(struct store *store, struct store_ring *ring)
 {
 	const uint32_t from = ring->tail, free = ring->is_wrapped ? ring->head : ring->start;
 
-	leave_tail(ring, entry_at(store, from)->units);
+	store_leave_tail(ring, store_entry_at(store, from)->units);
 	give_back(store, free, from, ring->tail);
 }
 
-struct store_oldest store_oldest(struct store *store)
+struct store_oldest store_sweep_oldest(struct store *store)
 {
 	struct store_ring *const rings[] = { &store->newcomers, &store->kept };
 
@@ -510,9 +498,9 @@ struct store_oldest store_oldest(struct store *store)
 
 		if (ring->used == 0)
 			continue;
-		struct store_oldest oldest = { .units = entry_at(store, ring->tail)->units,
+		struct store_oldest oldest = { .units = store_entry_at(store, ring->tail)->units,
 					       .ring = ring,
-					       .place = tail_place(store, ring) };
+					       .place = store_tail_place(store, ring) };
 		if (oldest.place.bucket != NULL) {
 			oldest.entry = store_entry(store, oldest.place);
 			oldest.is_known = ring == &store->kept || index_is_marked(oldest.place);
@@ -522,7 +510,7 @@ struct store_oldest store_oldest(struct store *store)
 	return (struct store_oldest){ .units = 0 };
 }
 
-void store_leave(struct store *store, const struct store_oldest *oldest)
+void store_sweep_leave(struct store *store, const struct store_oldest *oldest)
 {
 	if (oldest->entry != NULL)
 		store_drop(store, oldest->place);
@@ -552,7 +540,7 @@ static uint32_t unit_behind_tail(const struct store_ring *ring, uint32_t units)
 static void drop_if_named(struct store *store, uint32_t unit, const uint8_t *name, bool below,
 			  uint64_t *dropped)
 {
-	const struct entry *entry = entry_at(store, unit);
+	const struct entry *entry = store_entry_at(store, unit);
 
 	if (!entry_is_named(entry, name, name_len(name), below))
 		return;
@@ -566,8 +554,8 @@ static void drop_if_named(struct store *store, uint32_t unit, const uint8_t *nam
 
 /* From the tail to the head. An entry that is passed goes to the head of those kept, where it is
  * met again: newcomers come first. */
-bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t units,
-		      const uint8_t *name, bool below, uint64_t *dropped)
+bool store_sweep_named(struct store *store, struct store_sweep *sweep, uint32_t units,
+		       const uint8_t *name, bool below, uint64_t *dropped)
 {
 	const struct store_ring *ring = sweep->is_in_kept ? &store->kept : &store->newcomers;
 	uint32_t gone = 0;
@@ -579,7 +567,7 @@ bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t u
 	uint32_t behind = (uint32_t)(sweep->at - ring->left);
 	while (behind < ring->used && gone < units) {
 		const uint32_t unit = unit_behind_tail(ring, behind);
-		const uint32_t its = entry_at(store, unit)->units;
+		const uint32_t its = store_entry_at(store, unit)->units;
 
 		drop_if_named(store, unit, name, below, dropped);
 		behind += its;
@@ -609,7 +597,7 @@ static struct store_ring empty_ring(uint32_t start, uint32_t end)
 /* The rings, with nothing in them: all that the index leaves. */
 static void lay_out(struct store *store, uint64_t bytes)
 {
-	const uint32_t start = 1, end = floor_of(store);
+	const uint32_t start = 1, end = store_floor(store);
 	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
 
 	store->newcomers = empty_ring(start, middle);
@@ -624,7 +612,7 @@ static size_t map_bytes(const struct store *store)
 	return (size_t)((uint8_t *)store->index.top - (uint8_t *)store->map);
 }
 
-void store_clear(struct store *store)
+void store_map_clear(struct store *store)
 {
 	if (store->map == NULL)
 		return;
@@ -634,7 +622,7 @@ void store_clear(struct store *store)
 	store->is_short = false;
 }
 
-bool store_open(struct store *store, uint64_t max_bytes)
+bool store_map_open(struct store *store, uint64_t max_bytes)
 {
 	const uint64_t addressable = (uint64_t)INDEX_FOUND * ENTRY_UNIT;
 	const uint64_t bytes = (max_bytes < addressable ? max_bytes : addressable) &
@@ -661,7 +649,7 @@ bool store_open(struct store *store, uint64_t max_bytes)
 	return true;
 }
 
-size_t store_close_some(struct store *store, size_t bytes)
+size_t store_map_close_some(struct store *store, size_t bytes)
 {
 	const size_t left = store->map == NULL ? 0 : map_bytes(store);
 	const size_t some = bytes < left ? bytes : left;
@@ -673,9 +661,9 @@ size_t store_close_some(struct store *store, size_t bytes)
 	return some;
 }
 
-void store_close(struct store *store)
+void store_map_close(struct store *store)
 {
-	(void)store_close_some(store, SIZE_MAX);
+	(void)store_map_close_some(store, SIZE_MAX);
 }
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -689,7 +677,7 @@ static void must(bool holds)
 /* Slots that name `unit`, in the buckets its entry may be found in. */
 static unsigned slots_of(const struct store *store, uint32_t unit)
 {
-	const struct entry *entry = entry_at(store, unit);
+	const struct entry *entry = store_entry_at(store, unit);
 	const struct index_home home = index_home(&store->index, entry->hash);
 	unsigned count = 0;
 
@@ -715,8 +703,8 @@ static bool is_sole(const struct store *store, const struct entry *entry)
 		const struct index_place place = { home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS };
 		const uint32_t unit = index_unit(place);
 
-		if (unit != 0 && entry_at(store, unit) != entry &&
-		    entry_is_rival(entry_at(store, unit), entry))
+		if (unit != 0 && store_entry_at(store, unit) != entry &&
+		    entry_is_rival(store_entry_at(store, unit), entry))
 			return false;
 	}
 	return true;
@@ -728,7 +716,7 @@ static uint32_t verify_run(const struct store *store, uint32_t from, uint32_t to
 	uint32_t in_use = 0;
 
 	while (from < to) {
-		const struct entry *entry = entry_at(store, from);
+		const struct entry *entry = store_entry_at(store, from);
 		const unsigned slots = slots_of(store, from);
 
 		must((size_t)entry->units * ENTRY_UNIT >= ENTRY_HEAD && entry->units <= to - from);
@@ -767,13 +755,13 @@ static uint32_t verify_ring(const struct store *store, const struct store_ring *
 	return in_use;
 }
 
-void store_verify(const struct store *store)
+void store_check(const struct store *store)
 {
 	uint32_t slots = 0;
 
 	if (store->map == NULL)
 		return;
-	must(store->newcomers.end == store->kept.start && store->kept.end <= floor_of(store));
+	must(store->newcomers.end == store->kept.start && store->kept.end <= store_floor(store));
 	must((uint64_t)((uint8_t *)store->index.top - (uint8_t *)store->map) <= store->max_bytes);
 	const uint32_t in_use =
 		verify_ring(store, &store->newcomers) + verify_ring(store, &store->kept);

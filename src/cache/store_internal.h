@@ -27,7 +27,7 @@
  * the ring of those kept. Once that is wrapped this can be done only when its tail has come round:
  * then it ends earlier by so much from the next round on (`ceiling`).
  *
- * Always true (store_verify() checks it), of each ring:
+ * Always true (store_check() checks it), of each ring:
  *   start <= tail, head, limit <= end, and the entries between them fill used units exactly
  * and of all:
  *   a slot is empty or names an entry of a ring by its first unit, in a bucket of its hash
@@ -58,16 +58,33 @@ struct store {
 	uint64_t passed;    /* entries and gaps that a tail has come by */
 };
 
+static inline struct entry *store_entry_at(const struct store *store, uint32_t unit)
+{
+	return (struct entry *)(store->map + unit);
+}
+
+/** Where the index has come to, in units. */
+static inline uint32_t store_floor(const struct store *store)
+{
+	const struct index_bucket *last =
+		index_bucket(&store->index, index_count(&store->index) - 1);
+
+	return (uint32_t)((const uint64_t *)(const void *)last - store->map);
+}
+
 /** In use: the index, entries, and gaps between them; 0 when empty. */
 uint64_t store_bytes(const struct store *store);
 
 /** Index and rings together take no more than `max_bytes`; too few for an entry keeps nothing.
  * False when memory is short. */
-bool store_open(struct store *store, uint64_t max_bytes);
-void store_close(struct store *store);
+bool store_map_open(struct store *store, uint64_t max_bytes);
+void store_map_close(struct store *store);
+/** As when it was opened. */
+void store_map_clear(struct store *store);
 /** Gives back so much of its memory, and returns how much that was; 0: none is left. From the first
- * time on it is for nothing else but this and store_close(). A multiple of what a page may have. */
-RARELY size_t store_close_some(struct store *store, size_t bytes);
+ * time on it is for nothing else but this and store_map_close(). A multiple of what a page may
+ * have. */
+RARELY size_t store_map_close_some(struct store *store, size_t bytes);
 
 /** Of this key and sort; bucket is NULL for none, and slot 0 too where store_may_have() says so.
  * Good until the next store_put(). */
@@ -94,7 +111,12 @@ enum store_rank {
 struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
 			uint64_t now_us, uint64_t *evictions);
 
-/* How far store_drop_named() has come; zeroed at first. */
+/** The slot of the entry at the tail, none of a gap. There is something there. */
+struct index_place store_tail_place(const struct store *store, const struct store_ring *ring);
+/** So many units of what is there go. */
+void store_leave_tail(struct store_ring *ring, uint32_t units);
+
+/* How far store_sweep_named() has come; zeroed at first. */
 struct store_sweep {
 	uint64_t at; /* of the ring: units since it was empty and new */
 	bool is_in_kept;
@@ -102,10 +124,8 @@ struct store_sweep {
 /** Drops what is named so (entry_is_named()) among the next `units`, and adds to *dropped. True
  * while there may be more: entries that are put meanwhile may be met or not, but none that was
  * there before is missed, though it moves. */
-bool store_drop_named(struct store *store, struct store_sweep *sweep, uint32_t units,
-		      const uint8_t *name, bool below, uint64_t *dropped);
-/** As when it was opened. */
-void store_clear(struct store *store);
+bool store_sweep_named(struct store *store, struct store_sweep *sweep, uint32_t units,
+		       const uint8_t *name, bool below, uint64_t *dropped);
 
 /* The one to go next, for who empties it, with no more ado. */
 struct store_oldest {
@@ -115,9 +135,9 @@ struct store_oldest {
 	struct store_ring *ring;
 	struct index_place place;
 };
-RARELY struct store_oldest store_oldest(struct store *store);
+RARELY struct store_oldest store_sweep_oldest(struct store *store);
 /** It goes, and gives its memory back. */
-RARELY void store_leave(struct store *store, const struct store_oldest *oldest);
+RARELY void store_sweep_leave(struct store *store, const struct store_oldest *oldest);
 
 /** Aborts unless what is said above holds. */
-void store_verify(const struct store *store);
+void store_check(const struct store *store);
