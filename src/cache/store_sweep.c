@@ -1,0 +1,111 @@
+#include "store_internal.h"
+
+#include <sys/mman.h>
+
+/* The pages that end between these, back to the system; none of them with what lies before
+ * `free`. */
+static void give_back(const struct store *store, uint32_t free, uint32_t from, uint32_t to)
+{
+	const uintptr_t page = 4096, mask = ~(page - 1);
+	const uintptr_t first = ((uintptr_t)(store->map + free) + page - 1) & mask,
+			end = (uintptr_t)(store->map + to) & mask;
+	uintptr_t begin = (uintptr_t)(store->map + from) & mask;
+
+	if (begin < first)
+		begin = first;
+	if (to > from && end > begin)
+		(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/* While it is wrapped, the newest lie before the tail, and may share its page. */
+static void leave_ring(struct store *store, struct store_ring *ring)
+{
+	const uint32_t from = ring->tail, free = ring->is_wrapped ? ring->head : ring->start;
+
+	store_leave_tail(ring, store_entry_at(store, from)->units);
+	give_back(store, free, from, ring->tail);
+}
+
+struct store_oldest store_sweep_oldest(struct store *store)
+{
+	struct store_ring *const rings[] = { &store->newcomers, &store->kept };
+
+	for (unsigned i = 0; store->map != NULL && i < 2; i++) {
+		struct store_ring *ring = rings[i];
+
+		if (ring->used == 0)
+			continue;
+		struct store_oldest oldest = { .units = store_entry_at(store, ring->tail)->units,
+					       .ring = ring,
+					       .place = store_tail_place(store, ring) };
+		if (oldest.place.bucket != NULL) {
+			oldest.entry = store_entry(store, oldest.place);
+			oldest.is_known = ring == &store->kept || index_is_marked(oldest.place);
+		}
+		return oldest;
+	}
+	return (struct store_oldest){ .units = 0 };
+}
+
+void store_sweep_leave(struct store *store, const struct store_oldest *oldest)
+{
+	if (oldest->entry != NULL)
+		store_drop(store, oldest->place);
+	leave_ring(store, oldest->ring);
+}
+
+/* --- by name --------------------------------------------------------------------------------- */
+
+/* Of the entry that begins so many units behind the tail. */
+static uint32_t unit_behind_tail(const struct store_ring *ring, uint32_t units)
+{
+	const uint32_t to_limit = ring->limit - ring->tail;
+
+	return ring->is_wrapped && units >= to_limit ? ring->start + (units - to_limit)
+						     : ring->tail + units;
+}
+
+static void drop_if_named(struct store *store, uint32_t unit, const uint8_t *name, bool below,
+			  uint64_t *dropped)
+{
+	const struct entry *entry = store_entry_at(store, unit);
+
+	if (!entry_is_named(entry, name, name_len(name), below))
+		return;
+	const struct index_home home = index_home(&store->index, entry->hash);
+	const struct index_place place = index_find_unit(&home, unit);
+	if (place.bucket == NULL) /* a gap */
+		return;
+	store_drop(store, place);
+	(*dropped)++;
+}
+
+/* From the tail to the head. An entry that is passed goes to the head of those kept, where it is
+ * met again: newcomers come first. */
+bool store_sweep_named(struct store *store, struct store_sweep *sweep, uint32_t units,
+		       const uint8_t *name, bool below, uint64_t *dropped)
+{
+	const struct store_ring *ring = sweep->is_in_kept ? &store->kept : &store->newcomers;
+	uint32_t gone = 0;
+
+	if (store->map == NULL)
+		return false;
+	if (sweep->at < ring->left || sweep->at - ring->left > ring->used)
+		sweep->at = ring->left; /* the tail has come by; or it is all new */
+	uint32_t behind = (uint32_t)(sweep->at - ring->left);
+	while (behind < ring->used && gone < units) {
+		const uint32_t unit = unit_behind_tail(ring, behind);
+		const uint32_t its = store_entry_at(store, unit)->units;
+
+		drop_if_named(store, unit, name, below, dropped);
+		behind += its;
+		gone += its;
+	}
+	sweep->at = ring->left + behind;
+	if (behind < ring->used)
+		return true;
+	if (sweep->is_in_kept)
+		return false;
+	*sweep = (struct store_sweep){ .is_in_kept = true };
+	return true;
+}
