@@ -78,10 +78,10 @@ struct cache *cache_share(struct cache *cache, const struct clock *clock, struct
  * and then all is as it was. */
 MUST_CHECK RARELY int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers);
 /** Moves so many, the oldest first, from one thread; fewer where they are large, or much is to be
- * cleared away: no call takes longer. False when that is done, but for cache_end_move(). */
+ * cleared away: no call takes longer. False when that is done, but for cache_move_end(). */
 RARELY bool cache_move(struct cache *cache, unsigned entries);
 /** What has not been moved is forgotten. The workers are held. */
-RARELY void cache_end_move(struct cache *cache);
+RARELY void cache_move_end(struct cache *cache);
 
 /** Gives one handle back; with the last of them what is kept is gone. NULL is fine. */
 void cache_free(struct cache *cache);

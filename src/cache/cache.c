@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/list.h"
-#include "base/lock.h"
 #include "base/mem.h"
-#include "store_internal.h"
+#include "cache_internal.h"
 
 /* RFC 9520 section 3.2: a resolution failure is not remembered for longer than five minutes. The
  * minute lets the longest of them, which live as long, still count for the next. */
@@ -26,32 +24,6 @@
 /* So many sizes of before may still have something. */
 #define BEFORE_MAX 4u
 
-/* A part of the keys. */
-struct shard {
-	struct lock lock; /* of all that follows */
-	struct store store;
-	uint64_t newest_failure_us; /* as clocks differ a little, it may be ahead of ours */
-	uint64_t failures_from_us;  /* those up to then are forgotten; 0 for none */
-	bool is_left; /* of one before: what was in it is elsewhere or forgotten, and its store is
-		       * being closed */
-};
-
-struct shared {
-	struct shared *before; /* what is being moved here, or on to where this is; or NULL */
-	struct list handles;
-	uint64_t max_bytes;
-	uint32_t count; /* a power of two */
-	uint32_t moved; /* of one before: shards that are closed; the oldest one's are it first */
-	struct shard shards[];
-};
-
-struct cache {
-	struct list link; /* in shared->handles, which changes only while other threads are held */
-	struct shared *shared;
-	const struct clock *clock;
-	struct stats *stats;
-};
-
 /* --- its life --------------------------------------------------------------------------------- */
 
 static struct cache *handle_new(struct shared *shared, const struct clock *clock,
@@ -66,11 +38,11 @@ static struct cache *handle_new(struct shared *shared, const struct clock *clock
 	return cache;
 }
 
-static void shared_free(struct shared *shared)
+void cache_shared_free(struct shared *shared)
 {
 	if (shared == NULL)
 		return;
-	shared_free(shared->before);
+	cache_shared_free(shared->before);
 	for (uint32_t i = 0; i < shared->count; i++) {
 		store_map_close(&shared->shards[i].store);
 		lock_done(&shared->shards[i].lock);
@@ -78,7 +50,7 @@ static void shared_free(struct shared *shared)
 	mem_free(shared);
 }
 
-static uint32_t count_shards(uint64_t max_bytes, unsigned workers)
+uint32_t cache_shared_count(uint64_t max_bytes, unsigned workers)
 {
 	uint32_t count = 1;
 
@@ -88,9 +60,9 @@ static uint32_t count_shards(uint64_t max_bytes, unsigned workers)
 	return count;
 }
 
-static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
+struct shared *cache_shared_new(uint64_t max_bytes, unsigned workers)
 {
-	const uint32_t count = count_shards(max_bytes, workers);
+	const uint32_t count = cache_shared_count(max_bytes, workers);
 	struct shared *shared = mem_zalloc(sizeof(*shared) + count * sizeof(struct shard));
 
 	if (shared == NULL)
@@ -101,7 +73,7 @@ static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
 		struct shard *shard = &shared->shards[shared->count];
 
 		if (!store_map_open(&shard->store, max_bytes / count)) {
-			shared_free(shared);
+			cache_shared_free(shared);
 			return NULL;
 		}
 		lock_init(&shard->lock, workers > 1);
@@ -112,14 +84,14 @@ static struct shared *shared_new(uint64_t max_bytes, unsigned workers)
 struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
 			struct stats *stats)
 {
-	struct shared *shared = shared_new(max_bytes, workers);
+	struct shared *shared = cache_shared_new(max_bytes, workers);
 
 	if (shared == NULL)
 		return NULL;
 	hash_draw_secret(); /* here there is one thread */
 	struct cache *cache = handle_new(shared, clock, stats);
 	if (cache == NULL)
-		shared_free(shared);
+		cache_shared_free(shared);
 	return cache;
 }
 
@@ -140,7 +112,7 @@ void cache_free(struct cache *cache)
 		return;
 	list_remove(&cache->link);
 	if (list_is_empty(&cache->shared->handles))
-		shared_free(cache->shared);
+		cache_shared_free(cache->shared);
 	mem_free(cache);
 }
 
@@ -149,28 +121,13 @@ static bool keeps_nothing(const struct cache *cache)
 	return cache->shared->shards[0].store.map == NULL;
 }
 
-static struct shard *shard_of(const struct cache *cache, uint64_t hash)
-{
-	struct shared *shared = cache->shared;
-
-	return &shared->shards[hash & (shared->count - 1)];
-}
-
-/* The half of a hash that the shard does not take. */
-static uint32_t hash_in_shard(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32);
-}
-
-static void fetch(const struct cache *cache, const struct cache_key *key);
-
 /* The shard of this key, locked: nobody else is in it until give_shard(). */
 static struct shard *take_shard(const struct cache *cache, const struct cache_key *key)
 {
-	struct shard *shard = shard_of(cache, key->hash);
+	struct shard *shard = cache_shard_of(cache, key->hash);
 
 	if (cache->shared->before != NULL)
-		fetch(cache, key);
+		cache_move_fetch(cache, key);
 	lock_take(&shard->lock);
 	return shard;
 }
@@ -182,18 +139,9 @@ static void give_shard(struct shard *shard)
 
 /* --- looking up ------------------------------------------------------------------------------- */
 
-/* A key may have two entries: the last answer, and beside it a failure that came after. */
-enum sort { SORT_ANSWER, SORT_FAILURE };
-
-static struct index_place find_sort(const struct shard *shard, const struct cache_key *key,
-				    enum sort sort)
-{
-	return store_find(&shard->store, key, hash_in_shard(key->hash), sort == SORT_FAILURE);
-}
-
 static void drop_sort(struct shard *shard, const struct cache_key *key, enum sort sort)
 {
-	const struct index_place place = find_sort(shard, key, sort);
+	const struct index_place place = cache_find_sort(shard, key, sort);
 
 	if (place.bucket != NULL)
 		store_drop(&shard->store, place);
@@ -217,7 +165,7 @@ static bool is_fresh_failure(const struct shard *shard, struct index_place place
 static void note_failure(const struct shard *shard, const struct cache_key *key, uint64_t now_us,
 			 struct cache_hit *hit)
 {
-	const struct index_place place = find_sort(shard, key, SORT_FAILURE);
+	const struct index_place place = cache_find_sort(shard, key, SORT_FAILURE);
 
 	hit->is_failing = is_fresh_failure(shard, place, now_us);
 	hit->is_squashed =
@@ -246,9 +194,9 @@ static bool read_place(struct shard *shard, struct index_place place, uint64_t n
 static bool find_in(struct shard *shard, const struct cache_key *key, bool stale_ok,
 		    uint64_t now_us, const struct into *into)
 {
-	if (!store_may_have(&shard->store, hash_in_shard(key->hash)))
+	if (!store_may_have(&shard->store, cache_hash_in_shard(key->hash)))
 		return false;
-	struct index_place place = find_sort(shard, key, SORT_ANSWER);
+	struct index_place place = cache_find_sort(shard, key, SORT_ANSWER);
 	if (place.bucket != NULL) {
 		const struct entry *answer = store_entry(&shard->store, place);
 
@@ -260,7 +208,7 @@ static bool find_in(struct shard *shard, const struct cache_key *key, bool stale
 			return true;
 		}
 	}
-	place = find_sort(shard, key, SORT_FAILURE);
+	place = cache_find_sort(shard, key, SORT_FAILURE);
 	return is_fresh_failure(shard, place, now_us) && read_place(shard, place, now_us, into);
 }
 
@@ -289,9 +237,9 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 		ret_copy->is_new = false;
 		return false;
 	}
-	struct shard *shard = shard_of(cache, key->hash);
+	struct shard *shard = cache_shard_of(cache, key->hash);
 	lock_take(&shard->lock);
-	const struct index_place place = find_sort(shard, key, SORT_ANSWER);
+	const struct index_place place = cache_find_sort(shard, key, SORT_ANSWER);
 	struct entry *entry = place.bucket != NULL ? store_entry(&shard->store, place) : NULL;
 	const bool is_found = entry != NULL && entry_may_repeat(entry, plan_id, wants_ad, now_us) &&
 			      entry_copy(entry, now_us, buf, buf_max, ret_copy);
@@ -308,7 +256,7 @@ static bool look_in(const struct shard *shard, const struct cache_key *key, bool
 		    uint64_t now_us, const struct into *into)
 {
 	const struct index_place place =
-		find_sort(shard, key, failure ? SORT_FAILURE : SORT_ANSWER);
+		cache_find_sort(shard, key, failure ? SORT_FAILURE : SORT_ANSWER);
 	struct cache_hit *hit = into->hit;
 
 	if (place.bucket == NULL || (failure && !is_fresh_failure(shard, place, now_us)))
@@ -340,7 +288,7 @@ bool cache_look(const struct cache *cache, const struct cache_key *key, bool fai
 static uint32_t count_failures(const struct shard *shard, const struct cache_key *key,
 			       uint64_t now_us)
 {
-	const struct index_place place = find_sort(shard, key, SORT_FAILURE);
+	const struct index_place place = cache_find_sort(shard, key, SORT_FAILURE);
 
 	if (place.bucket == NULL)
 		return 0;
@@ -367,17 +315,17 @@ uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 void cache_prefetch(const struct cache *cache, uint64_t hash)
 {
 	if (!keeps_nothing(cache))
-		store_prefetch(&shard_of(cache, hash)->store, hash_in_shard(hash));
+		store_prefetch(&cache_shard_of(cache, hash)->store, cache_hash_in_shard(hash));
 }
 
 void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
 {
-	struct shard *shard = shard_of(cache, hash);
+	struct shard *shard = cache_shard_of(cache, hash);
 
 	if (keeps_nothing(cache))
 		return;
 	lock_take(&shard->lock);
-	store_prefetch_entry(&shard->store, hash_in_shard(hash));
+	store_prefetch_entry(&shard->store, cache_hash_in_shard(hash));
 	lock_give(&shard->lock);
 }
 
@@ -389,7 +337,7 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 		      enum sort sort, bool may_have, uint32_t failures)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const uint32_t hash = hash_in_shard(draft->key->hash);
+	const uint32_t hash = cache_hash_in_shard(draft->key->hash);
 	struct index_place old = { NULL, 0 };
 	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
 				       ? STORE_GOOD
@@ -397,7 +345,7 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 	struct entry *entry = NULL;
 
 	if (may_have)
-		old = find_sort(shard, draft->key, sort);
+		old = cache_find_sort(shard, draft->key, sort);
 	if (old.bucket != NULL) {
 		rank = STORE_KNOWN;
 		entry = store_entry(&shard->store, old);
@@ -423,7 +371,7 @@ static void store_failure(struct cache *cache, struct shard *shard, const struct
 			  bool may_have)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const struct index_place place = find_sort(shard, draft->key, SORT_ANSWER);
+	const struct index_place place = cache_find_sort(shard, draft->key, SORT_ANSWER);
 
 	if (place.bucket != NULL) {
 		struct entry *answer = store_entry(&shard->store, place);
@@ -449,7 +397,7 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, key, item);
 	struct shard *shard = take_shard(cache, key);
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
-	const bool may_have = store_may_have(&shard->store, hash_in_shard(key->hash));
+	const bool may_have = store_may_have(&shard->store, cache_hash_in_shard(key->hash));
 	if (!is_failure && may_have)
 		drop_sort(shard, key, SORT_FAILURE);
 	if (can_keep && is_failure)
@@ -469,7 +417,7 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, const struc
 		return;
 	struct shard *shard = take_shard(cache, key);
 	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct index_place place = find_sort(shard, key, sorts[i]);
+		const struct index_place place = cache_find_sort(shard, key, sorts[i]);
 
 		if (place.bucket == NULL)
 			continue;
@@ -513,14 +461,14 @@ static void adopt(const struct cache *cache, struct shard *shard, const struct c
 		  const struct store_oldest *old)
 {
 	const struct entry *entry = old->entry;
-	const uint32_t hash = hash_in_shard(key->hash);
+	const uint32_t hash = cache_hash_in_shard(key->hash);
 	const enum store_rank rank = old->is_known			   ? STORE_KNOWN
 				     : entry_kind(entry) == CACHE_POSITIVE ? STORE_GOOD
 									   : STORE_NEWCOMER;
 
 	if (shard->store.map == NULL || entry->units > shard->store.max_units ||
-	    find_sort(shard, key, entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER).bucket !=
-		    NULL)
+	    cache_find_sort(shard, key, entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER)
+			    .bucket != NULL)
 		return;
 	struct entry *copy =
 		store_put(&shard->store, hash, entry->units, rank, cache->clock->now_us,
@@ -532,7 +480,7 @@ static void adopt(const struct cache *cache, struct shard *shard, const struct c
 static void move_one(const struct cache *cache, struct shard *from, const struct cache_key *key,
 		     const struct store_oldest *old)
 {
-	struct shard *to = shard_of(cache, key->hash);
+	struct shard *to = cache_shard_of(cache, key->hash);
 
 	lock_take(&to->lock);
 	adopt(cache, to, key, old);
@@ -545,7 +493,7 @@ static void fetch_from(const struct cache *cache, struct shard *from, const stru
 	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
 
 	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct index_place place = find_sort(from, key, sorts[i]);
+		const struct index_place place = cache_find_sort(from, key, sorts[i]);
 
 		if (place.bucket == NULL)
 			continue;
@@ -557,7 +505,7 @@ static void fetch_from(const struct cache *cache, struct shard *from, const stru
 }
 
 /* Of this key, from where it was before the size was another: it is in one place alone. */
-RARELY static void fetch(const struct cache *cache, const struct cache_key *key)
+void cache_move_fetch(const struct cache *cache, const struct cache_key *key)
 {
 	for (struct shared *before = cache->shared->before; before != NULL;
 	     before = before->before) {
@@ -580,7 +528,7 @@ static unsigned move_oldest(const struct cache *cache, struct shard *from)
 		return 0;
 	if (old.entry != NULL && entry_is_showable(old.entry, cache->clock->now_us)) {
 		entry_key(old.entry, &key);
-		struct shard *to = shard_of(cache, key.hash);
+		struct shard *to = cache_shard_of(cache, key.hash);
 		lock_take(&to->lock);
 		adopt(cache, to, &key, &old);
 		lock_give(&to->lock);
@@ -630,14 +578,14 @@ bool cache_move(struct cache *cache, unsigned entries)
 	return from != NULL;
 }
 
-void cache_end_move(struct cache *cache)
+void cache_move_end(struct cache *cache)
 {
-	shared_free(cache->shared->before);
+	cache_shared_free(cache->shared->before);
 	cache->shared->before = NULL;
 }
 
 /* As of all shards together: a few failures more may be forgotten than need be. */
-static void take_failures(struct shared *to, const struct shared *from)
+void cache_shared_take_failures(struct shared *to, const struct shared *from)
 {
 	for (uint32_t i = 0; i < to->count * from->count; i++) {
 		const struct shard *old = &from->shards[i / to->count];
@@ -652,7 +600,7 @@ static void take_failures(struct shared *to, const struct shared *from)
 
 /* Those that are done with go. Of the others, too many are there only where one size follows
  * another faster than anything can be moved. */
-static void limit_before(struct shared *shared)
+void cache_shared_limit_before(struct shared *shared)
 {
 	unsigned count = 0;
 
@@ -662,7 +610,7 @@ static void limit_before(struct shared *shared)
 		for (uint32_t i = 0; count >= BEFORE_MAX && i < shared->count; i++)
 			shared->shards[i].is_left = true;
 	}
-	shared_free(shared->before);
+	cache_shared_free(shared->before);
 	shared->before = NULL;
 }
 
@@ -670,13 +618,14 @@ int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
 {
 	struct shared *before = cache->shared;
 
-	if (max_bytes == before->max_bytes && count_shards(max_bytes, workers) <= before->count)
+	if (max_bytes == before->max_bytes &&
+	    cache_shared_count(max_bytes, workers) <= before->count)
 		return 0;
-	struct shared *shared = shared_new(max_bytes, workers);
+	struct shared *shared = cache_shared_new(max_bytes, workers);
 	if (shared == NULL)
 		return -ENOMEM;
-	limit_before(before);
-	take_failures(shared, before);
+	cache_shared_limit_before(before);
+	cache_shared_take_failures(shared, before);
 	for (uint32_t i = 0; i < shared->count && before->shards[0].lock.is_shared; i++)
 		lock_share(&shared->shards[i].lock);
 	for (struct list *link = list_first(&before->handles); link != NULL;

@@ -183,7 +183,7 @@ bool worker_move_cache(struct worker *worker)
 
 void worker_end_cache_move(struct worker *worker)
 {
-	cache_end_move(worker->cache);
+	cache_move_end(worker->cache);
 }
 
 void worker_set_plan(struct worker *worker, struct plan *plan)

@@ -58,7 +58,7 @@ static void move_all(struct hand *hand)
 {
 	while (cache_move(hand->f.cache, 100))
 		cache_verify(hand->f.cache);
-	cache_end_move(hand->f.cache);
+	cache_move_end(hand->f.cache);
 	cache_verify(hand->f.cache);
 }
 
@@ -296,7 +296,7 @@ static void large_entries_are_more_work(void **state)
 	while (cache_move(hand->f.cache, 300))
 		steps++;
 	assert_true(steps > 10); /* some hundred kilobytes each */
-	cache_end_move(hand->f.cache);
+	cache_move_end(hand->f.cache);
 	cache_verify(hand->f.cache);
 	assert_int_equal(report_of(hand).entries, 300);
 }
@@ -387,7 +387,7 @@ static void others_find_it_while_it_is_moved(void **state)
 		assert_true(find(first, 1));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	cache_end_move(first->f.cache);
+	cache_move_end(first->f.cache);
 	cache_verify(first->f.cache);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(others[i]->wrong, 0);
