@@ -1,7 +1,6 @@
 #include "cache/cache.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -11,18 +10,6 @@
  * minute lets the longest of them, which live as long, still count for the next. */
 #define FAILURES_COUNT_S 300u
 #define FAILURES_GRACE_S 60u
-
-/* No shard is so small that the largest message would not be kept in it. */
-#define SHARD_MIN_BYTES (UINT64_C(1) << 20)
-#define SHARDS_MAX 64u
-#define SHARDS_EACH 4u /* of a worker, so that two seldom meet in one */
-/* So many units are as much work to move as an entry is by itself. */
-#define MOVE_UNITS 64u
-/* So much memory is given back at once, which is as much work as so many entries. */
-#define LEAVE_BYTES (UINT64_C(1) << 20)
-#define LEAVE_WORK 64u
-/* So many sizes of before may still have something. */
-#define BEFORE_MAX 4u
 
 /* --- its life --------------------------------------------------------------------------------- */
 
@@ -36,49 +23,6 @@ static struct cache *handle_new(struct shared *shared, const struct clock *clock
 	*cache = (struct cache){ .shared = shared, .clock = clock, .stats = stats };
 	list_add(&shared->handles, &cache->link);
 	return cache;
-}
-
-void cache_shared_free(struct shared *shared)
-{
-	if (shared == NULL)
-		return;
-	cache_shared_free(shared->before);
-	for (uint32_t i = 0; i < shared->count; i++) {
-		store_map_close(&shared->shards[i].store);
-		lock_done(&shared->shards[i].lock);
-	}
-	mem_free(shared);
-}
-
-uint32_t cache_shared_count(uint64_t max_bytes, unsigned workers)
-{
-	uint32_t count = 1;
-
-	while (workers > 1 && count < SHARDS_MAX && count < workers * SHARDS_EACH &&
-	       max_bytes / (2 * count) >= SHARD_MIN_BYTES)
-		count *= 2;
-	return count;
-}
-
-struct shared *cache_shared_new(uint64_t max_bytes, unsigned workers)
-{
-	const uint32_t count = cache_shared_count(max_bytes, workers);
-	struct shared *shared = mem_zalloc(sizeof(*shared) + count * sizeof(struct shard));
-
-	if (shared == NULL)
-		return NULL;
-	list_init(&shared->handles);
-	shared->max_bytes = max_bytes;
-	for (; shared->count < count; shared->count++) {
-		struct shard *shard = &shared->shards[shared->count];
-
-		if (!store_map_open(&shard->store, max_bytes / count)) {
-			cache_shared_free(shared);
-			return NULL;
-		}
-		lock_init(&shard->lock, workers > 1);
-	}
-	return shared;
 }
 
 struct cache *cache_new(uint64_t max_bytes, unsigned workers, const struct clock *clock,
@@ -456,164 +400,6 @@ void cache_forget_failures(struct cache *cache)
 
 /* --- another size ----------------------------------------------------------------------------- */
 
-/* Where there is none of its key and sort, which would be newer. The shard is locked. */
-static void adopt(const struct cache *cache, struct shard *shard, const struct cache_key *key,
-		  const struct store_oldest *old)
-{
-	const struct entry *entry = old->entry;
-	const uint32_t hash = cache_hash_in_shard(key->hash);
-	const enum store_rank rank = old->is_known			   ? STORE_KNOWN
-				     : entry_kind(entry) == CACHE_POSITIVE ? STORE_GOOD
-									   : STORE_NEWCOMER;
-
-	if (shard->store.map == NULL || entry->units > shard->store.max_units ||
-	    cache_find_sort(shard, key, entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER)
-			    .bucket != NULL)
-		return;
-	struct entry *copy =
-		store_put(&shard->store, hash, entry->units, rank, cache->clock->now_us,
-			  &cache->stats->count[STAT_CACHE_EVICTIONS]);
-	memcpy(copy, entry, (size_t)entry->units * ENTRY_UNIT);
-}
-
-/* The lock of the old shard is held while that of the new one is taken, never the other way. */
-static void move_one(const struct cache *cache, struct shard *from, const struct cache_key *key,
-		     const struct store_oldest *old)
-{
-	struct shard *to = cache_shard_of(cache, key->hash);
-
-	lock_take(&to->lock);
-	adopt(cache, to, key, old);
-	lock_give(&to->lock);
-	store_drop(&from->store, old->place);
-}
-
-static void fetch_from(const struct cache *cache, struct shard *from, const struct cache_key *key)
-{
-	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
-
-	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct index_place place = cache_find_sort(from, key, sorts[i]);
-
-		if (place.bucket == NULL)
-			continue;
-		const struct store_oldest old = { .entry = store_entry(&from->store, place),
-						  .is_known = true,
-						  .place = place };
-		move_one(cache, from, key, &old);
-	}
-}
-
-/* Of this key, from where it was before the size was another: it is in one place alone. */
-void cache_move_fetch(const struct cache *cache, const struct cache_key *key)
-{
-	for (struct shared *before = cache->shared->before; before != NULL;
-	     before = before->before) {
-		struct shard *from = &before->shards[key->hash & (before->count - 1)];
-
-		lock_take(&from->lock);
-		if (!from->is_left && from->store.map != NULL)
-			fetch_from(cache, from, key);
-		lock_give(&from->lock);
-	}
-}
-
-/* An entry or a gap. Returns what work that was; 0 where none is left. */
-static unsigned move_oldest(const struct cache *cache, struct shard *from)
-{
-	const struct store_oldest old = store_sweep_oldest(&from->store);
-	struct cache_key key;
-
-	if (old.units == 0)
-		return 0;
-	if (old.entry != NULL && entry_is_showable(old.entry, cache->clock->now_us)) {
-		entry_key(old.entry, &key);
-		struct shard *to = cache_shard_of(cache, key.hash);
-		lock_take(&to->lock);
-		adopt(cache, to, &key, &old);
-		lock_give(&to->lock);
-	}
-	store_sweep_leave(&from->store, &old);
-	return 1 + old.units / MOVE_UNITS;
-}
-
-/* Returns what work that was; 0 where the shard is closed. */
-static unsigned move_some(const struct cache *cache, struct shard *from)
-{
-	unsigned work = 0;
-
-	lock_take(&from->lock);
-	if (!from->is_left)
-		work = move_oldest(cache, from);
-	if (work == 0) {
-		from->is_left = true;
-		work = store_map_close_some(&from->store, LEAVE_BYTES) > 0 ? LEAVE_WORK : 0;
-	}
-	lock_give(&from->lock);
-	return work;
-}
-
-/* The oldest size that is not done with; NULL for none. */
-static struct shared *oldest_before(const struct cache *cache)
-{
-	struct shared *oldest = NULL;
-
-	for (struct shared *before = cache->shared->before; before != NULL; before = before->before)
-		if (before->moved < before->count)
-			oldest = before;
-	return oldest;
-}
-
-bool cache_move(struct cache *cache, unsigned entries)
-{
-	struct shared *from;
-	unsigned done = 0;
-
-	while ((from = oldest_before(cache)) != NULL && done < entries) {
-		const unsigned work = move_some(cache, &from->shards[from->moved]);
-
-		from->moved += work == 0;
-		done += work == 0 ? 1 : work;
-	}
-	return from != NULL;
-}
-
-void cache_move_end(struct cache *cache)
-{
-	cache_shared_free(cache->shared->before);
-	cache->shared->before = NULL;
-}
-
-/* As of all shards together: a few failures more may be forgotten than need be. */
-void cache_shared_take_failures(struct shared *to, const struct shared *from)
-{
-	for (uint32_t i = 0; i < to->count * from->count; i++) {
-		const struct shard *old = &from->shards[i / to->count];
-		struct shard *shard = &to->shards[i % to->count];
-
-		if (old->newest_failure_us > shard->newest_failure_us)
-			shard->newest_failure_us = old->newest_failure_us;
-		if (old->failures_from_us > shard->failures_from_us)
-			shard->failures_from_us = old->failures_from_us;
-	}
-}
-
-/* Those that are done with go. Of the others, too many are there only where one size follows
- * another faster than anything can be moved. */
-void cache_shared_limit_before(struct shared *shared)
-{
-	unsigned count = 0;
-
-	while (shared->before != NULL && shared->before->moved < shared->before->count) {
-		shared = shared->before;
-		count++;
-		for (uint32_t i = 0; count >= BEFORE_MAX && i < shared->count; i++)
-			shared->shards[i].is_left = true;
-	}
-	cache_shared_free(shared->before);
-	shared->before = NULL;
-}
-
 int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
 {
 	struct shared *before = cache->shared;
@@ -634,49 +420,6 @@ int cache_resize(struct cache *cache, uint64_t max_bytes, unsigned workers)
 	list_move_all(&shared->handles, &before->handles);
 	shared->before = before;
 	return 0;
-}
-
-/* --- forgetting ------------------------------------------------------------------------------- */
-
-/* So much is gone through while a lock is held, some hundreds of entries. */
-#define FLUSH_UNITS (65536u / ENTRY_UNIT)
-#define FLUSH_MOVES 500u
-
-static bool flush_shard(struct shard *shard, enum cache_flush_what what, const uint8_t *name,
-			struct cache_flush *flush)
-{
-	struct store_sweep sweep = { .at = flush->at, .is_in_kept = flush->is_in_kept };
-
-	if (what == CACHE_FLUSH_ALL) {
-		flush->count += shard->store.entries;
-		store_map_clear(&shard->store);
-		return false;
-	}
-	const bool has_more = store_sweep_named(&shard->store, &sweep, FLUSH_UNITS, name,
-						what == CACHE_FLUSH_ZONE, &flush->count);
-	flush->at = has_more ? sweep.at : 0;
-	flush->is_in_kept = has_more && sweep.is_in_kept;
-	return has_more;
-}
-
-bool cache_flush(struct cache *cache, enum cache_flush_what what, const uint8_t *name,
-		 struct cache_flush *flush)
-{
-	struct shared *shared = cache->shared;
-
-	if (flush->of != shared) /* or it has another size by now */
-		*flush = (struct cache_flush){ .of = shared, .count = flush->count };
-	if (cache_move(cache, FLUSH_MOVES)) /* into where it is looked for */
-		return true;
-	if (flush->shard >= shared->count)
-		return false;
-	struct shard *shard = &shared->shards[flush->shard];
-	lock_take(&shard->lock);
-	const bool has_more = flush_shard(shard, what, name, flush);
-	lock_give(&shard->lock);
-	if (!has_more)
-		flush->shard++;
-	return flush->shard < shared->count;
 }
 
 /* --- reports ---------------------------------------------------------------------------------- */
