@@ -1,7 +1,6 @@
 #include "app/crew.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,43 +8,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/bell.h"
+#include "crew_internal.h"
 
 /* Between two times that some of the cache is moved. */
 #define MOVE_EVERY_US USEC_PER_MSEC
 /* Deep enough for all that a query leads to, many times over; taken only as it is used. */
 #define STACK_SIZE (1024u * 1024u)
-
-struct member {
-	struct crew_mate mate;
-	struct plan *next_plan; /* while a plan is being set */
-	struct crew *crew;
-	pthread_t thread;
-	struct bell *bell; /* rung to hold it */
-	bool has_thread;
-	bool must_end;	 /* though it has never run; under the crew's mutex */
-	unsigned number; /* from 1, for the thread to name itself by */
-	int err;
-};
-
-struct crew {
-	struct member *members[CONF_WORKERS_MAX]; /* the first is the main thread's */
-	size_t count, active;			  /* those beyond `active` rest */
-	struct timer move;			  /* of the cache */
-	bool listens_by_default;
-	bool is_started;
-	struct bell *failure;
-	void (*on_failure)(void *ctx, int err);
-	void *ctx;
-	unsigned holds; /* the main thread's */
-	const struct passed *passed;
-
-	pthread_mutex_t mutex; /* of all that follows, and err of members */
-	pthread_cond_t parked, released;
-	bool is_held;
-	unsigned running; /* threads whose loop turns */
-	unsigned waiting; /* of these, between two turns until released */
-};
 
 uint32_t crew_count(const struct conf *conf)
 {
@@ -190,8 +158,7 @@ static void change_running(struct crew *crew, int by)
 	pthread_mutex_unlock(&crew->mutex);
 }
 
-/* The crew is held, and signals are the main thread's. */
-static int start(struct crew *crew, size_t at)
+int crew_thread_start(struct crew *crew, size_t at)
 {
 	struct member *member = crew->members[at];
 	sigset_t all, before;
@@ -224,7 +191,7 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 	crew->is_started = true;
 	crew_hold(crew);
 	for (size_t i = 1; i < crew->count && err == 0; i++)
-		err = start(crew, i);
+		err = crew_thread_start(crew, i);
 	if (err != 0)
 		log_write(LEVEL_ERROR,
 			  "workers = %zu: there cannot be so many threads: %s; fewer workers, or "
@@ -233,8 +200,7 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 	return err;
 }
 
-/* It has never run: it waits, as all do. */
-static void end_new_thread(struct member *member)
+void crew_thread_end_new(struct member *member)
 {
 	struct crew *crew = member->crew;
 
@@ -248,7 +214,7 @@ static void end_new_thread(struct member *member)
 	member->has_thread = false;
 }
 
-static void end_threads(struct crew *crew)
+void crew_thread_end_all(struct crew *crew)
 {
 	crew_hold(crew);
 	for (size_t i = 1; i < crew->count; i++) {
@@ -325,7 +291,7 @@ void crew_free(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
-	end_threads(crew);
+	crew_thread_end_all(crew);
 	if (crew->count > 0 && crew->members[0]->mate.loop != NULL)
 		timer_stop(loop_timers(crew->members[0]->mate.loop), &crew->move);
 	for (size_t i = crew->count; i > 0; i--)
@@ -385,7 +351,7 @@ static int gather_next(struct crew *crew)
 		err = give_work(mate, own, crew->members[0]->mate.worker);
 	plan_unref(own);
 	if (err == 0 && crew->is_started)
-		err = start(crew, crew->count - 1);
+		err = crew_thread_start(crew, crew->count - 1);
 	return err;
 }
 
@@ -485,7 +451,7 @@ static void shrink(struct crew *crew, size_t count)
 	while (crew->count > count) {
 		struct member *member = crew->members[--crew->count];
 
-		end_new_thread(member);
+		crew_thread_end_new(member);
 		member_done(member);
 		member_free(member);
 	}
