@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/list.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "squasher_internal.h"
 #include "upstream/exchange.h"
-#include "wire/name.h"
 #include "wire/type.h"
 
 #define LINE_COSTS_US (60ull * USEC_PER_SEC)
@@ -17,65 +15,9 @@
 /* All of them together: who has been forgotten begins anew. */
 #define ANY_LINE_COSTS_US (10ull * USEC_PER_SEC)
 #define ANY_LINES_IN_A_ROW (2u * SQUASHERS_MAX)
-/* Lost packets look the same: silence is told when it came so often in a row. */
-#define SILENCES_TOLD 3u
 /* A type that was squashed is not asked for again for ever: after so long any true answer says that
  * it is over. */
 #define OVER_AFTER_US (3600ull * USEC_PER_SEC)
-
-/* A server that squashes a family's alias, or did. */
-struct squasher {
-	struct list link; /* among all, those seen last last */
-	char *family;
-	char *group; /* the one it was asked for last */
-	struct addr addr;
-	uint64_t counts[SQUASH_COUNT];
-	uint8_t types;		 /* those it squashes: a bit for each; none: it has stopped */
-	uint16_t type;		 /* the last of them */
-	enum squash shape;	 /* and how */
-	uint64_t since_us;	 /* that it has been squashing */
-	uint64_t last_us;	 /* when it last did */
-	uint64_t times;		 /* since then */
-	unsigned silences;	 /* in a row */
-	uint64_t truth_us;	 /* when it last told the truth */
-	uint64_t heard_us;	 /* when it last told anything of the alias, whichever worker */
-	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
-	unsigned untold;	 /* changes since the last line */
-	bool is_told;		 /* that it squashes, in the last line */
-	uint8_t alias[NAME_MAX_LEN];
-};
-
-/* Silences that one worker has met, and that are not known to be squashes. */
-struct mute {
-	struct list link;	    /* in its squashers->mutes */
-	struct squasher *squasher;  /* NULL: forgotten */
-	struct server *server;	    /* a reference: that worker's own */
-	unsigned count, times_down; /* how many; and the server's at the first of them */
-	uint64_t since_us;	    /* when that was */
-};
-
-/* What all workers see. */
-struct table {
-	struct lock lock; /* of this, of all squashers, and of which squasher a mute is of */
-	struct list workers;
-	struct list all;
-	unsigned count;
-	uint64_t spent_until_us; /* all lines are paid for up to then */
-};
-
-struct squashers {
-	const struct clock *clock;
-	struct stats *stats;
-	struct table *table;
-	struct list link; /* in table->workers */
-	struct list mutes;
-};
-
-/* Clocks of workers differ by a little. */
-static uint64_t between_us(uint64_t from_us, uint64_t to_us)
-{
-	return to_us > from_us ? to_us - from_us : 0;
-}
 
 static struct squashers *new_view(struct table *table, const struct clock *clock,
 				  struct stats *stats)
@@ -111,11 +53,6 @@ struct squashers *squasher_table_share(struct squashers *first, const struct clo
 
 	lock_share(&table->lock);
 	return new_view(table, clock, stats);
-}
-
-static struct squasher *squasher_of(struct list *link)
-{
-	return LIST_ITEM(link, struct squasher, link);
 }
 
 static struct mute *mute_of(struct list *link)
@@ -275,7 +212,7 @@ static void end(struct squasher *squasher, uint16_t type, uint64_t now_us)
 	if (squasher->types == 0)
 		return;
 	squasher->types &= (uint8_t)~bit_of(type);
-	if (between_us(squasher->last_us, now_us) > OVER_AFTER_US)
+	if (squasher_between_us(squasher->last_us, now_us) > OVER_AFTER_US)
 		squasher->types = 0;
 	squasher->untold += squasher->types == 0;
 }
@@ -317,7 +254,7 @@ static bool is_heard_otherwise(const struct squasher *squasher, const struct ser
 	const uint64_t by_us = server_heard_us(server), by_any_us = squasher->heard_us;
 	const uint64_t heard_us = by_us > by_any_us ? by_us : by_any_us;
 
-	return heard_us != 0 && between_us(heard_us, now_us) < EXCHANGE_PATIENCE_US;
+	return heard_us != 0 && squasher_between_us(heard_us, now_us) < EXCHANGE_PATIENCE_US;
 }
 
 /* Not a word, of a server that may be dead. Where memory is short it counts as nothing. */
@@ -406,12 +343,6 @@ static const char *meaning(enum squash shape)
 	UNREACHABLE();
 }
 
-static bool is_squashing(const struct squasher *squasher)
-{
-	return squasher->types != 0 &&
-	       (squasher->shape != SQUASH_SILENT || squasher->silences >= SILENCES_TOLD);
-}
-
 static bool can_pay(uint64_t spent_until_us, uint64_t costs_us, unsigned in_a_row, uint64_t now_us)
 {
 	return spent_until_us <= now_us + (in_a_row - 1) * costs_us;
@@ -456,7 +387,8 @@ static void tell(struct squasher *squasher, const char *so)
 		    " s)%s",
 		    squasher->group, addr.text, alias.text, squash_text(squasher->shape),
 		    squasher->times,
-		    between_us(squasher->since_us, squasher->last_us) / USEC_PER_SEC, untold);
+		    squasher_between_us(squasher->since_us, squasher->last_us) / USEC_PER_SEC,
+		    untold);
 	else
 		LOG(LEVEL_WARNING, "group %s: %s squashes %s (%s): asked for %s, %s; %s%s",
 		    squasher->group, addr.text, alias.text, squash_text(squasher->shape), type.text,
@@ -474,7 +406,7 @@ void squasher_tell(struct squashers *squashers, const char *family, const char *
 	for (link = list_first(&table->all); link != NULL; link = list_next(&table->all, link)) {
 		struct squasher *squasher = squasher_of(link);
 
-		if (is_squashing(squasher) != squasher->is_told &&
+		if (squasher_is_squashing(squasher) != squasher->is_told &&
 		    (so != NULL || squasher->is_told) && strcmp(squasher->family, family) == 0 &&
 		    may_write(squashers, squasher))
 			tell(squasher, so);
@@ -511,15 +443,15 @@ void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx)
 		if (squasher->last_us == 0) /* silent, perhaps */
 			continue;
 		const uint64_t from_us =
-			is_squashing(squasher) ? squasher->since_us : squasher->last_us;
+			squasher_is_squashing(squasher) ? squasher->since_us : squasher->last_us;
 		const struct squasher_view view = {
 			.family = squasher->family,
 			.group = squasher->group,
 			.addr = &squasher->addr,
 			.counts = squasher->counts,
-			.is_squashing = is_squashing(squasher),
+			.is_squashing = squasher_is_squashing(squasher),
 			.shape = squasher->shape,
-			.since_s = (uint32_t)(between_us(from_us, now_us) / USEC_PER_SEC),
+			.since_s = (uint32_t)(squasher_between_us(from_us, now_us) / USEC_PER_SEC),
 		};
 		fn(ctx, &view);
 	}
