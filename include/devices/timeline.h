@@ -103,13 +103,13 @@ struct device_report {
 };
 typedef void (*timeline_report_fn)(void *ctx, const struct device_report *report);
 /** Reports each device, who asked last first, to a tenth of a second. The report is good during the
- * call alone, from which nothing here but timeline_is_called() and the texts may be called. */
+ * call alone, from which nothing here but timeline_walk_is_called() and the texts may be called. */
 void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx);
 /** The same, of the first `max` alone. */
 void timeline_walk_some(const struct timeline *timeline, uint32_t max, timeline_report_fn fn,
 			void *ctx);
 
-/** The same, of the first `max` who are called so (timeline_is_called()). */
+/** The same, of the first `max` who are called so (timeline_walk_is_called()). */
 void timeline_walk_called(const struct timeline *timeline, const char *text, uint32_t max,
 			  timeline_report_fn fn, void *ctx);
 
@@ -120,7 +120,7 @@ struct hardware_text {
 const char *timeline_hardware_to_text(const uint8_t hardware[OPTION_HARDWARE_LEN],
 				      struct hardware_text *into);
 /** `text` is this device's address (or that of the forwarder it came by) or hardware address. */
-bool timeline_is_called(const struct device_report *report, const char *text);
+bool timeline_walk_is_called(const struct device_report *report, const char *text);
 
 struct timeline_report {
 	uint32_t limit, known;

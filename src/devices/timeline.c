@@ -1,47 +1,18 @@
 #include "devices/timeline.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "table_internal.h"
+#include "timeline_internal.h"
 #include "wire/type.h"
 
-#define KEYS 6u
-#define TENTH_US (USEC_PER_SEC / TENTHS_PER_SEC)
-/* With several workers, so many shards, as long as each has devices enough that none is empty when
- * all of them are full. */
-#define SHARDS_MAX 16u
+/* With several workers, as many shards as leave each devices enough that none is empty when all of
+ * them are full. */
 #define SHARD_DEVICES 64u
-
-struct shard {
-	struct lock lock; /* of all that follows */
-	uint32_t latest;  /* moment that a worker's clock has told here */
-	struct table table;
-};
-
-struct shared {
-	atomic_uint handles;
-	atomic_uint known; /* devices, in all shards: so many of the array are in use */
-	bool has_workers;  /* several */
-	uint32_t limit;	   /* of known */
-	uint32_t count;	   /* of shards in use, a power of two */
-	uint64_t start_us;
-	uint64_t keys[KEYS];
-	struct device *devices; /* of the shard in whose table each is */
-	struct shard shards[SHARDS_MAX];
-};
-
-struct timeline {
-	struct shared *shared;
-	const struct clock *clock;
-	struct stats *stats;
-};
 
 /* --- the shards ------------------------------------------------------------------------------- */
 
@@ -145,26 +116,19 @@ static struct device *add(struct timeline *timeline, struct table *table,
 
 /* --- all shards ------------------------------------------------------------------------------- */
 
-static void take_all(const struct timeline *timeline)
+void timeline_take_all(const struct timeline *timeline)
 {
 	for (uint32_t i = 0; i < timeline->shared->count; i++)
 		lock_take(&timeline->shared->shards[i].lock);
 }
 
-static void give_all(const struct timeline *timeline)
+void timeline_give_all(const struct timeline *timeline)
 {
 	for (uint32_t i = 0; i < timeline->shared->count; i++)
 		lock_give(&timeline->shared->shards[i].lock);
 }
 
-/* Through all devices, in the order in which they asked last. */
-struct walk {
-	struct shared *shared;
-	bool is_backwards; /* who asked last first */
-	uint32_t at[SHARDS_MAX];
-};
-
-static struct walk walk_from(struct shared *shared, bool is_backwards)
+struct walk timeline_walk_from(struct shared *shared, bool is_backwards)
 {
 	struct walk walk = { .shared = shared, .is_backwards = is_backwards };
 
@@ -181,8 +145,7 @@ static const struct device *device_at(const struct walk *walk, uint32_t shard)
 	return at == TABLE_NOBODY ? NULL : &walk->shared->shards[shard].table.devices[at];
 }
 
-/* NULL when all have been seen. */
-static const struct device *walk_next(struct walk *walk)
+const struct device *timeline_walk_next(struct walk *walk)
 {
 	const struct device *next = NULL;
 	uint32_t from = 0;
@@ -328,10 +291,10 @@ void timeline_free(struct timeline *timeline)
 static uint32_t copy_devices(struct shared *shared, struct room *room)
 {
 	const uint32_t known = shared->known, kept = known < room->limit ? known : room->limit;
-	struct walk walk = walk_from(shared, false);
+	struct walk walk = timeline_walk_from(shared, false);
 
 	for (uint32_t i = 0; i < known; i++) {
-		const struct device *from = walk_next(&walk);
+		const struct device *from = timeline_walk_next(&walk);
 
 		if (i < known - kept)
 			continue;
@@ -384,8 +347,7 @@ static uint32_t tenths_in(const struct timeline *timeline, struct shard *shard)
 	return shard->latest;
 }
 
-/* No earlier than anything that has been noted. */
-static uint32_t tenths_of_all(const struct timeline *timeline)
+uint32_t timeline_tenths_of_all(const struct timeline *timeline)
 {
 	const struct shared *shared = timeline->shared;
 	uint32_t now = tenths(timeline);
@@ -547,10 +509,10 @@ static void walk_who(const struct timeline *timeline, const struct name *name, u
 	struct device_report report;
 	const struct device *device;
 
-	take_all(timeline);
-	const uint32_t now = tenths_of_all(timeline);
-	struct walk walk = walk_from(timeline->shared, true);
-	while (max > 0 && (device = walk_next(&walk)) != NULL) {
+	timeline_take_all(timeline);
+	const uint32_t now = timeline_tenths_of_all(timeline);
+	struct walk walk = timeline_walk_from(timeline->shared, true);
+	while (max > 0 && (device = timeline_walk_next(&walk)) != NULL) {
 		if (name != NULL && !is_called(name, &device->address,
 					       device->has_hardware ? device->hardware : NULL))
 			continue;
@@ -558,7 +520,7 @@ static void walk_who(const struct timeline *timeline, const struct name *name, u
 		report_device(timeline, device, now, &report);
 		fn(ctx, &report);
 	}
-	give_all(timeline);
+	timeline_give_all(timeline);
 }
 
 void timeline_walk(const struct timeline *timeline, timeline_report_fn fn, void *ctx)
@@ -585,8 +547,8 @@ void timeline_report(const struct timeline *timeline, struct timeline_report *re
 	const struct shared *shared = timeline->shared;
 	struct timeline_report report = { .limit = shared->limit };
 
-	take_all(timeline);
-	const uint32_t now = tenths_of_all(timeline);
+	timeline_take_all(timeline);
+	const uint32_t now = timeline_tenths_of_all(timeline);
 	for (uint32_t i = 0; i < shared->count; i++)
 		report.known += shared->shards[i].table.used;
 	for (uint32_t at = 0; at < report.known; at++) {
@@ -595,7 +557,7 @@ void timeline_report(const struct timeline *timeline, struct timeline_report *re
 		diagnosis_make(&shared->devices[at], now, &diagnosis);
 		report.by_verdict[diagnosis.verdict]++;
 	}
-	give_all(timeline);
+	timeline_give_all(timeline);
 	*ret_report = report;
 }
 
@@ -607,7 +569,7 @@ const char *timeline_hardware_to_text(const uint8_t hardware[OPTION_HARDWARE_LEN
 	return into->text;
 }
 
-bool timeline_is_called(const struct device_report *report, const char *text)
+bool timeline_walk_is_called(const struct device_report *report, const char *text)
 {
 	const struct name name = name_of(text);
 

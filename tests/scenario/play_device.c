@@ -20,7 +20,7 @@ static void look(void *ctx, const struct device_report *report)
 
 	if (client != NULL
 		    ? report->has_hardware || !addr_same_host(&report->address, &client->addr)
-		    : !timeline_is_called(report, wanted->who))
+		    : !timeline_walk_is_called(report, wanted->who))
 		return;
 	wanted->report = *report;
 	wanted->found++;

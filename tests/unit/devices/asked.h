@@ -93,7 +93,7 @@ static inline void asked_look(void *ctx, const struct device_report *report)
 {
 	struct asked *asked = ctx;
 
-	if (!timeline_is_called(report, asked->wanted))
+	if (!timeline_walk_is_called(report, asked->wanted))
 		return;
 	asked->report = *report;
 	asked->found++;
