@@ -3,10 +3,7 @@
 #include <errno.h>
 
 #if COURIERDNS_WEB
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
@@ -15,62 +12,20 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "base/list.h"
 #include "base/mem.h"
+#include "web_internal.h"
 
-#define BACKLOG 64
-/* Between two connections, so that a flood of them takes a small part of our time. */
-#define REST_US (4u * USEC_PER_MSEC)
-/* After a page, in parts of what it took: of our time pages have a fortieth. What a crowd costs the
- * system besides is more than that, and a tenth is what it may cost in all. */
-#define REST_PER_WORK 39u
 #define REST_MAX_US USEC_PER_SEC
 /* A connection that was there a moment ago is taken by then, or is gone, or there is no descriptor
  * or memory for it. */
 #define TAKE_US (100u * USEC_PER_MSEC)
 /* evhttp's own limit, above ours: it answers 400. */
 #define EVHTTP_HEAD_MAX (4 * WEB_HEAD_MAX)
-/* What evhttp allocates when it accepts: so many blocks at most, none of them larger. */
-#define SPARE_BLOCKS 12u
-#define SPARE_SIZE 1024u
+/* After a page, in parts of what it took: of our time pages have a fortieth. What a crowd costs the
+ * system besides is more than that, and a tenth is what it may cost in all. */
+#define REST_PER_WORK 39u
 /* After a page of this size what it took is worth giving back to the system. */
 #define LARGE_PAGE 65536u
-
-struct web {
-	struct loop *loop;
-	const struct web_page_site *site;
-	struct web_socket socket;
-	struct event acceptable;
-	struct timer rest;
-	uint64_t rest_until_us;
-	struct list visits; /* the oldest first */
-	unsigned visit_count;
-	void *spare[SPARE_BLOCKS]; /* all there when evhttp is to accept; NULL: gone */
-};
-
-enum visit_state {
-	VISIT_TAKING, /* evhttp is to accept it */
-	VISIT_ASKING,
-	VISIT_ANSWERED, /* of the page some is still to be sent */
-	VISIT_OVER,	/* the connection has ended, or is to */
-};
-
-/* A connection. evhttp knows no limit of them, and nobody but itself can end one: so each has an
- * evhttp of its own, which accepts it and nothing else, and is freed with it. */
-struct visit {
-	struct list link;
-	struct web *web;
-	enum visit_state state;
-	struct evhttp *http;
-	struct evhttp_bound_socket *door;
-	struct bufferevent *stream; /* ours while TAKING; then to be used in its callbacks alone */
-	struct evhttp_connection *connection; /* while ANSWERED */
-	struct timer patience;
-	size_t said, line_len; /* bytes in all, and of the first line */
-	unsigned lines;
-	bool is_slow;		 /* of the page some was left after a while */
-	size_t page_len, unsent; /* the latter when patience was last renewed */
-};
 
 /* --- memory for evhttp --------------------------------------------------------------------- */
 
@@ -103,7 +58,7 @@ static bool set_memory_aside(struct web *web)
 
 /* --- a connection -------------------------------------------------------------------------- */
 
-static void visit_free(struct visit *visit)
+void web_visit_free(struct visit *visit)
 {
 	const bool was_large = visit->page_len >= LARGE_PAGE;
 
@@ -121,17 +76,16 @@ static void visit_free(struct visit *visit)
 		mem_trim();
 }
 
-/* From a later turn: libevent is still busy with it. */
-static void end_visit(struct visit *visit)
+void web_visit_end(struct visit *visit)
 {
 	visit->state = VISIT_OVER;
 	timer_start(loop_timers(visit->web->loop), &visit->patience, 0);
 }
 
-static void turn_away(struct visit *visit)
+void web_visit_turn_away(struct visit *visit)
 {
 	(*visit->web->site->turned_away)++;
-	visit_free(visit);
+	web_visit_free(visit);
 }
 
 /* --- an answer ----------------------------------------------------------------------------- */
@@ -236,8 +190,6 @@ static bool make_page(const struct web *web, const struct evhttp_request *reques
 
 /* --- what a peer says ---------------------------------------------------------------------- */
 
-static void rest(struct web *web, uint64_t us);
-
 static void on_close(struct evhttp_connection *connection, void *ctx)
 {
 	struct visit *visit = ctx;
@@ -245,11 +197,10 @@ static void on_close(struct evhttp_connection *connection, void *ctx)
 	(void)connection;
 	loop_tick(visit->web->loop);
 	visit->connection = NULL;
-	end_visit(visit);
+	web_visit_end(visit);
 }
 
-/* A whole request, or what is as good as one. */
-static void on_request(struct evhttp_request *request, void *ctx)
+void web_visit_on_request(struct evhttp_request *request, void *ctx)
 {
 	struct visit *visit = ctx;
 	struct web *web = visit->web;
@@ -264,9 +215,9 @@ static void on_request(struct evhttp_request *request, void *ctx)
 	clock_tick(&before);
 	const bool is_made = make_page(web, request, &page);
 	clock_tick(&after);
-	rest(web, REST_US + REST_PER_WORK * (after.now_us - before.now_us));
+	web_rest(web, REST_US + REST_PER_WORK * (after.now_us - before.now_us));
 	if (!is_made) {
-		end_visit(visit);
+		web_visit_end(visit);
 		return;
 	}
 	visit->state = VISIT_ANSWERED;
@@ -294,7 +245,7 @@ static void refuse(struct visit *visit, int code)
 	for (unsigned i = 0; i < 32 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
 		;
 	(*visit->web->site->turned_away)++;
-	end_visit(visit);
+	web_visit_end(visit);
 }
 
 static void count_lines(struct visit *visit, struct evbuffer *buffer, size_t from, size_t len)
@@ -315,8 +266,7 @@ static void count_lines(struct visit *visit, struct evbuffer *buffer, size_t fro
 	}
 }
 
-/* Before evhttp looks at it. */
-static void on_bytes(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *ctx)
+void web_visit_on_bytes(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *ctx)
 {
 	struct visit *visit = ctx;
 
@@ -331,24 +281,24 @@ static void on_bytes(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 		refuse(visit, 431);
 }
 
-static void on_patience_over(void *ctx)
+void web_visit_on_patience_over(void *ctx)
 {
 	struct visit *visit = ctx;
 	struct web *web = visit->web;
 
 	switch (visit->state) {
 	case VISIT_TAKING:
-		visit_free(visit);
-		rest(web, 0);
+		web_visit_free(visit);
+		web_rest(web, 0);
 		return;
 	case VISIT_ASKING:
-		turn_away(visit);
+		web_visit_turn_away(visit);
 		return;
 	case VISIT_ANSWERED: {
 		const size_t left = unsent(visit);
 
 		if (left == visit->unsent) {
-			turn_away(visit);
+			web_visit_turn_away(visit);
 			return;
 		}
 		visit->unsent = left;
@@ -357,7 +307,7 @@ static void on_patience_over(void *ctx)
 		return;
 	}
 	case VISIT_OVER:
-		visit_free(visit);
+		web_visit_free(visit);
 		return;
 	}
 }
@@ -377,14 +327,14 @@ static bool make_room(struct web *web, const struct visit *newcomer)
 		if (visit == newcomer)
 			continue;
 		if (visit->state == VISIT_ASKING) {
-			turn_away(visit);
+			web_visit_turn_away(visit);
 			return true;
 		}
 		if (slow == NULL && visit->state == VISIT_ANSWERED && visit->is_slow)
 			slow = visit;
 	}
 	if (slow != NULL)
-		turn_away(slow);
+		web_visit_turn_away(slow);
 	return slow != NULL;
 }
 
@@ -403,9 +353,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 	timer_start(loop_timers(web->loop), &visit->patience, WEB_PATIENCE_US);
 	if (web->visit_count > WEB_CONNECTIONS_MAX && !make_room(web, visit)) {
 		(*web->site->turned_away)++;
-		end_visit(visit);
+		web_visit_end(visit);
 	}
-	rest(web, REST_US);
+	web_rest(web, REST_US);
 	return visit->stream;
 }
 
@@ -440,14 +390,15 @@ static bool make_visit(struct visit *visit)
 	visit->stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	visit->http = evhttp_new(base);
 	if (visit->stream == NULL || visit->http == NULL ||
-	    evbuffer_add_cb(bufferevent_get_input(visit->stream), on_bytes, visit) == NULL)
+	    evbuffer_add_cb(bufferevent_get_input(visit->stream), web_visit_on_bytes, visit) ==
+		    NULL)
 		return false;
 	evhttp_set_max_headers_size(visit->http, EVHTTP_HEAD_MAX);
 	/* of a body so long it answers 413 by itself, and 405 is what most are to hear */
 	evhttp_set_max_body_size(visit->http, WEB_HEAD_MAX);
 	evhttp_set_allowed_methods(visit->http, UINT16_MAX); /* it would answer 501, not 405 */
 	evhttp_set_bevcb(visit->http, on_accept, visit);
-	evhttp_set_gencb(visit->http, on_request, visit);
+	evhttp_set_gencb(visit->http, web_visit_on_request, visit);
 	return open_door(visit);
 }
 
@@ -460,20 +411,20 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	loop_tick(web->loop);
 	if (visit == NULL) {
-		rest(web, TAKE_US);
+		web_rest(web, TAKE_US);
 		return;
 	}
 	visit->web = web;
 	visit->state = VISIT_TAKING;
-	timer_init(&visit->patience, on_patience_over, visit);
+	timer_init(&visit->patience, web_visit_on_patience_over, visit);
 	list_add(&web->visits, &visit->link);
 	web->visit_count++;
 	if (make_visit(visit)) {
 		timer_start(loop_timers(web->loop), &visit->patience, TAKE_US);
 		return;
 	}
-	visit_free(visit);
-	rest(web, TAKE_US);
+	web_visit_free(visit);
+	web_rest(web, TAKE_US);
 }
 
 static void on_rested(void *ctx)
@@ -482,11 +433,10 @@ static void on_rested(void *ctx)
 
 	in_need = NULL;
 	if (event_add(&web->acceptable, NULL) != 0)
-		rest(web, TAKE_US);
+		web_rest(web, TAKE_US);
 }
 
-/* Accepts nobody for so long, at the least. */
-static void rest(struct web *web, uint64_t us)
+void web_rest(struct web *web, uint64_t us)
 {
 	const uint64_t now_us = loop_clock(web->loop)->now_us;
 	const uint64_t until_us = now_us + (us < REST_MAX_US ? us : REST_MAX_US);
@@ -538,7 +488,7 @@ void web_free(struct web *web)
 	if (web == NULL)
 		return;
 	for (struct list *link; (link = list_first(&web->visits)) != NULL;)
-		visit_free(LIST_ITEM(link, struct visit, link));
+		web_visit_free(LIST_ITEM(link, struct visit, link));
 	timer_stop(loop_timers(web->loop), &web->rest);
 	if (event_initialized(&web->acceptable))
 		event_del(&web->acceptable);
