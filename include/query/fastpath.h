@@ -18,7 +18,7 @@
 struct worker;
 
 /** The question might be answered here: `ret_key` is its key then. */
-bool fastpath_prepare(struct worker *worker, const struct query_view *view,
+bool fastpath_prepare(struct worker *worker, const struct addr *from, const struct query_view *view,
 		      struct cache_key *ret_key);
 /** True where the client has been sent the reply that the steps would have sent it; else nothing
  * has been done, and *ret_is_new says that the cache has nothing under this key at all. The client

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "wire/cursor.h"
 
 #define OPTION_HEAD_LEN 4u /* code and length */
@@ -18,7 +19,7 @@ struct edns_option {
 bool option_next(struct cursor *cursor, struct edns_option *ret_option);
 
 /** COOKIE, keepalive, padding: between two neighbours, never handed on (D11; RFC 7873, 7828,
- * 7830). So are hardware addresses, which are nobody's business further up. */
+ * 7830). So are hardware addresses and names of routers, which are nobody's business further up. */
 bool option_is_of_one_hop(uint16_t code);
 
 #define OPTION_HARDWARE_LEN 6
@@ -27,6 +28,11 @@ bool option_is_of_one_hop(uint16_t code);
  * 4648). False for another option, and for one that says anything else, or 00:00:00:00:00:00. */
 bool option_read_hardware(const struct edns_option *option,
 			  uint8_t ret_address[OPTION_HARDWARE_LEN]);
+
+/** A client subnet that is one host, /32 or /128: who asks a forwarder is told so. Port 0. False
+ * for a wider one, which is for servers to choose an answer by (RFC 7871 section 11.1), and for
+ * nonsense. */
+bool option_read_host(const struct edns_option *option, struct addr *ret_host);
 
 /** Copies, as they are, the options of an upstream reply that go on to clients: extended errors
  * (RFC 8914 section 3); with `is_private`, for the one client whose own options were sent, all but

@@ -34,7 +34,9 @@ struct query_view {
 	uint16_t edns_size; /* what the client takes over UDP; 512 without EDNS and at least 512 */
 	const uint8_t *options; /* RDATA of OPT; options_len is 0 where there is none */
 	size_t options_len;
-	bool has_ecs; /* a client subnet: the answer is not shared, unless it is stripped */
+	bool has_ecs;  /* a client subnet: the answer is not shared, unless it is stripped */
+	bool has_host; /* it is one host alone, as a forwarder tells of whom it asks for: whether to
+			* believe it is for others to say */
 	bool has_private_option; /* another that we do not consume: the answer is not shared
 				  * (D11) */
 	bool has_hardware;	 /* told by a forwarder: whether to believe it is for others to say.
@@ -56,6 +58,9 @@ enum query_fault query_view_parse(struct query_view *ret_view, const uint8_t *wi
  * where query_view_parse() would say QUERY_OK, with the same view; false where it is for that to
  * say what it is, and the view is nothing. */
 bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, size_t wire_len);
+
+/** The address of `has_host`; false where there is none. */
+bool query_view_host(const struct query_view *view, struct addr *ret_host);
 
 /* What is asked of a server: a question of the client's with our own ID and OPT. */
 struct query_out {

@@ -52,6 +52,7 @@ enum {
 	OPTION_EDE = 15,
 	OPTION_HARDWARE = 65001,
 	OPTION_HARDWARE_TEXT = 65073,
+	OPTION_CPE = 65074, /* the name of a forwarder itself */
 };
 
 /* RFC 8914 section 5.2 */

@@ -56,10 +56,28 @@ bool device_feed_watches(struct request *request)
 	return request->watch == WATCH_YES;
 }
 
+/* `host` is for event.client, where a forwarder tells of another than itself. */
+struct feed {
+	struct timeline_event event;
+	struct addr host;
+};
+
+static void believe(const struct plan *plan, const struct query_view *view, struct feed *feed)
+{
+	if (!(view->has_hardware || view->has_host) ||
+	    !access_trusts(plan->access, feed->event.client))
+		return;
+	if (view->has_hardware)
+		feed->event.hardware = view->hardware;
+	if (query_view_host(view, &feed->host))
+		feed->event.client = &feed->host;
+}
+
 /* The event but for what was told. False where there is none. */
-static bool begin_event(struct request *request, struct timeline_event *ret_event)
+static bool begin_event(struct request *request, struct feed *feed)
 {
 	const struct query_view *view = &request->view;
+	struct timeline_event *ret_event = &feed->event;
 
 	if (request->watch == WATCH_NO || timeline_limit(request->worker->timeline) == 0)
 		return false;
@@ -72,8 +90,7 @@ static bool begin_event(struct request *request, struct timeline_event *ret_even
 	request->watch = find_stage(request, &ret_event->match) ? WATCH_YES : WATCH_NO;
 	if (request->watch == WATCH_NO)
 		return false;
-	if (view->has_hardware && access_trusts(request->plan->access, &request->client.from))
-		ret_event->hardware = view->hardware;
+	believe(request->plan, view, feed);
 	return true;
 }
 
@@ -100,34 +117,33 @@ static enum verdict verdict_of_rule(const struct reply_source *source)
 void device_feed_reply(struct request *request, const struct reply_source *source,
 		       enum verdict verdict, enum told_by by)
 {
-	struct timeline_event event;
+	struct feed feed;
 
-	if (!begin_event(request, &event))
+	if (!begin_event(request, &feed))
 		return;
 	if (by == TOLD_BY_RULE)
 		verdict = verdict_of_rule(source);
-	event.told = (enum told)verdict;
-	event.by = by;
-	note_reply(request->worker, &event, source);
+	feed.event.told = (enum told)verdict;
+	feed.event.by = by;
+	note_reply(request->worker, &feed.event, source);
 }
 
 void device_feed_repeat(struct worker *worker, const struct client *client,
 			const struct query_view *view, const struct device_feed_known *known,
 			const struct reply_source *source)
 {
-	struct timeline_event event = {
-		.client = &client->from,
-		.match = known->stage,
-		.name = known->name,
-		.name_len = view->name_len,
-		.type = view->type,
-		.told = (enum told)known->verdict,
-		.by = TOLD_BY_CACHE,
-	};
+	struct feed feed = { .event = {
+				     .client = &client->from,
+				     .match = known->stage,
+				     .name = known->name,
+				     .name_len = view->name_len,
+				     .type = view->type,
+				     .told = (enum told)known->verdict,
+				     .by = TOLD_BY_CACHE,
+			     } };
 
-	if (view->has_hardware && access_trusts(worker->plan->access, &client->from))
-		event.hardware = view->hardware;
-	note_reply(worker, &event, source);
+	believe(worker->plan, view, &feed);
+	note_reply(worker, &feed.event, source);
 }
 
 static enum told_by who_refuses(const struct request *request)
@@ -137,23 +153,23 @@ static enum told_by who_refuses(const struct request *request)
 
 void device_feed_error(struct request *request, unsigned rcode)
 {
-	struct timeline_event event;
+	struct feed feed;
 
-	if (!begin_event(request, &event))
+	if (!begin_event(request, &feed))
 		return;
-	event.told = TOLD_FAILED;
-	event.by = who_refuses(request);
-	event.rcode = (uint16_t)rcode;
-	timeline_note(request->worker->timeline, &event);
+	feed.event.told = TOLD_FAILED;
+	feed.event.by = who_refuses(request);
+	feed.event.rcode = (uint16_t)rcode;
+	timeline_note(request->worker->timeline, &feed.event);
 }
 
 void device_feed_silence(struct request *request)
 {
-	struct timeline_event event;
+	struct feed feed;
 
-	if (!begin_event(request, &event))
+	if (!begin_event(request, &feed))
 		return;
-	event.told = TOLD_SILENCE;
-	event.by = who_refuses(request);
-	timeline_note(request->worker->timeline, &event);
+	feed.event.told = TOLD_SILENCE;
+	feed.event.by = who_refuses(request);
+	timeline_note(request->worker->timeline, &feed.event);
 }

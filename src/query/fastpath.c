@@ -8,10 +8,10 @@
 #include "query/repair.h"
 #include "request_internal.h"
 
-bool fastpath_prepare(struct worker *worker, const struct query_view *view,
+bool fastpath_prepare(struct worker *worker, const struct addr *from, const struct query_view *view,
 		      struct cache_key *ret_key)
 {
-	if (worker->takes_long_way || !keep_is_shared(view, worker->plan->conf))
+	if (worker->takes_long_way || !keep_is_shared(worker->plan, view, from))
 		return false;
 	cache_key_init(ret_key, view, 0);
 	return true;

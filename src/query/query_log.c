@@ -30,13 +30,13 @@ struct query_log {
 struct account {
 	const struct client *client;
 	const struct query_view *view;
-	const uint8_t *hardware;     /* believed; or NULL */
 	const struct server *server; /* or NULL */
 	const char *from, *group;    /* group: or NULL */
 	int rcode;		     /* or SILENCE */
 	int verdict;		     /* or NO_VERDICT */
 	uint64_t took_us;
-	bool is_trouble; /* whatever its rcode */
+	bool is_trouble;  /* whatever its rcode */
+	bool is_believed; /* whom it says it asks for */
 };
 
 /* --- writing ------------------------------------------------------------------------------- */
@@ -166,15 +166,17 @@ static void put_question(struct line *line, const struct query_view *view)
 
 static void put_client(struct line *line, const struct account *account)
 {
+	const struct query_view *view = account->view;
 	struct addr client = account->client->from;
 	struct hardware_text hardware;
 	struct addr_text text;
 
 	client.port = 0;
 	put_field(line, "query client=", addr_to_text(&client, &text));
-	if (account->hardware != NULL)
-		put_field(line,
-			  " device=", timeline_hardware_to_text(account->hardware, &hardware));
+	if (account->is_believed && view->has_hardware)
+		put_field(line, " device=", timeline_hardware_to_text(view->hardware, &hardware));
+	else if (account->is_believed && query_view_host(view, &client))
+		put_field(line, " device=", addr_to_text(&client, &text));
 	put(line, account->client->is_stream ? " proto=tcp" : " proto=udp");
 }
 
@@ -238,11 +240,10 @@ static int rcode_of(const struct reply_source *source, const struct query_view *
 	return (int)((unsigned)source->opt_rcode << 4 | FLAGS_RCODE(message_flags(source->wire)));
 }
 
-static const uint8_t *hardware_of(const struct plan *plan, const struct client *client,
-				  const struct query_view *view)
+static bool is_believed(const struct plan *plan, const struct client *client,
+			const struct query_view *view)
 {
-	return view->has_hardware && access_trusts(plan->access, &client->from) ? view->hardware
-										: NULL;
+	return (view->has_hardware || view->has_host) && access_trusts(plan->access, &client->from);
 }
 
 static struct account account_of(const struct request *request)
@@ -253,7 +254,7 @@ static struct account account_of(const struct request *request)
 	return (struct account){
 		.client = client,
 		.view = &request->view,
-		.hardware = hardware_of(request->plan, client, &request->view),
+		.is_believed = is_believed(request->plan, client, &request->view),
 		.verdict = NO_VERDICT,
 		.took_us = request->worker->clock->now_us - asked_us,
 	};
@@ -316,7 +317,7 @@ void query_log_repeat(struct worker *worker, const struct client *client,
 	const struct account account = {
 		.client = client,
 		.view = view,
-		.hardware = hardware_of(worker->plan, client, view),
+		.is_believed = is_believed(worker->plan, client, view),
 		.rcode = rcode_of(source, view),
 		.verdict = (int)verdict,
 		.from = "cache",
@@ -336,7 +337,7 @@ static void tell_turned_away(struct worker *worker, const struct client *client,
 	const struct account account = {
 		.client = client,
 		.view = view,
-		.hardware = hardware_of(worker->plan, client, view),
+		.is_believed = is_believed(worker->plan, client, view),
 		.rcode = rcode,
 		.verdict = NO_VERDICT,
 		.from = words[why],

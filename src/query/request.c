@@ -6,6 +6,7 @@
 #include "query/answer.h"
 #include "query/flight.h"
 #include "query/gate.h"
+#include "query/keep.h"
 #include "request_internal.h"
 
 /* Where all that a client has waiting is waited for by others too, another client that has as many
@@ -216,7 +217,8 @@ int request_ask(struct request *request, int group, exchange_done_fn done)
 		.pool = request->plan->pools[group],
 		.via_stream = request->client.is_stream,
 		.edns_size = conf->edns_size,
-		.strip_ecs = conf->strip_ecs,
+		.strip_ecs =
+			keep_strips_subnet(request->plan, &request->view, &request->client.from),
 		.deadline_us = request->deadline_us,
 	};
 

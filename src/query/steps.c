@@ -108,7 +108,7 @@ static enum step step_policy(struct request *request)
 	case ZONE_FORWARD:
 		if (view->type == TYPE_AXFR && !request->client.is_stream)
 			return refuse(request, STAT_REFUSED_TRANSFER, "zone transfers need TCP");
-		request->is_shared = keep_is_shared(view, request->plan->conf);
+		request->is_shared = keep_is_shared(request->plan, view, &request->client.from);
 		request->is_cached = request->is_shared && !decision->no_cache;
 		if (decision->view != 0)
 			cache_key_set_view(&request->key, decision->view);

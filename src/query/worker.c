@@ -277,7 +277,8 @@ static void start_intake(struct worker *worker, const struct client *client, con
 	intake->action = access_judge(worker->plan->access, &client->from);
 	intake->is_plain = intake->action == ACCESS_ALLOW &&
 			   query_view_parse_plain(&intake->view, wire, wire_len);
-	intake->has_key = intake->is_plain && fastpath_prepare(worker, &intake->view, &intake->key);
+	intake->has_key = intake->is_plain &&
+			  fastpath_prepare(worker, &client->from, &intake->view, &intake->key);
 }
 
 static void take_plain(struct worker *worker, const struct client *client,
@@ -305,7 +306,7 @@ static void take_query(struct worker *worker, const struct client *client, const
 	traffic_count_query(&worker->traffic, client, fault == QUERY_OK ? view->type : 0);
 	switch (fault) {
 	case QUERY_OK:
-		intake->has_key = fastpath_prepare(worker, view, &intake->key);
+		intake->has_key = fastpath_prepare(worker, &client->from, view, &intake->key);
 		take_plain(worker, client, intake);
 		return;
 	case QUERY_IGNORE:

@@ -31,7 +31,7 @@ bool option_next(struct cursor *cursor, struct edns_option *ret_option)
 bool option_is_of_one_hop(uint16_t code)
 {
 	return code == OPTION_COOKIE || code == OPTION_KEEPALIVE || code == OPTION_PADDING ||
-	       code == OPTION_HARDWARE || code == OPTION_HARDWARE_TEXT;
+	       code == OPTION_HARDWARE || code == OPTION_HARDWARE_TEXT || code == OPTION_CPE;
 }
 
 static int hex_digit(uint8_t letter)
@@ -106,6 +106,21 @@ bool option_read_hardware(const struct edns_option *option,
 
 	return read_hardware(option, ret_address) &&
 	       memcmp(ret_address, nobody, OPTION_HARDWARE_LEN) != 0;
+}
+
+bool option_read_host(const struct edns_option *option, struct addr *ret_host)
+{
+	const uint8_t *data = option->data;
+
+	if (option->code != OPTION_ECS || option->len < 4 || data[0] != 0 || data[3] != 0)
+		return false;
+	const bool is_v4 = data[1] == 1; /* RFC 7871 section 6: as IANA numbers address families */
+	const uint8_t len = is_v4 ? 4 : 16;
+	if ((!is_v4 && data[1] != 2) || data[2] != 8 * len || option->len != 4 + len)
+		return false;
+	*ret_host = (struct addr){ .family = is_v4 ? ADDR_IPV4 : ADDR_IPV6 };
+	memcpy(ret_host->bytes, data + 4, len);
+	return !addr_is_wildcard(ret_host);
 }
 
 static bool goes_on(uint16_t code, bool is_private)

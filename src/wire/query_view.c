@@ -93,9 +93,12 @@ static bool read_options(struct query_view *view, const struct record *record)
 	struct cursor cursor = cursor_over(record->rdata, record->rdata_len);
 	uint8_t hardware[OPTION_HARDWARE_LEN];
 	struct edns_option option;
+	struct addr host;
 
 	while (option_next(&cursor, &option)) {
 		if (option.code == OPTION_ECS) {
+			view->has_host = option_read_host(&option, &host) &&
+					 (view->has_host || !view->has_ecs);
 			view->has_ecs = true;
 		} else if (!is_consumed(option.code)) {
 			view->has_private_option = true;
@@ -105,7 +108,7 @@ static bool read_options(struct query_view *view, const struct record *record)
 		}
 	}
 	if (cursor.failed) {
-		view->has_hardware = false;
+		view->has_hardware = view->has_host = false;
 		return false;
 	}
 	view->options = record->rdata;
@@ -280,6 +283,18 @@ bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, si
 	if ((view->flags & (FLAG_QR | FLAG_OPCODE)) != 0 || !is_plain_type(view->type))
 		return false;
 	return counts == ONE_QUESTION ? end + 4 == wire_len : read_last_opt(view, end + 4);
+}
+
+bool query_view_host(const struct query_view *view, struct addr *ret_host)
+{
+	struct cursor cursor = cursor_over(view->options, view->options_len);
+	struct edns_option option;
+
+	while (view->has_host && option_next(&cursor, &option)) {
+		if (option_read_host(&option, ret_host))
+			return true;
+	}
+	return false;
 }
 
 /* --- writing it on ------------------------------------------------------------------------- */

@@ -111,7 +111,7 @@ static void other_bytes_are_no_hardware_address(void **state)
 		{ OPTION_HARDWARE_TEXT, "Avte/w==" },
 		{ OPTION_HARDWARE_TEXT, "Avte_wA-" },
 		{ OPTION_HARDWARE_TEXT, "Avte wA+" },
-		{ 65074, "ABCDEF" },
+		{ OPTION_CPE, "ABCDEF" },
 	};
 	uint8_t address[OPTION_HARDWARE_LEN];
 
@@ -125,15 +125,43 @@ static void other_bytes_are_no_hardware_address(void **state)
 
 static void hardware_addresses_go_nowhere(void **state)
 {
-	static const uint8_t both[] = {
-		0xfd, 0xe9, 0, 1, 'x', 0xfe, 0x31, 0, 0, 0, 15, 0, 2, 0, 3
-	};
+	static const uint8_t both[] = { 0xfd, 0xe9, 0, 1, 'x', 0xfe, 0x31, 0, 0, 0xfe,
+					0x32, 0,    0, 0, 15,  0,    2,	   0, 3 };
 	uint8_t out[64];
 
 	(void)state;
 	assert_int_equal(option_relay(both, sizeof(both), true, out, sizeof(out)), 6);
-	assert_memory_equal(out, both + 9, 6);
+	assert_memory_equal(out, both + 13, 6);
 	assert_int_equal(option_relay(both, sizeof(both), false, out, sizeof(out)), 6);
+}
+
+static bool reads_host(const char *data, size_t len, struct addr *ret_host)
+{
+	const struct edns_option option = { OPTION_ECS, (uint16_t)len, (const uint8_t *)data };
+
+	return option_read_host(&option, ret_host);
+}
+
+static void a_subnet_of_one_host_is_whom_it_is_asked_for(void **state)
+{
+	static const char ipv6[] = "\0\2\x80\0\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7";
+	struct addr_text text;
+	struct addr host;
+
+	(void)state;
+	assert_true(reads_host("\0\1\x20\0\xc0\xa8\1\7", 8, &host));
+	assert_string_equal(addr_to_text(&host, &text), "192.168.1.7");
+	assert_true(reads_host(ipv6, 20, &host));
+	assert_string_equal(addr_to_text(&host, &text), "fd00::7");
+	assert_false(reads_host(ipv6, 19, &host));
+	assert_false(reads_host("\0\1\x18\0\xc0\xa8\1", 7, &host));
+	assert_false(reads_host("\0\1\x18\0\xc0\xa8\1\7", 8, &host));
+	assert_false(reads_host("\0\1\x20\x20\xc0\xa8\1\7", 8, &host));
+	assert_false(reads_host("\0\3\x20\0\xc0\xa8\1\7", 8, &host));
+	assert_false(reads_host("\1\1\x20\0\xc0\xa8\1\7", 8, &host));
+	assert_false(reads_host("\0\1\x20\0\0\0\0\0", 8, &host));
+	assert_false(reads_host("\0\1\x20", 3, &host));
+	assert_false(reads_host("", 0, &host));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -144,6 +172,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(hardware_address_is_read_in_all_its_forms),
 	cmocka_unit_test(other_bytes_are_no_hardware_address),
 	cmocka_unit_test(hardware_addresses_go_nowhere),
+	cmocka_unit_test(a_subnet_of_one_host_is_whom_it_is_asked_for),
 };
 
 UNIT_MAIN(tests)
