@@ -13,10 +13,6 @@
 struct request;
 
 struct plan;
-/** A client subnet of the question goes no further: by the settings, or because a trusted forwarder
- * tells by it who asks. */
-bool keep_strips_subnet(const struct plan *plan, const struct query_view *view,
-			const struct addr *from);
 /** Others who ask the same may share the answer: not a transfer, not signed, and without EDNS
  * options that could have made it (D11, D5). */
 bool keep_is_shared(const struct plan *plan, const struct query_view *view,

@@ -51,3 +51,8 @@ MUST_CHECK int plan_share(const struct plan *plan, struct server_table *servers,
 void plan_succeed(const struct plan *plan, const struct plan *before);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* NULL is fine */
+
+/** A client subnet of the question goes no further: by the settings, or because a trusted forwarder
+ * tells by it who asks. */
+bool plan_strips_subnet(const struct plan *plan, const struct query_view *view,
+			const struct addr *from);

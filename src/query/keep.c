@@ -13,17 +13,11 @@
  * it only bounds the lifetime, so that what upstream said goes out as it is. */
 #define TTL_SHOWN_AS_IS 86400u
 
-bool keep_strips_subnet(const struct plan *plan, const struct query_view *view,
-			const struct addr *from)
-{
-	return plan->conf->strip_ecs || (view->has_host && access_trusts(plan->access, from));
-}
-
 bool keep_is_shared(const struct plan *plan, const struct query_view *view, const struct addr *from)
 {
 	if (view->is_opaque || view->has_private_option)
 		return false;
-	if (view->has_ecs && !keep_strips_subnet(plan, view, from))
+	if (view->has_ecs && !plan_strips_subnet(plan, view, from))
 		return false;
 	switch (view->type) {
 	case TYPE_AXFR:

@@ -147,3 +147,9 @@ void plan_unref(struct plan *plan)
 	rules_unref(plan->rules);
 	mem_free(plan);
 }
+
+bool plan_strips_subnet(const struct plan *plan, const struct query_view *view,
+			const struct addr *from)
+{
+	return plan->conf->strip_ecs || (view->has_host && access_trusts(plan->access, from));
+}

@@ -6,7 +6,6 @@
 #include "query/answer.h"
 #include "query/flight.h"
 #include "query/gate.h"
-#include "query/keep.h"
 #include "request_internal.h"
 
 /* Where all that a client has waiting is waited for by others too, another client that has as many
@@ -218,7 +217,7 @@ int request_ask(struct request *request, int group, exchange_done_fn done)
 		.via_stream = request->client.is_stream,
 		.edns_size = conf->edns_size,
 		.strip_ecs =
-			keep_strips_subnet(request->plan, &request->view, &request->client.from),
+			plan_strips_subnet(request->plan, &request->view, &request->client.from),
 		.deadline_us = request->deadline_us,
 	};
 
