@@ -45,7 +45,7 @@ class Router:
         os.makedirs(os.path.join(self.root, "tmp"))
         self.applets = os.path.join(self.root, "bin")
         os.mkdir(self.applets)
-        for name in ("sh", "grep", "sed", "tr", "sort", "cmp", "cat", "cp", "mv", "rm", "mkdir"):
+        for name in ("sh", "grep", "sed", "tr", "sort", "cmp", "cat", "cp", "mv", "rm", "mkdir", "md5sum"):
             os.symlink(shutil.which("busybox"), os.path.join(self.applets, name))
         self.write("etc/config/dhcp", dhcp)
         if settings is not None:
@@ -243,7 +243,7 @@ def test_an_instance_is_told_what_it_needs_and_no_more(t):
                  "set reload_signal HUP", "set user courierdns", "set group courierdns", "set no_new_privs 1",
                  "set capabilities /etc/capabilities/courierdns.json", "jail courierdns log procfs",
                  "mount /var/etc/courierdns /tmp/resolv.conf.d", "mount_rw /var/run/courierdns",
-                 "set respawn 3600 5 0", "set command /usr/lib/courierdns/dnsmasq.sh watch"):
+                 "set respawn 3600 2 0", "set command /usr/lib/courierdns/dnsmasq.sh watch"):
         assert line in told.splitlines(), (line, told)
     assert os.path.isdir(os.path.join(router.root, "tmp/resolv.conf.d")), "a jail does not start without"
     assert "courierdns:courierdns %s/var/run/courierdns" % router.root in router.read("tmp/chown")
@@ -252,10 +252,12 @@ def test_an_instance_is_told_what_it_needs_and_no_more(t):
 
 
 def test_without_a_jail_it_starts_all_the_same(t):
+    """Nobody gives it a capability then: root it is that starts, and the daemon that becomes another."""
     router = Router(t, settings=ENABLED % "none")
     good(router.init("start"))
     told = router.read("tmp/procd")
-    assert "jail" not in told and "set user courierdns" in told and "watch" not in told, told
+    assert "jail" not in told and "set user" not in told and "capabilities" not in told and "watch" not in told, told
+    assert "\nuser" not in router.read("var/etc/courierdns/courierdns.conf")
 
 
 def test_what_makes_it_look_again(t):
@@ -280,6 +282,38 @@ def test_wrong_settings_leave_what_is_in_use(t):
     assert 'courierdns.main.cache_size: "much"' in log and "what was in use before stays" in log, log
     left = os.listdir(os.path.join(router.root, "var/etc/courierdns"))
     assert left == ["courierdns.conf"], left
+
+
+@each([("\toption listen_port '5200'\n", "forward"), ("", "replace"), ("\toption enabled '1'\n", "none"),
+       ("\tlist dnsmasq_instance 'none such'\n", "forward")], lambda case: (case[0].split() or ["x", "mode"])[1])
+def test_of_wrong_settings_nothing_is_in_use(t, case):
+    """Neither the daemon nor dnsmasq: it would be pointed at a port where nobody is."""
+    text, mode = case
+    router = Router(t, settings=ENABLED % "forward")
+    router.start("forward")
+    before, calls = router.effective(), router.read("tmp/dnsmasq")
+    router.write("etc/config/courierdns", ENABLED % mode + text + "\toption cache_size 'much'\n")
+    good(router.init("reload"))
+    told = router.read("tmp/procd")
+    assert "killed" not in told and "open daemon" in told and "open watch" in told, told
+    router.look(4)
+    assert router.effective() == before and router.read("tmp/dnsmasq") == calls
+    assert "does not listen" not in router.log(), router.log()
+    router.write("etc/config/courierdns", ENABLED % mode + text)
+    good(router.init("reload"))
+    assert router.effective() != before
+
+
+def test_another_port_is_opened_before_dnsmasq_is_pointed_at_it(t):
+    router = Router(t, settings=ENABLED % "forward")
+    before = router.effective()
+    router.start("forward")
+    router.write("etc/config/courierdns", ENABLED % "forward" + "\toption listen_port '5200'\n")
+    good(router.init("reload"))
+    assert router.effective() == before, "neither the old one is there nor the new one yet"
+    router.write("tmp/alive", ALIVE["forward"].replace("5153", "5200"))
+    router.look()
+    assert "127.0.0.1#5200" in router.effective()
 
 
 def test_what_only_check_finds_is_logged_as_well(t):
@@ -371,7 +405,7 @@ def given_back(router, dhcp, before):
     assert content(router.root, "etc/config/dhcp") == dhcp
     assert router.effective() == before, router.effective()
     assert not router.read("var/state/dhcp"), router.read("var/state/dhcp")
-    assert not os.path.exists(os.path.join(router.root, "var/run/courierdns/dnsmasq.taken"))
+    assert not os.path.exists(os.path.join(router.root, "var/lib/courierdns/dnsmasq.taken"))
     assert "commit" not in router.read("tmp/uci.calls")
 
 
@@ -396,7 +430,7 @@ def test_dnsmasq_is_taken_over_and_given_back(t, case):
     for section, options in now.items():
         port = was[section].get("port", ["53"])[0]
         if mode == "forward" and port != "0":
-            assert options["noresolv"] == ["1"] and options["server"][-1] == "127.0.0.1#5153", options
+            assert options["noresolv"] in (["1"], ["on"]) and options["server"][-1] == "127.0.0.1#5153", options
             kept = [one for one in was[section].get("server", []) if one.startswith("/") and not one.startswith("/#/")]
             assert options["server"][:-1] == kept, (options["server"], kept)
             assert "server=127.0.0.1#5153" in router.read("var/etc/dnsmasq.conf." + section)
@@ -406,7 +440,7 @@ def test_dnsmasq_is_taken_over_and_given_back(t, case):
             assert "option:dns-server" in told or re.search(r"(^| )6,", told), told
         else:
             assert options == was[section]
-        untouched = {"noresolv", "server", "addmac"} if mode == "forward" else {"port", "dhcp_option"}
+        untouched = {"noresolv", "server", "addmac", "localuse"} if mode == "forward" else {"port", "dhcp_option"}
         assert {key: value for key, value in options.items() if key not in untouched} == \
             {key: value for key, value in was[section].items() if key not in untouched}
     good(router.init("stop"))
@@ -425,7 +459,7 @@ def test_a_crash_in_the_middle_loses_nothing(t, case):
     router = Router(t, dhcp=dhcp, settings=ENABLED % mode)
     before = router.effective()
     library = os.path.join(router.root, "usr/lib/courierdns/dnsmasq.sh")
-    router.write("var/run/courierdns/dnsmasq.wanted", "")
+    router.write("var/lib/courierdns/dnsmasq.wanted", "")
     good(router.dnsmasq("take"))
     wanted = router.effective()
     assert wanted != before
@@ -449,7 +483,7 @@ def test_a_crash_before_dnsmasq_was_told_is_made_good(t):
     """It was changed, and nobody said so: whoever takes over next does."""
     router = Router(t, settings=ENABLED % "forward")
     router.start("forward")
-    router.remove("var/run/courierdns/dnsmasq.told")
+    router.remove("var/lib/courierdns/dnsmasq.told")
     calls = len(router.read("tmp/dnsmasq").splitlines())
     good(router.dnsmasq("take"))
     assert told_dnsmasq(router, calls)
@@ -519,6 +553,33 @@ def test_it_is_given_back_at(t, what):
         assert "127.0.0.1#5153" in router.effective()
 
 
+@each(["forward", "replace", "none"])
+def test_it_can_be_ticked_again(t, mode):
+    """Unticked, or its settings wrong from the start: procd goes on to know what makes it look again."""
+    router = Router(t, settings=(ENABLED % mode).replace("'1'", "'0'"))
+    before = router.effective()
+    good(router.init("start"))
+    for number in range(2):
+        known = router.read("tmp/triggers")
+        assert "trigger courierdns dhcp network" in known, known
+        router.write("etc/config/courierdns", ENABLED % mode)
+        good(router.init("reload"))
+        assert "open daemon" in router.read("tmp/procd")
+        router.write("tmp/alive", ALIVE.get(mode, ""))
+        if mode != "none":
+            router.look()
+            assert router.effective() != before
+        router.write("etc/config/courierdns", (ENABLED % mode).replace("'1'", "'0'"))
+        good(router.init("reload"))
+        assert "open" not in router.read("tmp/procd")
+        given_back(router, DHCP.encode(), before)
+    router.write("etc/config/courierdns", ENABLED % mode + "\toption cache_size 'much'\n")
+    for gone in "etc", "lib":
+        shutil.rmtree(os.path.join(router.root, "var", gone, "courierdns"))
+    assert router.init("start").returncode == 1
+    assert "trigger courierdns" in router.read("tmp/triggers")
+
+
 @each([("forward", "none"), ("forward", "replace"), ("replace", "forward"), ("replace", "none")], "-to-".join)
 def test_another_mode_undoes_the_first(t, modes):
     router = Router(t, settings=ENABLED % modes[0])
@@ -551,6 +612,70 @@ def test_dnsmasq_waits_until_the_daemon_listens(t):
     router.write("tmp/alive", ALIVE["forward"])
     router.look()
     assert "127.0.0.1#5153" in router.effective()
+
+
+def test_dnsmasq_is_not_told_again_what_it_knows(t):
+    """Nor is anything touched: whoever reads the settings meanwhile finds all of them."""
+    router = Router(t, settings=ENABLED % "forward")
+    router.start("forward")
+    calls, asked = router.read("tmp/dnsmasq"), router.read("tmp/uci.calls")
+    router.look(3)
+    assert router.read("tmp/dnsmasq") == calls
+    more = router.read("tmp/uci.calls")[len(asked):].splitlines()
+    assert all("export courierdns" in one for one in more), more
+    router.write("etc/config/dhcp", DHCP + "config host\n\toption ip '192.168.1.9'\n")
+    router.look()
+    assert router.read("tmp/dnsmasq") == calls + "reload\n"
+
+
+@each(["forward", "replace"])
+def test_a_dnsmasq_that_is_stopped_stays_so(t, mode):
+    """Somebody stopped it, or the router is starting: it finds what it is to do when it comes."""
+    router = Router(t, settings=ENABLED % mode)
+    before = router.effective()
+    router.write("var/etc/dnsmasq.conf.cfg01411c", "of long ago\n")
+    router.write("tmp/dnsmasq.stopped", "")
+    router.start(mode)
+    router.look(2)
+    assert not router.read("tmp/dnsmasq") and router.effective() != before and not router.log(), router.log()
+    router.remove("tmp/dnsmasq.stopped")
+    router.sh(os.path.join(router.root, "etc/init.d/dnsmasq"), "start")
+    assert ("port=5154" if mode == "replace" else "server=127.0.0.1#5153") in router.read("var/etc/dnsmasq.conf.cfg01411c")
+    router.write("tmp/dnsmasq.stopped", "")
+    good(router.init("stop"))
+    assert router.read("tmp/dnsmasq") == "start\n"
+    given_back(router, DHCP.encode(), before)
+
+
+def test_in_the_place_of_dnsmasq_its_port_is_waited_for(t):
+    """It ends a moment after it was told; and where somebody else has the port that is for the daemon to say."""
+    router = Router(t, settings=ENABLED % "replace")
+    router.write("proc/net/udp", "  sl  local_address rem_address\n  77: 00000000:0035 00000000:0000 07\n")
+    good(router.init("start"))
+    assert router.read("tmp/slept").split() == ["1"] * 5 and "open daemon" in router.read("tmp/procd")
+    router.remove("tmp/slept")
+    router.write("proc/net/udp", "  sl  local_address rem_address\n  77: 00000000:1435 00000000:0000 07\n")
+    good(router.init("restart"))
+    assert not router.read("tmp/slept")
+
+
+def test_the_router_s_own_questions_go_where_they_went(t):
+    """Where dnsmasq has servers from another file the router itself does not ask it."""
+    router = Router(t, dhcp=DHCP + "\toption resolvfile '/tmp/own'\n", settings=ENABLED % "forward")
+    router.start("forward")
+    assert "option localuse '0'" in router.effective()
+    good(router.init("stop"))
+    assert "localuse" not in router.effective()
+
+
+def test_root_follows_no_link_of_the_daemon_s(t):
+    """What the scripts remember is not in the daemon's directory."""
+    router = Router(t, settings=ENABLED % "forward")
+    router.start("forward")
+    assert os.listdir(os.path.join(router.root, "var/run/courierdns")) == []
+    assert router.read("tmp/chown").splitlines() == [
+        "courierdns:courierdns %s/var/run/courierdns" % router.root,
+        "root:courierdns %s/var/etc/courierdns/courierdns.conf.new" % router.root]
 
 
 def test_a_daemon_that_is_gone_is_gone_round(t):
@@ -598,6 +723,7 @@ def test_in_the_place_of_dnsmasq_a_daemon_that_is_gone_gives_the_port_back(t):
     router.look(4)
     given_back(router, DHCP.encode(), before)
     assert "dnsmasq has port 53 back" in router.log() and "killed" in router.read("tmp/procd")
+    assert "trigger courierdns" in router.read("tmp/triggers")
 
 
 @each(["forward", "replace"])

@@ -13,8 +13,8 @@
 #   none      nothing
 #
 # Each change is written down in dnsmasq.taken before it is made, and struck there after it has been taken
-# back, so that whoever comes after a crash can. All of it lies in memory. dnsmasq.told is what dnsmasq has
-# been told last: it is not told the same again.
+# back, so that whoever comes after a crash can. All of it lies in memory. dnsmasq.told has sums of
+# what dnsmasq has been told last: it is not told the same again.
 #
 # dnsmasq never stays pointed at a dead port: it is taken over once the daemon says that it listens, and given
 # back before the daemon stops, when dnsmasq does not do as it is told, and, by `watch`, when the daemon has
@@ -23,8 +23,11 @@
 
 ROOT=${COURIERDNS_ROOT-}
 RUN=$ROOT/var/run/courierdns
+KEPT=$ROOT/var/lib/courierdns
 STATE=$ROOT/var/state
 . "$ROOT/lib/functions.sh"
+# where dnsmasq and the router look for the provider's servers, unless they are told otherwise
+AUTO=/tmp/resolv.conf.d/resolv.conf.auto
 # shellcheck disable=SC2034 # config_load looks at it: the file is wanted without what lies over it
 LOAD_STATE=
 
@@ -37,14 +40,29 @@ overlay() { # VERB SECTION.OPTION[=VALUE]
 	uci -q -S -P "$STATE" "$1" "dhcp.$2"
 }
 
+# Those that the daemon runs with; without one, those of the file.
 settings() {
 	config_load courierdns
+	config_get_bool ENABLED main enabled 0
+	if [ -e "$KEPT/in_force" ]; then
+		{
+			read -r MODE
+			read -r OURS
+			read -r PORT
+			read -r IDENTITY
+			read -r _
+			read -r _
+			read -r _
+			read -r _
+			read -r INSTANCES
+		} <"$KEPT/in_force"
+		return
+	fi
 	config_get MODE main dnsmasq_mode forward
 	config_get PORT main dnsmasq_port 5154
 	config_get OURS main listen_port "$([ "$MODE" = replace ] && echo 53 || echo 5153)"
 	config_get INSTANCES main dnsmasq_instance '*'
 	config_get_bool IDENTITY main client_from_edns 1
-	config_get_bool ENABLED main enabled 0
 }
 
 # --- what is to be changed -------------------------------------------------------------------
@@ -88,8 +106,15 @@ forward_one() { # SECTION
 	is_chosen "$1" || return 0
 	config_get value "$1" port 53
 	[ "$value" != 0 ] || return 0
-	config_get value "$1" noresolv
+	config_get_bool value "$1" noresolv 0
 	[ "$value" = 1 ] || change set "$1" noresolv 1
+	if [ "$value" = 0 ]; then
+		# else the router itself, which went by another file, would ask dnsmasq from now on, and after us
+		config_get value "$1" resolvfile "$AUTO"
+		[ "$value" = "$AUTO" ] || value=
+		config_get value "$1" localuse "$value"
+		[ -n "$value" ] || change set "$1" localuse 0
+	fi
 	# a list of nothing is one, too
 	config_get value "$1" server
 	config_get value "$1" server_LENGTH "$value"
@@ -129,32 +154,53 @@ pass() { # record|apply
 # --- doing it --------------------------------------------------------------------------------
 
 locked() { # FUNCTION
-	mkdir -p "$RUN" "$STATE"
+	mkdir -p "$KEPT" "$STATE"
 	(
 		flock 9
 		"$1"
-	) 9>"$RUN/dnsmasq.lock"
+	) 9>"$KEPT/dnsmasq.lock"
 }
 
 revert() {
 	local changed option
-	[ -e "$RUN/dnsmasq.taken" ] || return 0
+	[ -e "$KEPT/dnsmasq.taken" ] || return 0
 	# some stand there twice, and what was never made is taken back in vain
 	while read -r changed option; do
 		overlay revert "$changed.$option" || true
-	done <"$RUN/dnsmasq.taken"
+	done <"$KEPT/dnsmasq.taken"
 }
 
+# One that was stopped, or comes only later while the router starts, is not started: it reads the same then.
 tell_dnsmasq() {
-	[ ! -x "$ROOT/etc/init.d/dnsmasq" ] || "$ROOT/etc/init.d/dnsmasq" reload
+	[ -x "$ROOT/etc/init.d/dnsmasq" ] && "$ROOT/etc/init.d/dnsmasq" running >/dev/null 2>&1 || return 1
+	"$ROOT/etc/init.d/dnsmasq" reload
+	return 0
+}
+
+# It has been told to leave the port, and does so a moment later.
+wait_for_port() {
+	local left=5 port
+	port=$(printf ':%04X [0-9A-F]*:0000 ' "$OURS")
+	while [ $left -gt 0 ] && grep -q "$port" "$ROOT/proc/net/udp" "$ROOT/proc/net/udp6" 2>/dev/null; do
+		left=$((left - 1))
+		sleep 1
+	done
+}
+
+# Of all that says what is to be done to dnsmasq; and of what has been done.
+seen() {
+	cat "$KEPT/in_force" "$ROOT/etc/config/dhcp" "$ROOT/tmp/.uci/dhcp" 2>/dev/null | md5sum
+}
+done_to_it() {
+	md5sum <"$STATE/dhcp"
 }
 
 give_back() {
-	[ -e "$RUN/dnsmasq.taken" ] || return 0
+	[ -e "$KEPT/dnsmasq.taken" ] || return 0
 	revert
-	rm -f "$RUN/dnsmasq.told"
-	tell_dnsmasq
-	rm -f "$RUN/dnsmasq.taken"
+	rm -f "$KEPT/dnsmasq.told"
+	tell_dnsmasq || true
+	rm -f "$KEPT/dnsmasq.taken"
 }
 
 # Whether dnsmasq's init script has made of it what we want. Where there is no file of its, nobody knows.
@@ -172,24 +218,32 @@ does_as_told() {
 }
 
 take_over() {
-	[ -e "$RUN/dnsmasq.wanted" ] || return 0
+	local now
+	[ -e "$KEPT/dnsmasq.wanted" ] || return 0
+	now=$(seen)
+	# nothing is touched while nothing has changed: who reads meanwhile finds all of it
+	[ ! -e "$KEPT/dnsmasq.told" ] || [ "$now $(done_to_it)" != "$(cat "$KEPT/dnsmasq.told")" ] || return 0
+	rm -f "$KEPT/dnsmasq.told"
 	config_load dhcp
 	revert
-	{
-		[ ! -e "$RUN/dnsmasq.taken" ] || cat "$RUN/dnsmasq.taken"
-		pass record
-	} | sort -u >"$RUN/dnsmasq.new"
-	[ -s "$RUN/dnsmasq.new" ] || { rm -f "$RUN/dnsmasq.new"; return 0; }
-	mv "$RUN/dnsmasq.new" "$RUN/dnsmasq.taken"
+	pass record >"$KEPT/dnsmasq.new"
+	if [ ! -s "$KEPT/dnsmasq.new" ]; then
+		give_back
+		return 0
+	fi
+	[ ! -e "$KEPT/dnsmasq.taken" ] || cat "$KEPT/dnsmasq.taken" >>"$KEPT/dnsmasq.new"
+	sort -u "$KEPT/dnsmasq.new" >"$KEPT/dnsmasq.sorted"
+	mv "$KEPT/dnsmasq.sorted" "$KEPT/dnsmasq.taken"
 	pass apply
-	cmp -s "$STATE/dhcp" "$RUN/dnsmasq.told" && return 0
-	tell_dnsmasq
-	if does_as_told; then
-		cp "$STATE/dhcp" "$RUN/dnsmasq.told"
+	if ! tell_dnsmasq; then
+		return 0
+	elif does_as_told; then
+		echo "$now $(done_to_it)" >"$KEPT/dnsmasq.told"
+		[ "$MODE" != replace ] || wait_for_port
 		return 0
 	fi
 	say err "dnsmasq does not do as it is told, see its own log; it is left as it was"
-	rm -f "$RUN/dnsmasq.wanted"
+	rm -f "$KEPT/dnsmasq.wanted"
 	give_back
 	return 1
 }
@@ -219,7 +273,7 @@ look_once() {
 		locked give_back
 	elif [ "$MODE" = replace ]; then
 		say err "the daemon does not listen on port $OURS: it is stopped, and dnsmasq has port 53 back"
-		"$ROOT/etc/init.d/courierdns" stop
+		COURIERDNS_WITHDRAW=yes "$ROOT/etc/init.d/courierdns" start
 	fi
 }
 
@@ -231,7 +285,7 @@ watch() {
 		look_once
 		# soon again while it is not settled
 		pause=2
-		[ "$MISSED" -gt 0 ] && [ "$MISSED" -lt 3 ] || [ ! -e "$RUN/dnsmasq.taken" ] || pause=10
+		[ "$MISSED" -gt 0 ] && [ "$MISSED" -lt 3 ] || [ ! -e "$KEPT/dnsmasq.taken" ] || pause=10
 		sleep $pause &
 		wait $! || true
 	done

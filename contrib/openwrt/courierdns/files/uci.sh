@@ -486,7 +486,6 @@ put_main() {
 	line '# Made of /etc/config/courierdns: a change here is lost. (option manual_conf: a file of your own)'
 	put_listen
 	put workers workers int 0 64
-	line 'user = "";'
 	put_access
 	if get client_from_edns bool && [ "$REPLY" = false ]; then
 		line 'trusted = [ ];'
