@@ -360,6 +360,15 @@ lab: needs-lab	## 200 iPads are activated behind courierdns and others, in names
 	$(Q)PROGRAMS=$(abspath $(RELEASE)) CUT="$(CUT)" ONLY="$(ONLY)" SETTINGS="$(SETTINGS)" \
 		DEVICES="$(DEVICES)" sh tests/lab/run.sh
 
+# ARCH=mipsel, s390x or musl; all three where none is said. cross-programs makes them and runs none.
+ARCH ?= mipsel s390x musl
+.PHONY: cross cross-programs
+cross:		## builds for other machines and musl, and runs tests there (ARCH=mipsel)
+	+$(Q)for arch in $(ARCH); do sh contrib/cross.sh $$arch || exit 1; done
+
+cross-programs:
+	+$(Q)for arch in $(ARCH); do sh contrib/cross.sh $$arch build || exit 1; done
+
 coverage:	## which lines the tests reach, floor by floor
 	$(Q)sh tests/lint/coverage.sh
 

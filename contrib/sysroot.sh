@@ -2,7 +2,8 @@
 # What another machine or C library has, and a compiler for it, whose path is printed: of mipsel (32 bits,
 # little endian) and s390x (64 bits, big endian) Debian's libraries, for musl on this machine the same
 # built from Debian's sources. All of it lies below build/cross, made once; of this system nothing is
-# changed but that apt installs the compilers. Usage: sysroot.sh mipsel|s390x|musl
+# changed but that apt installs the compilers. Beside the compiler lies `on`, which runs a program of it.
+# Usage: sysroot.sh mipsel|s390x|musl
 set -eu
 what=${1:-}
 dir=$PWD/build/cross/$what
@@ -47,7 +48,8 @@ take_packages() {
 	done
 	rm -rf "$dir/apt"
 	printf '#!/bin/sh\nexec %s-linux-gnu-gcc --sysroot=%s "$@"\n' "$what" "$dir/root" >"$dir/$what-gcc"
-	printf '#!/bin/sh\nexec qemu-%s -L %s "$@"\n' "$what" "$dir/root" >"$dir/on"
+	cp "$(command -v "qemu-$what")" "$dir/"
+	printf '#!/bin/sh\nexec %s/qemu-%s -L %s "$@"\n' "$dir" "$what" "$dir/root" >"$dir/on"
 }
 
 # from_source NAME OPTION...: into the sysroot of musl
@@ -75,7 +77,7 @@ build_sources() {
 	done
 	ln -s /usr/include/x86_64-linux-gnu/asm "$dir/root/include/asm"
 	printf '#!/bin/sh\nexec musl-gcc -isystem %s/include "$@" -L%s/lib\n' "$dir/root" "$dir/root" >"$dir/musl-gcc"
-	printf '#!/bin/sh\nexec "$@"\n' >"$dir/on"
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=%s/lib exec "$@"\n' "$dir/root" >"$dir/on"
 	chmod 755 "$dir/musl-gcc"
 	from_source libevent --disable-openssl --disable-samples --disable-libevent-regress --disable-debug-mode
 	from_source libconfig --disable-cxx --disable-examples

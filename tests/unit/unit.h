@@ -14,6 +14,8 @@
  *more than that. In an ordinary build every malloc() counts, those inside ldns and libc too; under
  *the address sanitizer only those through mem_*.
  *
+ * With STARVE=N in the environment it is the first N or so only: for a machine that is imitated.
+ *
  * In such a run a failed assertion just ends the test: memory was short, after all. What fails the
  * test is a crash, a sanitizer's report, a hang, or memory that nobody gave back. So:
  * - what the test itself holds is given to unit_own(), which gives it back when the test ends,
