@@ -18,7 +18,10 @@ struct explain {
 	struct look look;
 };
 
-const char *explain_view_action(enum zone_action action); /* "forward" */
+const char *explain_view_action(enum zone_action action);	   /* "forward" */
+const char *explain_view_access_action(enum access_action action); /* "refuse" */
+/** What says whether the client may ask; NULL: nothing does, so it is refused. */
+const struct conf_access *explain_view_access(const struct explain *explain);
 /** The name as the rule writes it, of a decision by a rule. */
 const struct conf_name *explain_view_rule_name(const struct decision *decision);
 /** NULL for CONF_GROUP_NONE. */

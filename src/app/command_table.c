@@ -67,7 +67,7 @@ static enum control_code explain(struct commands *commands, const struct control
 	if (client == NULL)
 		client = "127.0.0.1";
 	if (addr_parse(client, 53, &question.client) != 0) {
-		fprintf(out, "explain: \"%s\" is not an address\n", client);
+		fprintf(out, "\"%s\" is not an address\n", client);
 		return CONTROL_USAGE;
 	}
 	question.client.port = 0;

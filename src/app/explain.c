@@ -10,6 +10,8 @@
 #include "query/plan.h"
 #include "wire/cursor.h"
 
+#define US "courierdns explain: "
+
 /* A query as a client would send it: decisions are made of nothing else. */
 static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, size_t len,
 			  uint16_t type)
@@ -24,10 +26,10 @@ static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, siz
 	return query.failed ? 0 : cursor_written(&query);
 }
 
-/* The view is over explain->query. */
+/* The view is over explain->query. `who` says what is wrong; "" where the one who asked says so. */
 static enum exit_code read_question(const struct explain_question *question,
 				    struct explain *explain, struct query_view *ret_view,
-				    FILE *errors)
+				    const char *who, FILE *errors)
 {
 	size_t name_len = 0;
 	struct type_text text;
@@ -35,18 +37,18 @@ static enum exit_code read_question(const struct explain_question *question,
 	explain->client = question->client;
 	explain->type = TYPE_A;
 	if (name_from_text(question->name, explain->name, &name_len) != 0) {
-		fprintf(errors, "explain: \"%s\" is not a domain name\n", question->name);
+		fprintf(errors, "%s\"%s\" is not a domain name\n", who, question->name);
 		return EXIT_CODE_USAGE;
 	}
 	if (question->type != NULL && !type_from_text(question->type, &explain->type)) {
-		fprintf(errors, "explain: \"%s\" is not a record type (A, HTTPS, TYPE65, ...)\n",
+		fprintf(errors, "%s\"%s\" is not a record type (A, HTTPS, TYPE65, ...)\n", who,
 			question->type);
 		return EXIT_CODE_USAGE;
 	}
 	const size_t len = write_query(explain->query, sizeof(explain->query), explain->name,
 				       name_len, explain->type);
 	if (query_view_parse(ret_view, explain->query, len) != QUERY_OK) {
-		fprintf(errors, "explain: type %s cannot be asked for; clients get FORMERR\n",
+		fprintf(errors, "%stype %s cannot be asked for; clients get FORMERR\n", who,
 			type_to_text(explain->type, &text));
 		return EXIT_CODE_USAGE;
 	}
@@ -77,7 +79,7 @@ enum exit_code explain_crew(const struct crew *crew, const struct settings *sett
 				   .clock = worker_clock(worker),
 				   .worker = worker };
 	struct query_view view;
-	const enum exit_code code = read_question(question, &explain, &view, out);
+	const enum exit_code code = read_question(question, &explain, &view, "", out);
 
 	if (question->file != NULL && !is_path_of(question->file, explain.file))
 		explain.other_file = question->file;
@@ -105,7 +107,7 @@ static int fill_groups(struct conf *conf, FILE *errors)
 			continue;
 		int err = settings_read_servers(conf, group->resolv_conf, servers, &count);
 		if (err != 0)
-			fprintf(errors, "explain: %s: %s\n", group->resolv_conf, err_text(err));
+			fprintf(errors, US "%s: %s\n", group->resolv_conf, err_text(err));
 		if (settings_set_servers(group, servers, err == 0 ? count : 0) != 0)
 			return -ENOMEM;
 	}
@@ -141,7 +143,7 @@ enum exit_code explain_run(const struct settings *settings, const struct explain
 	if (complaints == NULL || load(settings, complaints, &plan, errors) != 0)
 		goto out;
 	explain.plan = plan;
-	code = read_question(question, &explain, &view, errors);
+	code = read_question(question, &explain, &view, US, errors);
 	if (code != EXIT_CODE_OK)
 		goto out;
 	look_at_plan(plan, &view, &explain.client, &explain.look);

@@ -47,6 +47,30 @@ static const char *outcome_name(uint8_t outcome)
 	UNREACHABLE();
 }
 
+static void put_place(const struct conf_place *place, struct json *json)
+{
+	const bool is_anywhere = place != NULL && place->file != NULL;
+
+	json_text(json, "file", is_anywhere ? place->file : NULL);
+	if (is_anywhere)
+		json_number(json, "line", place->line);
+	else
+		json_text(json, "line", NULL);
+}
+
+static void put_access(const struct explain *explain, struct json *json)
+{
+	const struct conf_access *access = explain_view_access(explain);
+	struct addr_text net;
+
+	json_open_object(json, "access");
+	json_text(json, "action",
+		  explain_view_access_action(access == NULL ? ACCESS_REFUSE : access->action));
+	json_text(json, "net", access == NULL ? NULL : addr_prefix_to_text(&access->net, &net));
+	put_place(access == NULL ? NULL : &access->place, json);
+	json_close_object(json);
+}
+
 static void put_rule(const struct decision *decision, struct json *json)
 {
 	const struct conf_zone *zone = decision->zone;
@@ -59,11 +83,7 @@ static void put_rule(const struct decision *decision, struct json *json)
 		  : zone == NULL		       ? name_to_text(decision->apex, &text)
 				 : name_to_text(explain_view_rule_name(decision)->wire, &text));
 	json_text(json, "why", decision->special_why);
-	json_text(json, "file", zone == NULL ? NULL : zone->place.file);
-	if (zone == NULL)
-		json_text(json, "line", NULL);
-	else
-		json_number(json, "line", zone->place.line);
+	put_place(zone == NULL ? NULL : &zone->place, json);
 	json_bool(json, "is_exact", zone != NULL && zone->is_exact);
 	json_bool(json, "by_type", zone != NULL && zone->type_count > 0);
 	json_bool(json, "by_client", zone != NULL && zone->client_count > 0);
@@ -209,6 +229,7 @@ void explain_json(const struct explain *explain, FILE *out)
 	json_close_object(&json);
 	json_bool(&json, "is_online", explain->why_offline == NULL);
 	json_text(&json, "file", explain->file);
+	put_access(explain, &json);
 	put_rule(&explain->look.decision, &json);
 	json_text(&json, "action", explain_view_action(explain->look.decision.action));
 	put_family(explain, &json);

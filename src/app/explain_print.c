@@ -27,6 +27,23 @@ static const char *action_means(enum zone_action action)
 	UNREACHABLE();
 }
 
+static void print_access(const struct explain *explain, FILE *out)
+{
+	const struct conf_access *access = explain_view_access(explain);
+	const enum access_action action = access == NULL ? ACCESS_REFUSE : access->action;
+	struct addr_text net;
+
+	fprintf(out, "access:     %s%s: ", explain_view_access_action(action),
+		action == ACCESS_ALLOW ? "" : ", whatever follows here");
+	if (access == NULL)
+		fprintf(out, "no net of access has this address\n");
+	else if (access->place.file == NULL)
+		fprintf(out, "%s, by default\n", addr_prefix_to_text(&access->net, &net));
+	else
+		fprintf(out, "%s:%d, %s\n", access->place.file, access->place.line,
+			addr_prefix_to_text(&access->net, &net));
+}
+
 static void print_rule(const struct decision *decision, FILE *out)
 {
 	const struct conf_zone *zone = decision->zone;
@@ -217,6 +234,7 @@ void explain_print(const struct explain *explain, FILE *out)
 	if (explain->other_file != NULL)
 		fprintf(out, "            which does not read %s; --offline explains that\n",
 			explain->other_file);
+	print_access(explain, out);
 	print_rule(decision, out);
 	fprintf(out, "action:     %s%s\n", explain_view_action(decision->action),
 		action_means(decision->action));

@@ -19,6 +19,34 @@ const char *explain_view_action(enum zone_action action)
 	UNREACHABLE();
 }
 
+const char *explain_view_access_action(enum access_action action)
+{
+	switch (action) {
+	case ACCESS_ALLOW:
+		return "allow";
+	case ACCESS_REFUSE:
+		return "refuse";
+	case ACCESS_DROP:
+		return "drop";
+	}
+	UNREACHABLE();
+}
+
+const struct conf_access *explain_view_access(const struct explain *explain)
+{
+	const struct conf *conf = explain->plan->conf;
+	const struct conf_access *longest = NULL;
+
+	for (size_t i = 0; i < conf->access_count; i++) {
+		const struct conf_access *access = &conf->access[i];
+
+		if (addr_prefix_covers(&access->net, &explain->client) &&
+		    (longest == NULL || access->net.bits > longest->net.bits))
+			longest = access;
+	}
+	return longest;
+}
+
 /* The name as the rule writes it. A template has as many labels as what it matched. */
 const struct conf_name *explain_view_rule_name(const struct decision *decision)
 {

@@ -458,6 +458,7 @@ def test_explain_names_the_rule_and_the_group(t):
 
 
 def test_explain_refuses_what_it_cannot_read(t):
-    ends(run(t, "explain", "a.example", "NOTYPE", "-c", file(t, GOOD)), USAGE)
+    done = ends(run(t, "explain", "a.example", "NOTYPE", "-c", file(t, GOOD)), USAGE)
+    assert done.stderr.startswith("courierdns explain: \"NOTYPE\""), done.stderr
     ends(run(t, "explain", "a..example", "-c", file(t, GOOD)), USAGE)
     ends(run(t, "explain", "a.example", "-c", file(t, "cash = { };\n")), BAD_CONF)

@@ -169,6 +169,30 @@ def test_explain_tells_of_rules_and_views(t):
     assert ask_json(t, dev, "explain", "localhost")["rule"]["kind"] == "special"
 
 
+def test_explain_says_whether_the_client_may_ask_and_by_which_line(t):
+    dev, _ = serving(t, conf="""access = (
+        { net = "127.0.0.0/8"; action = "allow"; },
+        { net = "10.0.0.0/8"; action = "allow"; },
+        { net = "10.9.0.0/16"; action = "refuse"; },
+        { net = "10.9.9.0/24"; action = "drop"; } );""")
+    first = next(at for at, line in enumerate(open(dev.path), 1) if "127.0.0.0/8" in line)
+    for client, action, net, line in (("10.1.1.1", "allow", "10.0.0.0/8", first + 1),
+                                      ("10.9.1.1", "refuse", "10.9.0.0/16", first + 2),
+                                      ("10.9.9.1", "drop", "10.9.9.0/24", first + 3),
+                                      ("192.0.2.1", "refuse", None, None)):
+        file_name = dev.path if net else None
+        said = ask_json(t, dev, "explain", "a.example", "--client", client)["access"]
+        assert said == {"action": action, "net": net, "file": file_name, "line": line}, said
+        text = ask(t, dev, "explain", "a.example", "--client", client)
+        told = text[text.index("access:"):].splitlines()[0]
+        assert action in told and (net is None or "%s:%d" % (dev.path, line) in told), told
+    offline = ends(run(t, "explain", "a.example", "-c", dev.path, "--offline", "--client", "10.9.9.1"), OK).stdout
+    assert "access:     drop" in offline, offline
+    plain, _ = serving(t)
+    said = ask_json(t, plain, "explain", "a.example")["access"]
+    assert said["action"] == "allow" and said["file"] is None and said["net"] == "127.0.0.0/8", said
+
+
 def test_explain_tells_of_failures_and_of_silence(t):
     up = t.upstream()
     up.rule("bad.example.", "A", lambda asked: asked.reply(rcode=wire.REFUSED), times=None)
@@ -224,6 +248,7 @@ def test_explain_refuses_what_it_cannot_read_online_too(t):
                  ["a.example", "AXFR", "b"], [], ["a.example", "OPT"]):
         done = ends(run(t, "explain", *args, "-s", dev.control), USAGE)
         assert done.stderr.strip() and not done.stdout, done
+        assert done.stderr.count("explain:") <= 1, "told twice who says it: %s" % done.stderr
 
 
 # --- how it ends ----------------------------------------------------------------------------
