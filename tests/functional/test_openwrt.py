@@ -159,6 +159,8 @@ WRONG = {
     "port": ("\toption listen_port '0'\n", "main.listen_port"),
     "size": ("\toption cache_size '4 M'\n", "main.cache_size"),
     "size-out-of-quotes": ("\toption cache_size '4M\"; x = \"'\n", 'main.cache_size: "4M\\"; x = \\"", expected'),
+    "forced-port": ("\toption force_dns_port '53 0'\n", 'main.force_dns_port: "0", expected 1 to 65535'),
+    "forced-network": ("\tlist force_dns_interface 'l;an'\n", "main.force_dns_interface"),
     "address": ("\tlist listen '192.168.1.256'\n", 'main.listen: "192.168.1.256", expected an address'),
     "address6": ("\tlist listen 'fd00:::1'\n", "main.listen"),
     "address6-long": ("\tlist listen '1:2:3:4:5:6:7:8:9'\n", "main.listen"),
@@ -356,6 +358,42 @@ def test_a_file_of_ones_own_that_is_not_there_is_named(t):
     router = Router(t, settings=ENABLED % "none" + "\toption manual_conf '1'\n")
     assert router.init("start").returncode == 1
     assert "/etc/courierdns.conf is not there" in router.log(), router.log()
+
+
+FIREWALL = "config zone\n\toption name 'inside'\n\tlist network 'lan'\n\tlist network 'guest'\n"
+
+
+def test_nobody_gets_round_it_who_is_not_to(t):
+    forced = "\toption force_dns '1'\n\tlist force_dns_interface 'guest'\n\tlist force_dns_interface 'iot'\n" \
+             "\toption force_dns_port '53 853'\n"
+    router = Router(t, settings=ENABLED % "none" + forced)
+    router.write("etc/config/firewall", FIREWALL)
+    good(router.init("start"))
+    told = router.read("tmp/procd")
+    rules = told[told.index("open_data\narray firewall\n"):told.index("close_data")].split("object\n")[1:]
+    assert [re.findall(r"string src (\S+)", rule)[0] for rule in rules] == ["inside", "inside", "iot", "iot"], rules
+    for rule in rules[::2]:
+        for line in "type redirect", "target DNAT", "src_dport 53", "dest_port 53", "proto tcp udp":
+            assert "string %s\n" % line in rule, rule
+    for rule in rules[1::2]:
+        for line in "type rule", "target REJECT", "dest *", "dest_port 853":
+            assert "string %s\n" % line in rule, rule
+    assert router.read("tmp/config_changed") == "firewall\n"
+    router.write("etc/config/courierdns", ENABLED % "none" + "\toption cache_size 'much'\n")
+    good(router.init("reload"))
+    assert "array firewall" in router.read("tmp/procd"), "wrong settings change nothing"
+    router.remove("tmp/config_changed")
+    router.write("etc/config/courierdns", ENABLED % "none")
+    for _ in range(2):
+        good(router.init("reload"))
+        assert "firewall" not in router.read("tmp/procd")
+        assert router.read("tmp/config_changed") == "firewall\n", "told once that it is gone"
+    router.write("etc/config/courierdns", ENABLED % "none" + forced)
+    good(router.init("reload"))
+    router.remove("tmp/config_changed")
+    for _ in range(2):
+        good(router.init("stop"))
+        assert router.read("tmp/config_changed") == "firewall\n"
 
 
 def test_commands(t):

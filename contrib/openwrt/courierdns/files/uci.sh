@@ -10,6 +10,7 @@
 #                             cache_size cache_min_ttl cache_max_ttl cache_negative_ttl serve_stale prefetch
 #                             upstream_source resolv_file interface_wan[] edns_size ecs special_names
 #                             rebind_protection rebind_domain[] log_level query_log status_listen
+#                             force_dns force_dns_interface[] force_dns_port[] (for the init script)
 #   config upstream [NAME]    enabled name address[] port source interface resolv_file order timeout
 #                             randomize_case domain[]: servers of the group NAME, or of the group "default"
 #   config zone               enabled name[] except[] match action upstream on_failure type[] client[]
@@ -17,6 +18,10 @@
 #   config record             enabled name address[] type value ttl: records of a name of our own
 #   config courier [NAME]     enabled name alias target variant[] count_txt count pre_resolve type[]
 #                             repair repair_upstream
+#
+# Not there, since the daemon has none: tls_name, spki, proto and weight of servers (order says whom it asks), and
+# metrics by themselves (status_listen has them, where pages are built in). What the native file has beyond is for
+# manual_conf: tcp_idle, tcp_clients_per_address, stale_ttl, stale_wait, web.hosts.
 #
 # [] may be a list, or an option with words. An unknown option or section is an error, as an unknown setting
 # is in the native file. Every value is looked at before it is printed; text is printed by quote() alone, which
@@ -117,6 +122,10 @@ digits() { # TEXT: a number of up to nine digits; REPLY has it without zeros in 
 want_int() { # VALUE LOW HIGH
 	EXPECTED="$2 to $3"
 	digits "$1" && [ "$REPLY" -ge "$2" ] && [ "$REPLY" -le "$3" ]
+}
+
+want_port() {
+	want_int "$1" 1 65535
 }
 
 want_seconds() { # VALUE: the range is for check to know
@@ -507,6 +516,10 @@ put_main() {
 	line '};'
 	line 'control = { socket = "/var/run/courierdns/control.sock"; };'
 	put_web
+	# for the init script, and the firewall
+	get force_dns bool || true
+	items force_dns_interface interface || true
+	items force_dns_port port || true
 }
 
 # --- upstream --------------------------------------------------------------------------------
@@ -852,7 +865,8 @@ put_couriers() {
 MAIN="enabled dnsmasq_mode dnsmasq_instance dnsmasq_port manual_conf conf_file listen_port listen workers allow \
 refuse drop client_from_edns inflight inflight_per_client tcp_clients rate_per_client rate_burst devices \
 cache_size cache_min_ttl cache_max_ttl cache_negative_ttl serve_stale prefetch upstream_source resolv_file \
-interface_wan edns_size ecs special_names rebind_protection rebind_domain log_level query_log status_listen"
+interface_wan edns_size ecs special_names rebind_protection rebind_domain log_level query_log status_listen \
+force_dns force_dns_interface force_dns_port"
 UPSTREAM='enabled name address port source interface resolv_file order timeout randomize_case domain'
 ZONE='enabled name except match action upstream on_failure type client record n cache ttl_min ttl_max stale'
 RECORD='enabled name address type value ttl'
