@@ -68,10 +68,12 @@ TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DC
 # which is made fast where that costs little; the rest is made small. (make bench-check PROFILE=1, make size)
 # A debugger unwinds by -g. Of the stack, what has a buffer is protected: -strong would be all whose address
 # is taken as well, for 10 kB more.
+# How far calls are checked is for a distribution to say, where it does.
+FORTIFY := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 FAST := base/hash% cache/cache_key cache/index net/udp net/udp_replies query/fastpath
 BRISK := base/slab cache/cache cache/entry cache/store front/listener_udp query/worker \
 	query/request wire/reply
-RELEASEFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
+RELEASEFLAGS := -O2 -g $(FORTIFY) -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fstack-protector --param=ssp-buffer-size=4 -Icontrib/release
 # Known by trying, once, when first wanted; WHOLE= and the like do without.
 tried = $(eval $(1) := $$(shell sh contrib/smaller.sh $(2) $(CC) $(if $(filter no,$(PIE)),-fno-pie -no-pie,-fPIE -pie)))$($(1))

@@ -15,6 +15,9 @@ trap 'rm -f "$said" "$binary"' EXIT
 
 compiler=$(sh contrib/sysroot.sh mipsel)
 make -s -C contrib/openwrt/checkout TOPDIR="$here/tests/openwrt/sdk" ARCH=mipsel show >"$said"
+cmp -s "$said" $release/recipe || rm -rf $release
+mkdir -p $release
+cp "$said" $release/recipe
 # says NAME: what a variable of the recipe is
 says() {
 	sed -n "s/^$1=//p" "$said"

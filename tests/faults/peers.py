@@ -104,7 +104,10 @@ class Server:
     def rss(self):
         """Resident kB."""
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
-            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+            found = re.search(r"VmRSS:\s+(\d+) kB", status.read())
+        if found is None:
+            raise RuntimeError("%s has ended by itself" % self.name)
+        return int(found.group(1))
 
     def cpu(self):
         """Seconds of processor time so far, its ended children's too."""
