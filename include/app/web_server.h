@@ -10,6 +10,9 @@ struct web_server;
 struct web_server *web_server_new(struct loop *loop, struct commands *commands);
 void web_server_free(struct web_server *server); /* NULL is fine */
 
+/** Where it is open, or NULL; NULL too at an address, and of none. */
+const char *web_server_path(const struct web_server *server);
+
 /** Opens, closes or moves it, as the worker's plan says by now, or anew where its file is gone.
  * What cannot be is told, gone without, and tried again now and then. */
 void web_server_follow(struct web_server *server);

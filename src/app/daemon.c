@@ -290,10 +290,8 @@ static void daemon_done(struct daemon *daemon)
 	sources_free(daemon->sources);
 }
 
-static int open_control(struct daemon *daemon)
+static void make_commands(struct daemon *daemon)
 {
-	if (daemon->control != NULL)
-		return 0;
 	daemon->commands = (struct commands){
 		.all = daemon->all_commands,
 		.crew = daemon->crew,
@@ -302,8 +300,20 @@ static int open_control(struct daemon *daemon)
 		.reload = daemon->reload,
 		.started_us = loop_clock(daemon->loop)->now_us,
 	};
-	daemon->control = command_socket_new(daemon->loop, &daemon->commands);
+}
+
+static int open_control(struct daemon *daemon)
+{
+	if (daemon->control == NULL)
+		daemon->control = command_socket_new(daemon->loop, &daemon->commands);
 	return daemon->control != NULL ? 0 : -ENOMEM;
+}
+
+static int open_web(struct daemon *daemon)
+{
+	if (daemon->web == NULL)
+		daemon->web = web_server_new(daemon->loop, &daemon->commands);
+	return daemon->web != NULL ? 0 : -ENOMEM;
 }
 
 /* After the listeners and before anybody answers, so that who is told that it is there can ask it.
@@ -312,10 +322,7 @@ static int open_aside(struct daemon *daemon)
 {
 	const int err = open_control(daemon);
 
-	if (err != 0)
-		return err;
-	daemon->web = web_server_new(daemon->loop, &daemon->commands);
-	return daemon->web != NULL ? 0 : -ENOMEM;
+	return err != 0 ? err : open_web(daemon);
 }
 
 /* A test that calls what the filter has not must not pass. */
@@ -339,10 +346,14 @@ static void enter_sandbox(void)
 static void give_sockets(void *ctx, uid_t uid, gid_t gid)
 {
 	const struct daemon *daemon = ctx;
+	const char *const paths[] = { command_socket_path(daemon->control),
+				      web_server_path(daemon->web) };
 
 	crew_give_sockets(daemon->crew, uid, gid);
-	if (command_socket_path(daemon->control) != NULL)
-		privileges_give(command_socket_path(daemon->control), uid, gid);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i] != NULL)
+			privileges_give(paths[i], uid, gid);
+	}
 }
 
 static int drop_privileges(struct daemon *daemon, const struct conf *conf)
@@ -351,6 +362,9 @@ static int drop_privileges(struct daemon *daemon, const struct conf *conf)
 
 	if (privileges_wants_root(conf, conf->control_socket))
 		err = open_control(daemon);
+	if (err == 0 && conf->web_enabled && conf->web_path != NULL &&
+	    privileges_wants_root(conf, conf->web_path))
+		err = open_web(daemon);
 	if (err != 0)
 		return err;
 	return privileges_drop(conf, give_sockets, daemon, &daemon->privileges);
@@ -364,6 +378,7 @@ static int open_all(struct daemon *daemon, struct plan *plan, struct complaints 
 	if (err != 0)
 		return err;
 	daemon->loop = crew_mate(daemon->crew, 0)->loop;
+	make_commands(daemon);
 	share_descriptors(daemon);
 	err = watch_signals(daemon);
 	if (err == 0)

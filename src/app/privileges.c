@@ -280,6 +280,10 @@ void privileges_give(const char *path, uid_t uid, gid_t gid)
 		return;
 	if (!is_roots_alone(parent) || fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
 		LOG(LEVEL_WARNING, "%s stays root's", path);
+	else
+		LOG(LEVEL_INFO,
+		    "%s stays there when this ends, as only root may remove it; the next start does",
+		    path);
 	close(parent);
 }
 

@@ -189,6 +189,11 @@ struct web_server *web_server_new(struct loop *loop, struct commands *commands)
 	return server;
 }
 
+const char *web_server_path(const struct web_server *server)
+{
+	return server == NULL || server->web == NULL ? NULL : server->path;
+}
+
 void web_server_free(struct web_server *server)
 {
 	if (server == NULL)

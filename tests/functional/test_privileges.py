@@ -297,6 +297,34 @@ def test_OP_12_the_control_socket_may_be_where_root_alone_makes_files(t, mode):
         dev.reload()
         t.until(lambda before=before: ask_json(t, dev, "status")["reload"]["ok"] == before + 1, 3.0, "no reload")
         assert ask_json(t, dev, "status")["pid"] == dev.pid
+        assert "%s stays there when this ends" % path in dev.stderr(), dev.stderr()
+        if again:
+            assert dev.stop() is None
+            dev.start()
+
+
+@each([0o700, 0o755], oct)
+def test_pages_may_be_where_root_alone_makes_files(t, mode):
+    need_root()
+    if os.environ.get("WEB") != "yes":
+        raise Skip("built without")
+    path = os.path.join(t.directory, "roots", "web.sock")
+    os.mkdir(os.path.dirname(path))
+    os.chmod(os.path.dirname(path), mode)
+    os.chmod(t.directory, 0o755)
+    dev = serving(t, 'web = { enabled = true; listen = "%s"; };\n' % path)
+    for again in (True, False):
+        is_ = os.lstat(path)
+        assert (is_.st_uid, is_.st_gid, stat.S_IMODE(is_.st_mode)) == (
+            NOBODY.pw_uid, NOBODY.pw_gid, 0o660), is_
+        check_left(dev, NOBODY.pw_uid, NOBODY.pw_gid, 0)
+        with socket.socket(socket.AF_UNIX) as page:
+            page.settimeout(10 * SLOWER)
+            page.connect(path)
+            page.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert page.recv(64).startswith(b"HTTP/1."), "no page"
+        assert ask_json(t, dev, "status")["pid"] == dev.pid
+        assert "%s stays there when this ends" % path in dev.stderr(), dev.stderr()
         if again:
             assert dev.stop() is None
             dev.start()
