@@ -17,8 +17,9 @@ static bool is_multicast(const struct addr *addr)
 static void put_control(struct msghdr *message, int level, int type, const void *info,
 			size_t info_len)
 {
+	/* aligned: the length is a sum of CMSG_SPACE() */
 	struct cmsghdr *control =
-		(struct cmsghdr *)((uint8_t *)message->msg_control + message->msg_controllen);
+		(void *)((uint8_t *)message->msg_control + message->msg_controllen);
 
 	*control = (struct cmsghdr){ .cmsg_level = level,
 				     .cmsg_type = type,
