@@ -223,6 +223,94 @@ def test_nothing_gets_out_of_its_quotes(t):
         assert byte.encode() in record, (byte, record)
 
 
+# Of each kind of option what it may be, and what nobody expects there.
+NASTY = ["$(touch %s)", "`touch %s`", "'; touch %s; '", '"; touch %s; "', "a\\", "\\", '"', "'", "*", "?", "[a-z]*", "~",
+         "{n}", "{x}", "%s%n", "-n", "-e x", "a b", " ", "a\nb", "\n", "\t", "\r", "\x01", "\x7f", "ü", "日本", "\udcff",
+         "@include \"/etc/passwd\"", "x\n@include \"/etc/passwd\"", "//", "/*", "#", ";", "};", "${PATH}", "$PATH", "0", "00",
+         "-1", "1e9", "9" * 30, "a" * 70, "a" * 5000, ".", "..", "xn--", "::", "1.2.3.4.", "::ffff:1.2.3.4", "\\x41", "!"]
+MODES, ADDRESSES = ["forward", "replace", "none"], ["9.9.9.9", "2620:fe::fe", "10.1.1.1@5300", "fe80::1%eth0", "9.9.9.9#53"]
+DOMAINS = ["corp.example", "a.example.", "xn--bcher-kva.example", "lan", "_dns.x", "{n}.example", "."]
+NUMBERS, BOOLS, TEXTS = ["0", "1", "30", "600", "007"], ["0", "1", "on", "no"], ["v=spf1 -all", "two words", "ü \"quoted\" \\"]
+OPTIONS = {
+    "courierdns 'main'": {
+        "enabled": BOOLS, "dnsmasq_mode": MODES, "dnsmasq_port": ["5154", "1053"], "listen_port": ["53", "5153"],
+        "listen": ADDRESSES[:2] + ["127.0.0.1@5300"], "workers": ["0", "1", "2"], "allow": ["10.0.0.0/8", "fd00::/8"],
+        "refuse": ["192.168.9.0/24", "1.2.3.4"], "drop": ["2001:db8::/32"], "client_from_edns": BOOLS, "inflight": ["100"],
+        "inflight_per_client": NUMBERS[1:], "tcp_clients": NUMBERS[1:], "rate_per_client": NUMBERS, "rate_burst": NUMBERS,
+        "devices": NUMBERS, "cache_size": ["4M", "100K", "1G", "65536"], "cache_min_ttl": NUMBERS, "cache_max_ttl": ["600"],
+        "cache_negative_ttl": NUMBERS, "serve_stale": NUMBERS, "prefetch": BOOLS, "upstream_source": ["wan", "both", "static"],
+        "resolv_file": ["/tmp/resolv"], "edns_size": ["1232", "512"], "ecs": ["forward", "strip"], "special_names": BOOLS,
+        "rebind_protection": BOOLS, "rebind_domain": DOMAINS, "log_level": ["notice", "debug"], "query_log": ["off", "all"],
+        "force_dns": BOOLS, "force_dns_interface": ["lan"], "force_dns_port": ["53", "853"]},
+    "upstream": {"enabled": BOOLS, "address": ADDRESSES, "port": ["53", "5300"], "source": ["192.0.2.1"],
+                 "interface": ["eth0.2", "br-lan"], "order": ["fastest", "listed", "race"], "timeout": ["2", "0.5"],
+                 "randomize_case": BOOLS, "domain": DOMAINS},
+    "zone": {"enabled": BOOLS, "name": DOMAINS, "except": DOMAINS, "match": ["exact", "suffix"],
+             "action": ["forward", "answer", "nxdomain", "nodata", "refuse", "drop"], "type": ["A", "AAAA", "TYPE65"],
+             "client": ["10.0.0.0/8"], "record": ["@ 60 IN A 192.0.2.1", "@ 60 IN TXT \"ü\\\"\""], "n": ["0-250"],
+             "cache": BOOLS, "ttl_min": NUMBERS, "ttl_max": ["600"], "stale": NUMBERS},
+    "record": {"enabled": BOOLS, "name": DOMAINS[:3], "address": ["192.0.2.1", "2001:db8::1"], "type": ["TXT", "MX", "txt"],
+               "value": TEXTS + ["10 mail.example."], "ttl": NUMBERS},
+    "courier": {"enabled": BOOLS, "name": ["apple"], "alias": ["a-{n}.example"], "target": ["b.example"],
+                "variant": ["c-{n}.example"], "count_txt": ["t.example"], "count": ["50"], "type": ["A", "AAAA"],
+                "pre_resolve": ["off", "demand", "always"], "repair": ["off", "reask", "synthesize"]}}
+
+
+LISTS = {"listen", "allow", "refuse", "drop", "rebind_domain", "force_dns_interface", "force_dns_port", "address", "domain",
+         "except", "client", "record", "variant"}
+
+
+def random_settings(random, nasty):
+    lines = []
+    kinds = ["courierdns 'main'"] + random.choices(list(OPTIONS)[1:], k=random.randrange(1, 6))
+    for number, kind in enumerate(kinds):
+        named = "" if " " in kind or random.random() < 0.5 else " 's%d'" % number
+        lines.append("config %s%s\n" % (kind, named))
+        options = OPTIONS[kind]
+        must = [name for name in ("address", "name") if name in options]
+        if kind == "record" and random.random() < 0.5:
+            must += ["type", "value"]
+        for name in dict.fromkeys(must + random.sample(sorted(options), k=random.randrange(0, min(6, len(options))))):
+            word = "list" if (name in LISTS or kind == "zone" and name in ("name", "type")) and random.random() < 0.7 else "option"
+            values = random.sample(options[name], k=random.randrange(1, len(options[name]) + 1) if word == "list" else 1)
+            if options[name] is DOMAINS and random.random() < 0.1:
+                values += ["d%d.example" % number for number in range(200)]
+            for value in values:
+                value = random.choice(nasty) if random.random() < 0.03 else value
+                lines.append("\t%s %s '%s'\n" % (word, name, value.replace("'", "'\\''")))
+    return "".join(lines)
+
+
+@each(range(4))
+def test_whatever_the_settings_are_they_are_read_or_refused(t, seed):
+    """No value gets out of its quotes, into a shell or into the file: it is in use, or named."""
+    from random import Random
+    random = Random("uci %d" % seed)
+    router = Router(t, settings="")
+    made = os.path.join(t.directory, "made.conf")
+    nasty = [one.replace("%s", router.root + "/touched") for one in NASTY]
+    good_ones = 0
+    for _ in range(int(os.environ.get("SETTINGS", "12"))):
+        settings = random_settings(random, nasty)
+        router.write("etc/config/courierdns", settings.encode("utf-8", "surrogateescape"))
+        done = router.generate()
+        said = done.stderr.decode("utf-8", "surrogateescape")
+        context = (settings, done.stdout.decode("utf-8", "surrogateescape"), said)
+        assert not os.path.exists(router.root + "/touched"), context
+        if done.returncode != 0:
+            assert done.returncode == 1 and not done.stdout and said, context
+            assert all(re.match(r"courierdns\.[\w.]+: ", line) for line in said.splitlines()), context
+            continue
+        assert not said, context
+        router.write(made, done.stdout)
+        checked = subprocess.run([PROGRAM, "check", "-c", made], capture_output=True, check=False, env=environment())
+        told = checked.stderr.decode("utf-8", "surrogateescape")
+        assert checked.returncode in (0, 78) and "unknown setting" not in told and "syntax" not in told, (context, told)
+        assert b"/etc/passwd" not in done.stdout or b'\\"/etc/passwd' in done.stdout, context
+        good_ones += checked.returncode == 0
+    assert good_ones > 0
+
+
 def test_what_dnsmasq_has_of_the_same_name_is_not_taken_for_ours(t):
     """Both files may have a section "lan"."""
     dhcp = DHCP + "config dhcp 'lan'\n\toption interface 'lan'\n\toption timeout '9'\n\tlist domain 'x.example'\n"
