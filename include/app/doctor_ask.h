@@ -29,6 +29,7 @@ struct doctor_question {
 	const char *name;
 	uint16_t type;
 	bool is_tcp, with_edns;
+	bool is_chaos; /* of class CH */
 };
 
 typedef void (*doctor_ask_fn)(void *ctx);

@@ -14,6 +14,7 @@ struct doctor_finding {
 	char seen[640];
 	enum squash shape;	  /* of what failed; SQUASH_NONE where it has none of these */
 	const char *means, *next; /* static texts; NULL where there is nothing to say */
+	const char *options;	  /* of a dnsmasq, which may be why; NULL where none is known */
 	char where[256]; /* what the reference tells of whose doing it is; "" for nothing */
 };
 

@@ -36,6 +36,7 @@ enum doctor_slot {
 	SLOT_ALIAS_AGAIN,
 	SLOT_ALIAS_TCP,
 	SLOT_CASE,
+	SLOT_VERSION, /* what program it is, which no check looks at */
 	SLOT_FIXED_COUNT,
 	SLOT_HOSTS = SLOT_FIXED_COUNT,
 };
@@ -65,6 +66,7 @@ struct doctor_options {
 	size_t variants; /* how many */
 	bool with_reach;
 	struct doctor_reach_ways ways;
+	bool with_dnsmasq;  /* the servers to be tested are dnsmasq, whatever they say */
 	bool with_progress; /* on stderr */
 };
 

@@ -121,6 +121,7 @@ static const struct command table[] = {
 		"--reach\talso connect to what was answered (5223, 443, 2197, 80); ask for the time\n"
 		JSON
 		"--resolv-conf FILE\tthe servers of this file in place of /etc/resolv.conf\n"
+		"--dnsmasq\tthe servers are dnsmasq, though they may not say so: names its options\n"
 		"--reach-at ADDR\tconnect there in place of where it would, say to a stand-in in a lab\n"
 		"--reach-port PORT=OTHER...\tand to that port in place of this one\n" },
 	  .words = "[@SERVER[@PORT]]...", .help =

@@ -106,6 +106,7 @@ enum option_key {
 	OPTION_REACH_PORT,
 	OPTION_RESOLV_CONF,
 	OPTION_JSON,
+	OPTION_DNSMASQ,
 };
 
 static bool read_option(struct arguments *arguments, int key, char *value)
@@ -126,6 +127,9 @@ static bool read_option(struct arguments *arguments, int key, char *value)
 	case OPTION_RESOLV_CONF:
 		arguments->resolv_conf = value;
 		return true;
+	case OPTION_DNSMASQ:
+		arguments->options.with_dnsmasq = true;
+		return true;
 	case OPTION_JSON:
 		arguments->as_json = true;
 		return true;
@@ -144,6 +148,7 @@ static bool read_arguments(struct arguments *arguments, int argc, char **argv)
 		{ "reach-port", required_argument, NULL, OPTION_REACH_PORT },
 		{ "resolv-conf", required_argument, NULL, OPTION_RESOLV_CONF },
 		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "dnsmasq", no_argument, NULL, OPTION_DNSMASQ },
 		{ 0 },
 	};
 

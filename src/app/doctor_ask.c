@@ -199,7 +199,7 @@ static int write_query(struct doctor_ask *ask, const struct doctor_question *que
 	cursor_put_u16(&out, question->with_edns);
 	cursor_put(&out, name, name_bytes);
 	cursor_put_u16(&out, question->type);
-	cursor_put_u16(&out, CLASS_IN);
+	cursor_put_u16(&out, question->is_chaos ? CLASS_CH : CLASS_IN);
 	if (question->with_edns)
 		put_edns(&out);
 	ask->query_len = cursor_written(&out);

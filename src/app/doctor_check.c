@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/doctor_advice.h"
+#include "app/doctor_dnsmasq.h"
 #include "app/doctor_reply.h"
 #include "app/doctor_run.h"
 #include "app/doctor_variants.h"
@@ -43,6 +44,8 @@ static void judge_answers(const struct doctor_view *view, struct doctor_finding 
 
 	for (size_t slot = 0; slot < DOCTOR_SLOTS; slot++) {
 		const struct doctor_ask *ask = &view->server->asks[slot];
+		if (slot == SLOT_VERSION) /* which many do not say */
+			continue;
 		asked += ask->state != DOCTOR_ASK_NONE;
 		if (ask->state != DOCTOR_ASK_REPLY)
 			continue;
@@ -392,8 +395,8 @@ const struct doctor_check *doctor_check_at(size_t at)
 	return at < CHECK_COUNT ? &checks[at] : NULL;
 }
 
-/* Whose doing it is, by what the reference says. */
-static void tell_where(const struct doctor_check *check, const struct doctor_view *view,
+/* Whose doing it is, by what the reference says. False where it is not this server's. */
+static bool tell_where(const struct doctor_check *check, const struct doctor_view *view,
 		       struct doctor_finding *finding)
 {
 	const struct doctor_server *reference = doctor_run_reference(view->run);
@@ -402,8 +405,10 @@ static void tell_where(const struct doctor_check *check, const struct doctor_vie
 	struct addr_text here_text, there_text;
 
 	if (reference == NULL || reference == view->server || reference->answered == 0)
-		return;
+		return true;
 	check->judge(&there, &other);
+	if (finding->result != DOCTOR_FAIL)
+		return other.result != finding->result;
 	addr_to_text(&view->server->to.addr, &here_text);
 	addr_to_text(&reference->to.addr, &there_text);
 	if (other.result != DOCTOR_FAIL)
@@ -416,6 +421,7 @@ static void tell_where(const struct doctor_check *check, const struct doctor_vie
 			"%s fails %s, so it is further up, or on the way: something that takes port "
 			"53 for itself.",
 			there_text.text, other.shape == finding->shape ? "alike" : "too");
+	return other.result != DOCTOR_FAIL;
 }
 
 /* Not the comparison itself, nor those of reach, which no other server has. */
@@ -433,6 +439,7 @@ void doctor_check_judge(const struct doctor_check *check, const struct doctor_vi
 {
 	*ret_finding = (struct doctor_finding){ .result = DOCTOR_OK };
 	check->judge(view, ret_finding);
-	if (ret_finding->result == DOCTOR_FAIL && is_ours(check))
-		tell_where(check, view, ret_finding);
+	if ((ret_finding->result == DOCTOR_FAIL || ret_finding->result == DOCTOR_WARN) &&
+	    is_ours(check) && tell_where(check, view, ret_finding) && doctor_dnsmasq_is_one(view))
+		ret_finding->options = doctor_dnsmasq_options(check, ret_finding);
 }

@@ -35,11 +35,12 @@ static size_t read_record(struct record *record, size_t at)
 	return in.failed ? 0 : record->rdata_at + record->len;
 }
 
-/* Walks the records of class IN of one section. */
+/* Walks the records of one section that are of the asked class. */
 static void walk(const struct doctor_ask *ask, enum message_section wanted, record_fn fn, void *ctx)
 {
 	struct record record = { .wire = ask->wire, .wire_len = ask->facts.wire_len };
 	size_t at = MESSAGE_HEADER_LEN + ask->facts.question_len;
+	const uint16_t class = ask->view.class == CLASS_CH ? CLASS_CH : CLASS_IN;
 
 	if (ask->state != DOCTOR_ASK_REPLY)
 		return;
@@ -48,7 +49,7 @@ static void walk(const struct doctor_ask *ask, enum message_section wanted, reco
 			at = read_record(&record, at);
 			if (at == 0)
 				return;
-			if (section == wanted && record.class == CLASS_IN && !fn(ctx, &record))
+			if (section == wanted && record.class == class && !fn(ctx, &record))
 				return;
 		}
 	}

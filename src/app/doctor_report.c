@@ -101,7 +101,8 @@ static const char *told_before(const struct section *section, size_t at)
 {
 	for (size_t i = 0; i < at; i++) {
 		if (section->findings[i].means == section->findings[at].means &&
-		    section->findings[i].next == section->findings[at].next)
+		    section->findings[i].next == section->findings[at].next &&
+		    section->findings[i].options == section->findings[at].options)
 			return section->checks[i]->name;
 	}
 	return NULL;
@@ -128,6 +129,8 @@ static void print_finding(FILE *out, const struct section *section, size_t at)
 	print_advice(out, "means", finding->means);
 	if (finding->where[0] != '\0')
 		print_advice(out, "where", finding->where);
+	if (finding->options != NULL)
+		print_advice(out, "option", finding->options);
 	print_advice(out, "next", finding->next);
 }
 
@@ -219,6 +222,7 @@ static void put_checks(struct json *json, const struct section *section)
 		json_text(json, "means", finding->means);
 		json_text(json, "where", finding->where[0] == '\0' ? NULL : finding->where);
 		json_text(json, "next", finding->next);
+		json_text(json, "dnsmasq_options", finding->options);
 		json_close_object(json);
 	}
 	json_close_list(json);

@@ -57,6 +57,7 @@ static const struct fixed {
 	[SLOT_ALIAS_AGAIN] = { { ALIAS, TYPE_A, false, false }, STAGE_THIRD, true },
 	[SLOT_ALIAS_TCP] = { { ALIAS, TYPE_A, true, false }, STAGE_THIRD, true },
 	[SLOT_CASE] = { { "CoUrIeR.pUsH.aPpLe.CoM", TYPE_A, false, false }, STAGE_THIRD, true },
+	[SLOT_VERSION] = { { "version.bind", TYPE_TXT, false, false, true }, STAGE_SECOND, false },
 };
 
 static const struct doctor_host hosts[DOCTOR_HOSTS] = {

@@ -135,7 +135,7 @@ static const struct conf_option root[] = {
 	  HELP("whom to serve: the longest network decides; all others are refused") },
 	{ "trusted", OPTION_OTHER, .read = conf_listen_read_trusted,
 	  .print = conf_listen_print_trusted,
-	  HELP("networks of forwarders that are believed whom they ask for (EDNS 65001, 65073)") },
+	  HELP("networks of forwarders that are believed whom they ask for (EDNS 65001, 65073, 8)") },
 	{ "limits", OPTION_SECTION, .section = &limits_section,
 	  HELP("how much is done at once") },
 	{ "cache", OPTION_SECTION, .section = &cache_section,

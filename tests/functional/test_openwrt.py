@@ -488,7 +488,7 @@ def test_commands(t):
     router = Router(t, settings=ENABLED % "forward", dhcp="config dnsmasq\n\toption filterwin2k '1'\n"
                     "\toption rebind_protection '0'\n\toption max_ttl '60'\n")
     done = router.init("doctor", "--count", "1")
-    assert done.returncode == 1 and b"doctor @127.0.0.1@5153 --count 1" in done.stdout, done
+    assert done.returncode == 1 and b"doctor --dnsmasq @127.0.0.1 --reference 127.0.0.1@5153 --count 1" in done.stdout, done
     assert b"filterwin2k: " in done.stdout and b"max_ttl is 60" in done.stdout, done.stdout
     assert b"rebind_protection" not in done.stdout
     done = router.init("devices", "192.168.1.7")

@@ -7,6 +7,8 @@ import dns.message
 
 from harness import apple, client, wire
 from harness.dnsmasq import Dnsmasq
+from harness.doctor import ALIAS_CHECKS as ALIAS
+from harness.doctor import at, checks, doctor
 from harness.mark import each
 from harness.netns import Network
 from harness.shapes import COURIER, TARGET, a1
@@ -24,7 +26,8 @@ AS_INSTALLED = ["domain-needed", "localise-queries", "expand-hosts", "bogus-priv
 WITHOUT_US = ["no-resolv", "server=%s" % WAN]
 NAMES = [(COURIER, "HTTPS"), (COURIER, "A"), (COURIER, "AAAA"), (TARGET, "A"), ("7-courier.push.apple.com.", "HTTPS"),
          ("7-courier.push.apple.com.", "A"), ("push.apple.com.", "TXT"), ("init.push.apple.com.", "A"),
-         ("init.push.apple.com.", "HTTPS"), ("apple.com.", "NS"), ("absent.example.", "A"), ("absent.example.", "AAAA"), ("many.example.", "A"), ("private.example.", "A"),
+         ("init.push.apple.com.", "HTTPS"), ("apple.com.", "NS"), ("absent.example.", "A"),
+         ("absent.example.", "AAAA"), ("many.example.", "A"), ("private.example.", "A"),
          ("srv.example.", "SRV")]
 SOA = "example. 900 SOA ns.example. admin.example. 1 7200 900 1209600 300"
 
@@ -241,3 +244,86 @@ def test_who_is_not_the_router_is_not_believed(t):
     assert list(home.devices()) == ["192.168.1.20"], home.devices()
     for asked in home.up.log:
         assert not asked.msg.options, asked
+
+
+# --- the doctor ----------------------------------------------------------------------------
+
+PRIVATE = {"courier.push.apple.com.": "10.0.0.1", "init.push.apple.com.": "10.0.0.1"}
+# {the option: (further lines, {check that fails or warns by it: how it is named})}
+OPTIONS = {
+    "filter-AAAA": ([], {"alias-aaaa": "filter-AAAA (filter_aaaa)"}),
+    "filter-rr=HTTPS": ([], {"alias-https": "filter-rr (filter_rr)"}),
+    "filter-rr=TXT": ([], {"count-txt": "filter-rr (filter_rr)"}),
+    "filter-A": ([], dict.fromkeys(["variants-a", "bag", "activation", "enrolment"], "filter-A (filter_a)")),
+    "bogus-nxdomain=17.0.0.0/8": ([], dict.fromkeys(["variants-a", "bag", "activation", "enrolment"],
+                                                    "bogus-nxdomain (bogusnxdomain)")),
+    "address=/push.apple.com/#": ([], dict.fromkeys(["alias-a", "alias-aaaa", "alias-tcp", "alias-again", "bag"],
+                                                    "address (address)")),
+    "address=/apple.com/": ([], dict.fromkeys([*ALIAS, "variants-https", "bag"], "address (address)")),
+    "local=/apple.com/": ([], dict.fromkeys([*ALIAS, "count-txt", "bag"], "local (local)")),
+    "server=/akadns.net/": ([], {"target": "server without an address (server)"}),
+    "host-record=courier.push.apple.com,192.0.2.7": ([], dict.fromkeys(["alias-a", "alias-tcp"], "host-record")),
+    "cname=courier.push.apple.com,foo.lan": ([], dict.fromkeys(ALIAS, "cname")),
+    "alias=17.57.146.132,10.0.0.1": ([], {"variants-a": "alias"}),
+    "txt-record=push.apple.com,hello": ([], {"count-txt": "txt-record"}),
+    "dns-forward-max=1": ([], {"activation": "dns-forward-max (dnsforwardmax)"}),
+    "ignore-address=17.57.146.132": ([], {"variants-a": "ignore-address"}),
+    "stop-dns-rebind": (["cache-size=0"], dict.fromkeys(["alias-a", "bag"], "stop-dns-rebind (rebind_protection)")),
+    "dnssec": (["trust-anchor=.,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"],
+               dict.fromkeys([*ALIAS, "bag"], "dnssec (dnssec)")),
+}
+# What no check fails by: they alter nothing that a device would mind, or what it does not ask.
+HARMLESS = ["cache-size=0", "filterwin2k", "bogus-priv", "domain-needed", "min-cache-ttl=600", "max-ttl=5", "no-negcache",
+            "proxy-dnssec", "edns-packet-max=512", "localise-queries", "filter-rr=CNAME"]
+
+
+def doctored(t, lines, act=NotImplemented):
+    up = t.upstream()
+    apple.truthful(up, lambda asked, name, qtype: act if act is NotImplemented else act(asked, name, qtype))
+    chained = Dnsmasq(t, ["no-resolv", "no-hosts", "server=%s#%d" % (up.address, up.port)] + lines)
+    return up, checks(doctor(t, at(chained), "--count", "1")[0])
+
+
+def private(asked, name, qtype):
+    return asked.reply([a1(name, PRIVATE[name])]) if name in PRIVATE and qtype == 1 else NotImplemented
+
+
+def slow(asked, _name, _qtype):
+    return [send(apple.truth(asked), 0.3)]
+
+
+def named(found):
+    return {name: check["dnsmasq_options"] for name, check in found.items() if check["dnsmasq_options"]}
+
+
+@each(sorted(OPTIONS), lambda line: line.replace("/", "_"))
+def test_the_doctor_names_the_option(t, line):
+    lines, wanted = OPTIONS[line]
+    act = {"stop-dns-rebind": private, "dns-forward-max=1": slow}.get(line, NotImplemented)
+    _, found = doctored(t, lines + [line], act=act)
+    for name, option in wanted.items():
+        assert found[name]["result"] in ("fail", "warn"), (name, found[name])
+        assert option in (found[name]["dnsmasq_options"] or ""), (name, found[name])
+
+
+@each(HARMLESS)
+def test_the_doctor_has_nothing_against(t, line):
+    _, found = doctored(t, [line])
+    assert not named(found), found
+    # whoever asks it the same as another at that moment is told in the other's letter case
+    assert all(check["result"] in ("ok", "info") for name, check in found.items() if name != "case"), found
+
+
+def test_the_doctor_names_no_option_for_what_comes_from_further_up(t):
+    """Neither of a server that is no dnsmasq, nor where the reference fails alike."""
+    def lost(asked, name, qtype):
+        return asked.reply() if name == COURIER else NotImplemented
+    up, found = doctored(t, [], act=lost)
+    assert set(named(found)) >= set(ALIAS), found
+    found = checks(doctor(t, at(up), "--count", "1")[0])
+    assert found["alias-a"]["result"] == "fail" and not named(found), found
+    found = checks(doctor(t, at(up), "--count", "1", "--dnsmasq")[0])
+    assert set(named(found)) >= set(ALIAS), "told so, for it may not say so itself"
+    other = Dnsmasq(t, ["no-resolv", "no-hosts", "server=%s#%d" % (up.address, up.port)])
+    found = checks(doctor(t, at(other), "--count", "1", "--reference", at(up)[1:])[0])
+    assert found["alias-a"]["result"] == "fail" and not named(found), found
