@@ -26,17 +26,21 @@ endif
 # PIE=no leaves the program where it is linked to: for MIPS, where each call and each text is looked up in a
 # table otherwise, which makes a third more of it
 PIE ?= yes
+# NFTSET=no leaves out that addresses are put into sets of the packet filter, likewise
+ifeq ($(origin NFTSET),undefined)
+NFTSET := $(call is_here,libmnl/libmnl.h,mnl_nlmsg_put_header(0),-lmnl)
+endif
 # Of a file beyond 2 GB, or with an inode number as large file systems have them, systems of 32 bits know
 # only where they are asked for that; elsewhere it would give calls other names.
 WIDE := $(if $(filter 4,$(lastword $(shell echo __SIZEOF_LONG__ | $(CC) -x c -E - 2>/dev/null))),-D_FILE_OFFSET_BITS=64)
 # What was left out because somebody said so is built beside; what was found is kept, so that all is built
 # anew where more is found.
 said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1))))
-WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(filter no,$(PIE)),-nopie)
+WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(call said_no,NFTSET),-nonftset)$(if $(filter no,$(PIE)),-nopie)
 FOUND := build/found$(WITHOUT)
-$(shell mkdir -p build && echo '$(WEB) $(SECCOMP)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP)' >$(FOUND))
+$(shell mkdir -p build && echo '$(WEB) $(SECCOMP) $(NFTSET)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP) $(NFTSET)' >$(FOUND))
 # without what a router does without, as which $(ROUTER) is built
-AS_ROUTER := WEB=no SECCOMP=no TLS=
+AS_ROUTER := WEB=no SECCOMP=no NFTSET=no TLS=
 NEEDS := sh contrib/needs.sh
 MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
@@ -61,7 +65,7 @@ WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototyp
 HARDEN := $(if $(filter no,$(PIE)),-fno-pie,-fPIE) -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE $(WIDE) -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1) \
-	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1)
+	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1) -DCOURIERDNS_NFTSET=$(if $(filter no,$(NFTSET)),0,1)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(SAN)$(COVERAGE),-DCOURIERDNS_SANITIZED)
 # What is answered from the cache passes through the first, what is asked upstream through the second,
@@ -85,7 +89,7 @@ PACK = $(call tried,PACK,link)
 # for $(1), a module
 release_flags = $(WHOLE) $(if $(filter $(FAST),$(1)),$(filter -falign-%,$(AS_BRISK)),$(if $(filter $(BRISK),$(1)),$(AS_BRISK),$(AS_SMALL)))
 LINKFLAGS := $(if $(filter no,$(PIE)),-no-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
-LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core $(if $(filter-out no,$(SECCOMP)),-lseccomp) -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
+LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core $(if $(filter-out no,$(SECCOMP)),-lseccomp) $(if $(filter-out no,$(NFTSET)),-lmnl) -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -197,7 +201,7 @@ $(BUILD)/scenario_run: $(SCENARIO:%=$(BUILD)/tests/%.o) $(BUILD)/obj/net/timer.o
 # Each is played again with its first, second, ... allocation failing, STARVE times.
 STARVE ?= 100
 scenario: $(BUILD)/scenario_run	## whole conversations, with the network and the time made up
-	$(Q)$< --starve=$(STARVE) $(wildcard tests/scenario/*.scn)
+	$(Q)$< --starve=$(STARVE) $(filter-out $(if $(filter no,$(NFTSET)),tests/scenario/nft_%),$(wildcard tests/scenario/*.scn))
 
 # What the tests preload into the program, and what loads it (tests/faults).
 $(BUILD)/starve.so $(BUILD)/intrude.so: $(BUILD)/%.so: tests/functional/%.c Makefile
@@ -207,7 +211,7 @@ $(BUILD)/starve.so $(BUILD)/intrude.so: $(BUILD)/%.so: tests/functional/%.c Make
 MILL := $(RELEASE)/faults
 LAB := devices apple
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(BUILD)/intrude.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN)$(if $(COVERAGE),coverage) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) \
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN)$(if $(COVERAGE),coverage) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) NFTSET=$(NFTSET) \
 		STARVER=$(abspath $(BUILD)/starve.so) INTRUDER=$(abspath $(BUILD)/intrude.so) \
 		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 

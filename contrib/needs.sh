@@ -4,11 +4,11 @@
 # [lab] [package] [cross-mipsel] [cross-s390x] [cross-musl]. Does nothing where nothing is missing.
 set -eu
 
-build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev"
+build="gcc make libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev libmnl-dev"
 check="libcmocka-dev python3 python3-dnspython python3-jsonschema bind9-dnsutils knot-dnsutils
 	ldnsutils nsd knot knot-resolver unbound dnsmasq-base bind9 smartdns openssl libssl-dev
 	procps iproute2 util-linux busybox binutils valgrind faketime pmccabe shellcheck prometheus
-	systemd keepalived curl
+	systemd keepalived curl nftables
 	apparmor strace mandoc bash zsh fish"
 faults="python3 python3-dnspython util-linux procps dnsmasq-base unbound bind9"
 bench="python3 python3-dnspython procps valgrind dnsmasq-base unbound dnsdist knot-resolver"

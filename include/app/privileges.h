@@ -1,7 +1,8 @@
 /* app/privileges.h: which account the program runs as, and what that may do.
  *
  * Started as root it becomes the account of `user` once all that wants root is open, and keeps
- * nothing of root's but CAP_NET_BIND_SERVICE, and that only where it listens on a port below 1024.
+ * nothing of root's but CAP_NET_BIND_SERVICE, and that only where it listens on a port below 1024,
+ * and CAP_NET_ADMIN, and that only where a zone names an nft set.
  * Started by anybody else it stays who it is. Neither way back, nor anything that a program started
  * by it could gain. Files that it makes from then on, the control socket too, are the account's by
  * themselves. */
@@ -20,7 +21,7 @@ struct privileges {
 	uid_t uid;			/* that of the account, */
 	gid_t gid;			/* and its group: the service's */
 	bool has_become;		/* it was root, and is no longer */
-	bool may_bind;			/* ports below 1024, still */
+	uint32_t kept;			/* capabilities: a bit each */
 };
 
 /** Puts into conf->user, where it is not written, who that means here: "courierdns", else "nobody".

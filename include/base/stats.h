@@ -36,6 +36,8 @@
 	  "replies: CNAME to a name that does not exist")                                          \
 	X(VERDICT_BARE, "verdict_bare", "replies without data and without SOA")                    \
 	X(VERDICT_FAILED, "verdict_failed", "replies with any other rcode")                        \
+	X(NFTSET_LATE, "nftset_late",                                                              \
+	  "answers that went before their addresses were in an nft set: it took 50 ms")            \
 	X(REBINDING_BLOCKED, "rebinding_blocked",                                                  \
 	  "answers held back: private addresses for names of others")                              \
 	X(LIMIT_INFLIGHT, "limit_inflight", "questions turned away: limits.inflight")              \

@@ -70,6 +70,13 @@ struct conf_record {
 	struct conf_place place;
 };
 
+/* A set of the packet filter that addresses of answers are added to. */
+struct conf_nftset {
+	char *text;	  /* as written */
+	const char *name; /* FAMILY#TABLE#SET, in `text`; see conf_nftset_split() */
+	uint8_t only;	  /* enum addr_family; ADDR_NONE: whichever the set takes */
+};
+
 enum zone_action { ZONE_FORWARD, ZONE_ANSWER, ZONE_NXDOMAIN, ZONE_NODATA, ZONE_REFUSE, ZONE_DROP };
 
 #define CONF_GROUP_NONE (-1)
@@ -92,6 +99,8 @@ struct conf_zone {
 	int on_failure; /* index into groups, or CONF_GROUP_NONE: SERVFAIL */
 	bool no_cache;	/* cache = false */
 	int64_t ttl_min, ttl_max, stale_s; /* -1: as the cache section says */
+	struct conf_nftset *nftsets;	   /* none in a build without */
+	size_t nftset_count;
 	struct conf_place place;
 };
 
@@ -176,6 +185,9 @@ struct conf {
 };
 
 void conf_free(struct conf *conf); /* NULL is fine */
+
+/** Some zone names an nft set. */
+bool conf_has_nftsets(const struct conf *conf);
 
 /** Index of the group of that name, or CONF_GROUP_NONE. */
 int conf_find_group(const struct conf *conf, const char *name);

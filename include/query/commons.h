@@ -13,6 +13,7 @@
 #include "query/repair_tally.h"
 
 struct family_post;
+struct nftset;
 struct worker;
 
 struct commons {
@@ -21,6 +22,7 @@ struct commons {
 	struct worker *first;
 	struct repair_tallies *repairs;
 	struct family_post *post; /* NULL: there has been one worker alone */
+	struct nftset *nftset;	  /* NULL: no zone has named one */
 	struct limit_lines limit_lines;
 	struct lock lock; /* of what follows */
 	struct log_minute failures_told, zone_told, rebinding_told;

@@ -79,7 +79,7 @@ void worker_cache_report(const struct worker *worker, struct cache_report *ret_r
 /** What devices were told; remembers nobody where limits.devices is 0. */
 const struct timeline *worker_timeline(const struct worker *worker);
 const struct clock *worker_clock(const struct worker *worker);
-/** Questions waiting for an upstream. */
+/** Questions waiting for an upstream, or with their answer for an nft set. */
 uint32_t worker_waiting(const struct worker *worker);
 /** So many may: this worker's part of limits.inflight. */
 uint32_t worker_max_waiting(const struct worker *worker);

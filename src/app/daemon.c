@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "query/family.h"
+#include "query/fill.h"
 #include "query/repair.h"
 #include "query/worker.h"
 
@@ -176,6 +177,7 @@ static void log_statistics(struct daemon *daemon)
 	commands_sums_servers(daemon->crew, log_line, NULL);
 	repair_report(first, log_line, NULL);
 	family_report(first, log_line, NULL);
+	fill_report(first, log_line, NULL);
 	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
 		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat),
 			  commands_sums_count(daemon->crew, stat));

@@ -10,6 +10,7 @@
 #include "devices/timeline.h"
 #include "policy/classify.h"
 #include "query/family.h"
+#include "query/fill.h"
 #include "query/repair.h"
 #include "query/traffic.h"
 
@@ -309,6 +310,11 @@ static const struct metric table[] = {
 	  .put = put_report },
 	{ "family_in_use", "1: clients use the family, so that it is kept warm",
 	  .put = put_report },
+	{ "nftset_additions_total", "addresses put into an nft set", .put = put_report },
+	{ "nftset_failures_total", "addresses that could not be put there",
+	  .put = put_report },
+	{ "nftset_late_total", "answers that did not wait for it longer than 50 ms",
+	  .put = put_stat, .stat = STAT_NFTSET_LATE },
 	{ "devices", "devices that are remembered, by how far they are",
 	  .put = put_devices, .label = "verdict" },
 };
@@ -371,6 +377,7 @@ void metrics_write(const struct commands *commands, FILE *out)
 		commands_sums_servers(commands->crew, take_line, into);
 		repair_report(commands->worker, take_line, into);
 		family_report(commands->worker, take_line, into);
+		fill_report(commands->worker, take_line, into);
 		if (fclose(into) == 0 && reports != NULL)
 			scrape.reports = reports;
 	}

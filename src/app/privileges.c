@@ -24,6 +24,7 @@
 #define LOW_PORTS_END 1024u
 #define GROUPS_MAX 64
 #define BIND (1u << CAP_NET_BIND_SERVICE)
+#define ADMIN (1u << CAP_NET_ADMIN)
 
 /* Under AddressSanitizer what has leaked is looked for by a thread that traces the others. */
 #ifdef COURIERDNS_SANITIZED
@@ -138,12 +139,12 @@ struct capabilities {
 	struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
 };
 
-static bool holds_bind(void)
+static uint32_t held(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct capabilities now = { 0 };
 
-	return syscall(SYS_capget, &header, now.words) == 0 && (now.words[0].permitted & BIND) != 0;
+	return syscall(SYS_capget, &header, now.words) == 0 ? now.words[0].permitted : 0;
 }
 
 /* Gives up all others, and what a program that we started would inherit. */
@@ -162,6 +163,11 @@ static bool listens_low(const struct conf *conf)
 			return true;
 	}
 	return conf->web_enabled && conf->web_path == NULL && conf->web_port < LOW_PORTS_END;
+}
+
+static uint32_t wanted(const struct conf *conf)
+{
+	return (listens_low(conf) ? BIND : 0) | (conf_has_nftsets(conf) ? ADMIN : 0);
 }
 
 /* --- becoming another ---------------------------------------------------------------------- */
@@ -355,7 +361,9 @@ static void tell_become(const struct conf *conf, const struct privileges *now)
 		LOG(LEVEL_NOTICE, "there is no account " DEFAULT_USER
 				  ", so it becomes " FALLBACK_USER "; user names another");
 	LOG(LEVEL_INFO, "runs as %s (uid %u, gid %u)%s", conf->user, (unsigned)now->uid,
-	    (unsigned)now->gid, now->may_bind ? ", and may open ports below 1024" : "");
+	    (unsigned)now->gid, (now->kept & BIND) != 0 ? ", and may open ports below 1024" : "");
+	if ((now->kept & ADMIN) != 0)
+		LOG(LEVEL_INFO, "keeps CAP_NET_ADMIN for the nft sets of zones");
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
@@ -370,14 +378,14 @@ static int leave_root(const struct conf *conf, privileges_give_fn give, void *ct
 		LOG(LEVEL_WARNING,
 		    "there is no %s in this user namespace: stays its root, without what root may",
 		    conf->user);
-		return keep_only(privileges->may_bind ? BIND : 0);
+		return keep_only(privileges->kept);
 	}
 	if (err == 0) {
 		prepare_directory(conf->control_socket, &account);
 		if (conf->web_enabled && conf->web_path != NULL)
 			prepare_directory(conf->web_path, &account);
 		give(ctx, account.uid, account.gid);
-		err = become(&account, privileges->may_bind ? BIND : 0);
+		err = become(&account, privileges->kept);
 	}
 	if (err != 0) {
 		log_write(
@@ -400,13 +408,13 @@ int privileges_drop(const struct conf *conf, privileges_give_fn give, void *ctx,
 	const bool stays = !is_root || conf->user[0] == '\0';
 	struct privileges now = { .uid = geteuid(),
 				  .gid = getegid(),
-				  .may_bind = listens_low(conf) && holds_bind() };
+				  .kept = wanted(conf) & held() };
 	int err = 0;
 
 	if (!stays)
 		err = leave_root(conf, give, ctx, &now);
 	else if (!is_root)
-		err = keep_only(now.may_bind ? BIND : 0);
+		err = keep_only(now.kept);
 	/* who keeps us from that (SystemCallFilter=~@privileged) has given us no more than we want
 	 */
 	if (err != 0 && (is_root || err != -EPERM))

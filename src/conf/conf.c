@@ -23,6 +23,9 @@ static void free_zones(struct conf_zone *zones, size_t count)
 		mem_free(zones[i].records);
 		mem_free(zones[i].types);
 		mem_free(zones[i].clients);
+		for (size_t j = 0; j < zones[i].nftset_count; j++)
+			mem_free(zones[i].nftsets[j].text);
+		mem_free(zones[i].nftsets);
 	}
 	mem_free(zones);
 }
@@ -63,6 +66,15 @@ void conf_free(struct conf *conf)
 		mem_free(conf->files[i]);
 	mem_free(conf->files);
 	mem_free(conf);
+}
+
+bool conf_has_nftsets(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->zone_count; i++) {
+		if (conf->zones[i].nftset_count > 0)
+			return true;
+	}
+	return false;
 }
 
 bool conf_server_equal(const struct conf_server *a, const struct conf_server *b)

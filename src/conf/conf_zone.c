@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/conf_group.h"
+#include "conf/conf_nftset.h"
 #include "conf/conf_print.h"
 #include "conf/conf_value.h"
 #include "conf/conf_zone_check.h"
@@ -70,6 +71,9 @@ static const struct conf_option options[] = {
 	{ "stale", OPTION_SECONDS, CONF_OPTION_FIELD(conf_zone, stale_s),
 	  .min = 0, .max = 604800, .fallback = CONF_OPTION_UNSET,
 	  HELP("as cache.stale, for this zone") },
+	{ "nftset", OPTION_OTHER, .read = conf_nftset_read, .print = conf_nftset_print,
+	  HELP("FAMILY#TABLE#SET: addresses of its answers are in that nft set before the client "
+	       "has them, for as long as their TTL; or a list of such") },
 };
 static const struct conf_section section = {
 	"zones", options, sizeof(options) / sizeof(options[0])

@@ -50,8 +50,8 @@ static void refuse_useless(struct conf_reader *reader, const struct conf_node *n
 static void check_action(struct conf_reader *reader, const struct conf_node *node,
 			 const struct conf_zone *zone)
 {
-	static const char *const forward_only[] = { "upstream", "on_failure", "cache",
-						    "ttl_min",	"ttl_max",    "stale" };
+	static const char *const forward_only[] = { "upstream", "on_failure", "cache", "ttl_min",
+						    "ttl_max",	"stale",      "nftset" };
 	const struct conf_node *records = conf_node_find(node, "records");
 
 	if (zone->action != ZONE_ANSWER)

@@ -1,6 +1,7 @@
 #include "query/answer.h"
 
 #include "query/device_feed.h"
+#include "query/fill.h"
 #include "query/query_log.h"
 #include "request_internal.h"
 
@@ -14,10 +15,15 @@ static size_t limit_for(const struct client *client, const struct query_view *vi
  */
 static void count_reply(struct request *request, unsigned upper)
 {
+	traffic_count_reply(&request->worker->traffic, request->worker->out, upper,
+			    request->view.has_edns);
+}
+
+static void count_time(struct request *request)
+{
 	struct worker *worker = request->worker;
 	const uint64_t came_us = request->deadline_us - REQUEST_DEADLINE_US;
 
-	traffic_count_reply(&worker->traffic, worker->out, upper, request->view.has_edns);
 	if (worker->clock->now_us > came_us)
 		histogram_add(&worker->traffic.waited, worker->clock->now_us - came_us);
 }
@@ -29,8 +35,10 @@ static void send_reply(struct request *request, const struct reply_source *sourc
 	const struct client *client = &request->client;
 	const uint16_t edns_size = request->plan->conf->edns_size;
 
-	if (client->ops == NULL)
+	if (client->ops == NULL) {
+		(void)fill_take(request, source->wire, source->wire_len);
 		return;
+	}
 	device_feed_reply(request, source, verdict, by);
 	if (worker->query_log != NULL)
 		query_log_reply(request, source, verdict, by);
@@ -40,6 +48,9 @@ static void send_reply(struct request *request, const struct reply_source *sourc
 	if (len == 0)
 		return;
 	count_reply(request, source->opt_rcode);
+	if (fill_take(request, worker->out, len))
+		return;
+	count_time(request);
 	client->ops->send(client, worker->out, len);
 }
 
@@ -74,6 +85,7 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 	if (len == 0)
 		return;
 	count_reply(request, rcode >> 4);
+	count_time(request);
 	request->client.ops->send(&request->client, worker->out, len);
 }
 

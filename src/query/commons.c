@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "net/nftset.h"
 #include "query/family_post.h"
 
 struct commons *commons_new(struct worker *first)
@@ -39,6 +40,9 @@ void commons_unref(struct commons *commons)
 {
 	if (commons == NULL || --commons->holders > 0)
 		return;
+#if COURIERDNS_NFTSET
+	nftset_free(commons->nftset);
+#endif
 	family_post_free(commons->post);
 	repair_tally_table_free(commons->repairs);
 	lock_done(&commons->limit_lines.lock);

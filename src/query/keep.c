@@ -5,6 +5,7 @@
 
 #include "cache/lifetime.h"
 #include "query/device_feed.h"
+#include "query/fill.h"
 #include "query/repair.h"
 #include "request_internal.h"
 #include "wire/option.h"
@@ -70,10 +71,17 @@ static bool look_up(struct request *request, struct cache_hit *ret_hit)
 			  ret_hit);
 }
 
+/* The plan for which repeats are answered out of the cache and nothing else has to be done: none,
+ * where something has. */
+static uint32_t plan_of_repeats(const struct request *request)
+{
+	return fill_wants(request) ? 0 : request->plan->id;
+}
+
 /* The new plan may know other couriers. */
 static void confirm(struct request *request, struct cache_note *note)
 {
-	note->plan_id = request->plan->id;
+	note->plan_id = plan_of_repeats(request);
 	note->is_watched = device_feed_watches(request);
 	cache_confirm(request->worker->cache, &request->key, note);
 }
@@ -87,7 +95,7 @@ enum found keep_find(struct request *request, struct cache_hit *ret_hit)
 		return FOUND_NOTHING;
 	if (!request->is_cached && note->kind < CACHE_FAILURE)
 		return FOUND_NOTHING;
-	if (note->plan_id != request->plan->id)
+	if (note->plan_id != plan_of_repeats(request))
 		confirm(request, note);
 	if (!ret_hit->is_stale && knows_enough(request, note))
 		return FOUND_FRESH;
@@ -112,7 +120,7 @@ static struct cache_note note_for(struct request *request, enum cache_kind kind,
 		.is_watched = device_feed_watches(request),
 		.opt_rcode = opt_rcode,
 		.route = request->decision.route,
-		.plan_id = request->plan->id,
+		.plan_id = plan_of_repeats(request),
 	};
 }
 

@@ -34,6 +34,7 @@ struct bell;
 struct crowd;
 struct families;
 struct family_post_memo;
+struct fill;
 struct flight;
 struct gate;
 struct query_log;
@@ -63,6 +64,7 @@ struct worker {
 	struct gate *gate;
 	struct families *families;
 	struct recall *recall;
+	struct fill *fill;   /* NULL: no zone has named an nft set */
 	struct list waiters; /* all that wait for upstream, leaders and followers */
 	uint32_t waiting, max_waiting;
 	struct client_shares *shares;

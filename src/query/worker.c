@@ -9,6 +9,7 @@
 #include "query/family.h"
 #include "query/family_post.h"
 #include "query/fastpath.h"
+#include "query/fill.h"
 #include "query/flight.h"
 #include "query/gate.h"
 #include "query/preresolve.h"
@@ -122,7 +123,7 @@ int worker_new(struct loop *loop, struct plan *plan, struct worker *first,
 						 first != NULL ? first->upstream : NULL);
 	if (worker->shares == NULL || worker->requests == NULL || worker->flight == NULL ||
 	    worker->gate == NULL || worker->families == NULL || worker->recall == NULL ||
-	    worker->upstream == NULL || query_log_follow(worker) != 0) {
+	    worker->upstream == NULL || query_log_follow(worker) != 0 || fill_follow(worker) != 0) {
 		worker_free(worker);
 		return -ENOMEM;
 	}
@@ -141,6 +142,7 @@ void worker_free(struct worker *worker)
 		worker_close(worker);
 	for (struct list *link; (link = list_first(&worker->waiters)) != NULL;)
 		request_free(LIST_ITEM(link, struct request, waiting));
+	fill_free(worker);
 	query_log_free(worker->query_log);
 	family_table_free(worker->families);
 	exchange_upstream_free(worker->upstream);
@@ -198,6 +200,8 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 	preresolve_follow(worker);
 	if (query_log_follow(worker) != 0)
 		LOG(LEVEL_WARNING, "log.queries stays off: memory is short");
+	if (fill_follow(worker) != 0)
+		LOG(LEVEL_WARNING, "nft sets are not filled: memory is short");
 	if (worker_is_first(worker) &&
 	    timeline_set_limit(worker->timeline, plan->conf->devices) != 0)
 		LOG(LEVEL_WARNING,
@@ -474,7 +478,7 @@ const struct clock *worker_clock(const struct worker *worker)
 
 uint32_t worker_waiting(const struct worker *worker)
 {
-	return worker->waiting;
+	return worker->waiting + fill_waiting(worker);
 }
 
 uint32_t worker_max_waiting(const struct worker *worker)

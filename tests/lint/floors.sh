@@ -17,6 +17,7 @@ BEGIN {
 	allow("side", "base wire conf net cache devices upstream"); known["app"] = 1
 	only["ldns"] = "/rr/"; only["libconfig.h"] = "/conf/conf_load\\."
 	only["openssl"] = "/net/tls_look\\."
+	only["libmnl"] = "/net/nftset_message\\."
 	only["event2"] = "/(net/|side/web(_visit|_internal)?\\.)"
 	only["sys/socket.h"] = "/(base/(addr|log)\\.|net/|upstream/|front/|side/|app/)"
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "conf/conf_load.h"
+#include "fake_nftset.h"
 #include "report.h"
 #include "wire_build.h"
 
@@ -219,6 +220,8 @@ static const struct verb {
 	{ "pace", play_pace, LOOKED_NOT_NEEDED, false },
 	{ "family", play_family, LOOKED_NOT_NEEDED, false },
 	{ "device", play_device, LOOKED_NOT_NEEDED, false },
+	{ "kernel", play_kernel, LOOKED_AT_ALL, false },
+	{ "filled", play_filled, LOOKED_NOT_NEEDED, false },
 };
 
 static const struct verb *find_verb(const struct scn_step *step)
@@ -283,6 +286,7 @@ static void end_play(struct play *play, const struct scn *scn)
 		play_expect_no_sent(play);
 		play_expect_no_got(play);
 		expect_all_told(play);
+		play_expect_no_filled(play);
 	}
 	worker_free(play->worker);
 	plan_unref(play->plan);
@@ -326,6 +330,7 @@ bool play_scenario(const struct scn *scn, const struct play_mode *mode)
 	}
 	const bool has_failed = mode->fail_at > 0 && mem_allocations() >= mode->fail_at;
 	mem_fail_nth(0);
+	fake_nftset_reset();
 	play_client_free(&play);
 	play_auto_free(&play);
 	play_log_end(&play);

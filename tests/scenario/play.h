@@ -125,6 +125,12 @@ void play_pass_us(struct play *play, uint64_t us);
 /** 181s or 400ms */
 uint64_t play_read_us(const char *text);
 
+/* play_fill.c: the sets of the packet filter */
+void play_kernel(struct play *play, const struct scn_step *step);
+void play_filled(struct play *play, const struct scn_step *step);
+/** Fails where something was put into a set that the script has not looked at. */
+void play_expect_no_filled(const struct play *play);
+
 /* play_log.c: what the log says */
 void play_log_start(struct play *play);
 void play_log_end(struct play *play);

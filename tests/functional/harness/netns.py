@@ -28,7 +28,7 @@ while True:
     else:
         done = subprocess.run(rest, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
-        talk.send(json.dumps([done.returncode, done.stdout[-4000:]]).encode())
+        talk.send(json.dumps([done.returncode, done.stdout[-40000:]]).encode())
 """
 
 MAC = "02:00:00:00:00:%02d"

@@ -100,7 +100,7 @@ static int drop(const char *user, uid_t uid, bool has_become)
 
 	if (privileges_drop(with_user(user), give_nothing, NULL, &now) != 0)
 		return 1;
-	if (now.uid != uid || now.has_become != has_become || now.may_bind ||
+	if (now.uid != uid || now.has_become != has_become || now.kept != 0 ||
 	    strcmp(now.user, user) != 0)
 		return 2;
 	if (getuid() != uid || geteuid() != uid)
