@@ -57,7 +57,7 @@ STRICT := base wire cache policy devices
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
 RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)$(WITHOUT)
-ROUTER := build/release$(filter-out -gcc,-$(COMPILER))-noweb-noseccomp
+ROUTER := build/release$(filter-out -gcc,-$(COMPILER))-noweb-noseccomp-nonftset
 BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)$(WITHOUT)
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
