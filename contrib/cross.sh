@@ -34,6 +34,8 @@ esac
 cut='^(zones|ng|tr|ut|ct|ca\.CA_[012]|repair\.(a_|the_l|silence)|squash\.kept|control\.[a-n]|reload\.(?!OP_01))'
 
 cc=$(sh contrib/sysroot.sh "$what")
+# without libmnl no configuration with nft sets is taken
+[ -e "$dir/root/usr/include/libmnl/libmnl.h" ] || left_out="$left_out|/nft_"
 built=build/$(basename "$cc")
 [ $seccomp = yes ] || built=$built-noseccomp
 with() {

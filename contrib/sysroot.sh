@@ -39,7 +39,7 @@ take_packages() {
 	apt_of deb
 	apt -o APT::Architecture="$what" -o APT::Architectures="$what" update
 	apt -o APT::Architecture="$what" -o APT::Architectures="$what" install -y --download-only \
-		libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev libcmocka-dev
+		libc6-dev libldns-dev libevent-dev libconfig-dev libseccomp-dev libmnl-dev libcmocka-dev
 	rm -rf "$dir/root"
 	mkdir -p "$dir/root/usr/lib"
 	ln -s usr/lib "$dir/root/lib"
