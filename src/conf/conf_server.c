@@ -36,12 +36,55 @@ const struct conf_section *conf_server_section(void)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+/* Whether there is one of that name is not asked: a router's come and go. */
+static bool is_interface_name(const char *text)
+{
+	const size_t len = strlen(text);
+
+	if (len == 0 || len >= CONF_INTERFACE_MAX || strcmp(text, ".") == 0 ||
+	    strcmp(text, "..") == 0)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] <= ' ' || text[i] == 0x7f || strchr("/:%@", text[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* "fe80::1%wan" while there is no such interface: it is told from others by its name until then, as
+ * with `interface`. */
+static bool read_later(const struct conf_node *node, struct conf_server *ret_server)
+{
+	struct addr_text copy;
+	struct addr addr;
+
+	if (node->kind != NODE_TEXT || strlen(node->text) >= sizeof(copy.text))
+		return false;
+	memcpy(copy.text, node->text, strlen(node->text) + 1);
+	char *percent = strchr(copy.text, '%');
+	if (percent == NULL)
+		return false;
+	const size_t len = strcspn(percent + 1, "@");
+	char name[CONF_INTERFACE_MAX] = { 0 };
+	if (len >= sizeof(name) || (percent[1] >= '0' && percent[1] <= '9'))
+		return false;
+	memcpy(name, percent + 1, len);
+	memmove(percent, percent + 1 + len, strlen(percent + 1 + len) + 1);
+	if (!is_interface_name(name) || if_nametoindex(name) != 0 ||
+	    (ret_server->interface[0] != '\0' && strcmp(ret_server->interface, name) != 0) ||
+	    addr_parse(copy.text, DNS_PORT, &addr) != 0 || !addr_is_link_local(&addr))
+		return false;
+	ret_server->addr = addr;
+	memcpy(ret_server->interface, name, sizeof(name));
+	return true;
+}
+
 static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_server *ret_server = base;
 	struct addr addr;
 
-	if (!conf_value_addr(reader, node, DNS_PORT, &addr))
+	if (read_later(node, ret_server) || !conf_value_addr(reader, node, DNS_PORT, &addr))
 		return;
 	if (addr_is_wildcard(&addr))
 		conf_option_refuse(reader, node, "the address of a server");
@@ -69,21 +112,6 @@ static void read_source(struct conf_reader *reader, const struct conf_node *node
 		ret_server->source = addr;
 }
 
-/* Whether there is one of that name is not asked: a router's come and go. */
-static bool is_interface_name(const char *text)
-{
-	const size_t len = strlen(text);
-
-	if (len == 0 || len >= CONF_INTERFACE_MAX || strcmp(text, ".") == 0 ||
-	    strcmp(text, "..") == 0)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] <= ' ' || text[i] == 0x7f || strchr("/:%@", text[i]) != NULL)
-			return false;
-	}
-	return true;
-}
-
 static void read_interface(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_server *ret_server = base;
@@ -92,6 +120,8 @@ static void read_interface(struct conf_reader *reader, const struct conf_node *n
 		conf_option_refuse(reader, node,
 				   "the name of a network interface (1 to 15 characters), such as "
 				   "\"wan\" or \"eth0.2\"");
+	else if (ret_server->interface[0] != '\0' && strcmp(ret_server->interface, node->text) != 0)
+		conf_option_refuse(reader, node, "the interface behind the address, or none");
 	else
 		memcpy(ret_server->interface, node->text, strlen(node->text) + 1);
 }
@@ -148,7 +178,7 @@ bool conf_server_read(struct conf_reader *reader, const struct conf_node *node,
 	*ret_server = (struct conf_server){ .addr.family = ADDR_NONE };
 	if (node->kind != NODE_GROUP) {
 		read_address(reader, node, ret_server);
-		check_link(reader, node, &ret_server->addr, "");
+		check_link(reader, node, &ret_server->addr, ret_server->interface);
 		return ret_server->addr.family != ADDR_NONE;
 	}
 	conf_option_read(reader, node, &section, ret_server);

@@ -126,6 +126,23 @@ def test_FO_15_an_interface_or_source_may_come_later(t):
         asker.first_good(time.monotonic(), 3.0 * SLOWER)
 
 
+def test_FO_15_the_link_of_an_address_may_come_later(t):
+    """As on a router that boots: the server behind it cannot be asked until it is there."""
+    wan = Wan(t)
+    up = t.upstream(address="::", port=5353, network=wan.away)
+    up.rule(None, "A", digest_reply, times=None)
+    dev = wan.device(servers='servers = [ "fe80::254%wan0@5353" ];')
+    assert "there is no interface wan0 here yet" in dev.stderr(), dev.stderr()
+    assert dev.ask(t.fresh()).rcode == wire.SERVFAIL
+    with Asker(dev, "later") as asker:
+        wan.home.run("ip", "link", "set", "veth0", "down")
+        wan.home.run("ip", "link", "set", "veth0", "name", "wan0")
+        wan.home.run("ip", "link", "set", "wan0", "up")
+        wan.home.run("ip", "address", "replace", "fe80::1/64", "dev", "wan0", "nodad")
+        asker.first_good(time.monotonic(), 5.0 * SLOWER)
+    assert up.log and all(one.source[0].startswith("fe80::") for one in up.log), up.log
+
+
 # --- no network ----------------------------------------------------------------------------
 
 LOCAL = 'zones = ( { name = "local.example"; action = "answer"; records = [ "@ A 192.0.2.9" ]; } );'

@@ -237,18 +237,20 @@ static void a_server_says_how_it_is_reached(void **state)
 	const struct conf *conf = load(
 		"upstreams = { default = { servers = ( \"192.0.2.1\",\n"
 		"  { address = \"192.0.2.1\"; source = \"10.0.0.5\"; interface = \"wan0.123456789\"; },\n"
-		"  { address = \"fe80::1@54\"; interface = \"wan\"; }, { address = \"fe80::1%lo\"; } ); };\n"
+		"  { address = \"fe80::1@54\"; interface = \"wan\"; }, { address = \"fe80::1%lo\"; }, "
+		"\"fe80::2%none0@54\" ); };\n"
 		"  isp = { resolv_conf = \"/tmp/a b\"; }; };");
 	static const char printed[] =
 		"servers = ( { address = \"192.0.2.1@53\"; }, "
 		"{ address = \"192.0.2.1@53\"; source = \"10.0.0.5\"; interface = "
 		"\"wan0.123456789\"; }, "
 		"{ address = \"fe80::1@54\"; interface = \"wan\"; }, "
-		"{ address = \"fe80::1%lo@53\"; } );\n";
+		"{ address = \"fe80::1%lo@53\"; }, "
+		"{ address = \"fe80::2@54\"; interface = \"none0\"; } );\n";
 	const struct conf_server *servers = conf->groups[0].servers;
 	struct addr_text text;
 
-	assert_int_equal(conf->groups[0].server_count, 4);
+	assert_int_equal(conf->groups[0].server_count, 5);
 	assert_int_equal(servers[0].source.family, ADDR_NONE);
 	assert_string_equal(servers[0].interface, "");
 	assert_string_equal(addr_to_text(&servers[1].source, &text), "10.0.0.5");
