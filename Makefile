@@ -250,8 +250,9 @@ $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(F
 
 fuzz-programs: $(TARGET:%=$(FUZZ_BUILD)/fuzz_%)
 
+# What reaches something new is in build/fuzz/new/ then; KEEP=1 adds it to the corpus of the tree.
 fuzz: fuzz-programs	## new inputs for TARGET=..., for TIME=60 seconds each
-	$(Q)FUZZ_BUILD=$(FUZZ_BUILD) sh tests/fuzz/run.sh $(TIME) $(TARGET)
+	$(Q)FUZZ_BUILD=$(FUZZ_BUILD) KEEP="$(KEEP)" sh tests/fuzz/run.sh $(TIME) $(TARGET)
 
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay_%)	## the inputs kept from fuzzing, once more
 	$(Q)for target in $(FUZZ); do \

@@ -1,12 +1,15 @@
 """The scripted upstream itself, where tests lean on it without looking: probes."""
 
 import contextlib
+import os
+import subprocess
 import time
 
 from harness import client, wire
 from harness.mark import each
 from harness.shapes import a1
 from harness.upstream import PATIENCE, send
+from test_cli import file
 
 PROBE = wire.query(".", "NS", ident=7, edns=1232)
 
@@ -105,3 +108,51 @@ def test_so_is_a_copy_that_came_while_an_answer_was_due(t, after):
         t.until(lambda: up.seen + len(up.late_copies) == 2, 2.0, "two have come")
     if is_due == (after > 0.2):
         up.saw(1 if is_due else 2)
+
+
+# --- make fuzz ------------------------------------------------------------------------------
+
+FUZZER = """#!/bin/sh
+# As libFuzzer would: finds an input beside those it is given, of which all are worth keeping.
+case $* in
+*-set_cover_merge=1*)
+	for last in "$@"; do
+		case $last in -*) ;; *) few=${few:-$last} new=$last ;; esac
+	done
+	cp "$new"/* "$few" ;;
+*)
+	for word in "$@"; do
+		case $word in -*) ;; *) [ -n "${into:-}" ] || into=$word; echo "$word" >>given ;; esac
+	done
+	printf found >"$into/f0und"
+	echo 'stat::number_of_executed_units: 7' >&2 ;;
+esac
+"""
+
+
+@each([False, True], lambda keeps: "kept" if keeps else "beside")
+def test_fuzzing_changes_the_corpus_of_the_tree_only_where_that_is_said(t, keeps):
+    for folder in ("tests/fuzz/corpus/it", "build"):
+        os.makedirs(os.path.join(t.directory, folder))
+    file(t, "first", "tests/fuzz/corpus/it/first")
+    os.chmod(file(t, FUZZER, "build/fuzz_it"), 0o755)
+    script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fuzz", "run.sh")
+
+    def fuzz(**more):
+        done = subprocess.run(["sh", script, "1", "it"], cwd=t.directory, check=False, capture_output=True, text=True,
+                              env={**os.environ, "FUZZ_BUILD": "build", **more})
+        assert done.returncode == 0 and "no finding" in done.stdout, done
+        return done.stdout
+
+    def there(folder):
+        path = os.path.join(t.directory, folder)
+        return sorted(os.listdir(path)) if os.path.isdir(path) else []
+    said = fuzz(**({"KEEP": "1"} if keeps else {}))
+    assert there("tests/fuzz/corpus/it") == (["f0und", "first"] if keeps else ["first"]), said
+    if not keeps:
+        assert there("build/fuzz/new/it") == ["f0und"] and "KEEP=1" in said, said
+        fuzz()
+        with open(os.path.join(t.directory, "given"), encoding="utf-8") as given:
+            assert "build/fuzz/new/it" in given.read().split(), "what was found is not gone on from"
+        fuzz(KEEP="1")
+        assert there("tests/fuzz/corpus/it") == ["f0und", "first"]
