@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What the system tells of sockets in several pieces leaves out some while others go: so who holds
+ * the port is looked for again. */
+#define TRIES 32u
+
 enum { STATE_LISTEN = 0x0a, STATE_UNCONNECTED = 0x07 }; /* of TCP and of a bound UDP socket */
 
 /* The kernel prints an address as 32-bit words in the byte order of the machine. */
@@ -69,11 +73,12 @@ static bool line_holds(const char *line, const struct addr *wanted, unsigned lon
 static unsigned long find_inode(const char *path, const struct addr *wanted)
 {
 	FILE *file = fopen(path, "re");
-	char line[512];
+	char line[512], buffer[4096];
 	unsigned long inode = 0;
 
 	if (file == NULL)
 		return 0;
+	(void)setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	while (fgets(line, sizeof(line), file) != NULL) {
 		if (line_holds(line, wanted, &inode))
 			break;
@@ -124,14 +129,14 @@ const char *port_holder_find(const struct addr *addr, bool is_tcp, struct port_h
 	const char *tables[2] = { is_tcp ? "/proc/net/tcp" : "/proc/net/udp",
 				  is_tcp ? "/proc/net/tcp6" : "/proc/net/udp6" };
 	const bool is_ipv6 = addr->family == ADDR_IPV6;
-	unsigned long inode = find_inode(tables[is_ipv6], addr);
+	unsigned long inode = 0;
 	char wanted[64];
 	struct dirent *entry;
 
 	(void)snprintf(into->text, sizeof(into->text),
 		       "another program (as root this would say which)");
-	if (inode == 0)
-		inode = find_inode(tables[!is_ipv6], addr);
+	for (unsigned i = 0; i < TRIES && inode == 0; i++)
+		inode = find_inode(tables[(is_ipv6 + i) % 2], addr);
 	DIR *proc = inode == 0 ? NULL : opendir("/proc");
 	if (proc == NULL)
 		return into->text;

@@ -1,5 +1,8 @@
 #include "app/port_holder.h"
 
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,6 +62,48 @@ static void who_listens_on_a_tcp_port_is_named(void **state)
 	assert_is_us(&holder);
 }
 
+#define OTHERS 100u /* more than the system tells of in one piece */
+
+/* Sockets that come and go. */
+static void *come_and_go(void *ctx)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(0x7f000002) } };
+	atomic_bool *is_over = ctx;
+	int fds[OTHERS];
+
+	while (!*is_over) {
+		for (unsigned i = 0; i < OTHERS; i++) {
+			fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+			(void)bind(fds[i], (const struct sockaddr *)&at, sizeof(at));
+		}
+		for (unsigned i = 0; i < OTHERS; i++)
+			(void)close(fds[i]);
+	}
+	return NULL;
+}
+
+/* What the system tells in several pieces leaves out some while others go. */
+static void the_holder_is_named_though_others_come_and_go(void **state)
+{
+	atomic_bool is_over = false;
+	struct port_holder holder;
+	struct addr addr;
+	pthread_t thread;
+	unsigned missed = 0;
+	int fd = take_port(SOCK_DGRAM, &addr);
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, come_and_go, &is_over), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		port_holder_find(&addr, false, &holder);
+		missed += strstr(holder.text, "(pid") == NULL;
+	}
+	is_over = true;
+	(void)pthread_join(thread, NULL);
+	(void)close(fd);
+	assert_int_equal(missed, 0);
+}
+
 static void a_free_port_is_nobodys(void **state)
 {
 	struct port_holder holder;
@@ -75,6 +120,7 @@ static void a_free_port_is_nobodys(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_holds_a_udp_port_is_named),
 	cmocka_unit_test(who_listens_on_a_tcp_port_is_named),
+	cmocka_unit_test(the_holder_is_named_though_others_come_and_go),
 	cmocka_unit_test(a_free_port_is_nobodys),
 };
 
