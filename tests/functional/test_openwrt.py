@@ -579,12 +579,16 @@ def test_dnsmasq_is_taken_over_and_given_back(t, case):
 
 @each([("07-two-instances", "replace"), ("05-servers", "forward")], "-".join)
 def test_a_crash_in_the_middle_loses_nothing(t, case):
-    """Killed before each change that it makes, going there or back, and then given back, or taken over anew."""
+    """Killed before each step that changes anything, of uci, of what it remembers and of dnsmasq, going there or
+    back, and then given back, or taken over anew."""
     name, mode = case
     dhcp, number, ended = content(HERE, "dhcp", name), 0, False
     router = Router(t, dhcp=dhcp, settings=ENABLED % mode)
     before = router.effective()
     library = os.path.join(router.root, "usr/lib/courierdns/dnsmasq.sh")
+    for step in "rm", "mv", "sort":
+        os.remove(os.path.join(router.applets, step))
+        shutil.copy(os.path.join(HERE, "stubs/step"), os.path.join(router.applets, step))
     router.write("var/lib/courierdns/dnsmasq.wanted", "")
     good(router.dnsmasq("take"))
     wanted = router.effective()
@@ -602,7 +606,9 @@ def test_a_crash_in_the_middle_loses_nothing(t, case):
             assert router.effective() == wanted, router.effective()
         good(router.dnsmasq("give"))
         given_back(router, dhcp, before)
-    assert number > 5, number
+        told = "".join(router.read("var/etc/dnsmasq.conf." + section) for section in sections(before))
+        assert "127.0.0.1#5153" not in told and "port=5154" not in told, (number, told)
+    assert number > 10, number
 
 
 def test_a_crash_before_dnsmasq_was_told_is_made_good(t):
