@@ -9,7 +9,7 @@ import sys
 
 from harness.device import PROGRAM, SANITIZED
 from harness.mark import Skip, each
-from test_openwrt import HERE, PLACES, ROOT, content
+from test_openwrt import ENABLED, HERE, PLACES, ROOT, Router, content
 
 sys.path.insert(0, HERE)
 import recipe  # noqa: E402
@@ -136,6 +136,35 @@ def test_it_installs_what_the_scripts_expect(t, which):
         assert runs == content(into, place).startswith(b"#!"), place
     conffiles = make(os.path.join(RECIPES, which), "conffiles").split()
     assert conffiles == ["/etc/config/courierdns"]
+
+
+@each(["0.1.0", "0.1.1"])
+def test_the_feed_s_own_test_passes_on_what_is_installed(t, version):
+    """With the version of the recipe, and with no other: test.sh, by busybox's shell, on what the recipe installs."""
+    said = re.search(r"^VERSION := (\S+)$", content(ROOT, "Makefile").decode(), re.M).group(1)
+    router, built = Router(t, settings=ENABLED % "none"), os.path.join(t.directory, "built")
+    os.makedirs(built + "/usr/sbin")
+    shutil.copyfile(PROGRAM, built + "/usr/sbin/courierdns")
+    for place in list(PLACES.values()) + ["usr/sbin/courierdns"]:
+        router.remove(place)
+    make(os.path.join(RECIPES, "courierdns"), "install", INTO=router.root, PKG_INSTALL_DIR=built)
+    shutil.copy(built + "/usr/sbin/courierdns", router.applets)
+    os.chmod(os.path.join(router.applets, "courierdns"), 0o755)
+    os.remove(os.path.join(router.root, "sbin/sleep"))
+    text = content(RECIPES, "courierdns/test.sh").decode()
+    for place in "/usr/lib/courierdns/", "/tmp/courierdns.test":
+        assert place in text
+        text = text.replace(place, router.root + place)
+    os.chmod(t.directory, 0o755)
+    os.chmod(router.root + "/tmp", 0o1777)
+    router.write("test.sh", text.replace("127.0.0.1@5199", t.net + ".1@5199"))
+    done = router.sh(os.path.join(router.root, "test.sh"), "courierdns", said if version == said else version + "9")
+    told = (done.stdout + done.stderr).decode()
+    assert (done.returncode == 0) == (version == said), told
+    if version == said:
+        assert "@5199" in told, told
+    assert not [name for name in os.listdir(router.root + "/tmp") if name.startswith("courierdns.test")]
+    assert router.sh(os.path.join(router.root, "test.sh"), "another", "1").returncode == 0
 
 
 def test_a_checkout_is_copied_without_what_is_built(t):

@@ -9,10 +9,11 @@ import sys
 SAID = ["PKG_NAME", "PKG_VERSION", "PKG_RELEASE", "PKG_MAINTAINER", "PKG_LICENSE", "PKG_LICENSE_FILES"]
 RELEASED = ["PKG_SOURCE", "PKG_SOURCE_URL", "PKG_HASH"]
 IN_PACKAGE = ["SECTION", "CATEGORY", "TITLE", "URL"]
-# the numbers that accounts of other packages have
-TAKEN = {7, 20, 22, 42, 51, 52, 53, 54, 56, 57, 59, 60, 61, 70, 71, 72, 87, 88, 89, 91, 99, 105, 113, 114, 123, 137,
-         200, 209, 224, 226, 323, 376, 377, 382, 393, 410, 411, 441, 445, 452, 453, 499, 853, 958, 975, 976, 1120, 3536,
-         5353, 5432, 5566, 6144, 6800, 8118, 44312, 65533}
+# the numbers that accounts of other packages have, and of the base
+TAKEN = {1, 7, 20, 22, 29, 42, 51, 52, 53, 54, 55, 56, 57, 59, 60, 61, 70, 71, 72, 81, 87, 88, 89, 91, 99, 101, 105,
+         113, 114, 121, 123, 129, 137, 200, 209, 224, 226, 323, 376, 377, 382, 386, 393, 410, 411, 441, 445,
+         452, 453, 499, 514, 853, 958, 975, 976, 1120, 3536, 5353, 5432, 5566, 6144, 6800, 8118, 44312, 65533,
+         65534}
 # options of all packages, which package.mk looks after
 OF_ALL = {"PKG_ASLR_PIE_ALL"}
 # names of the feed; what the linker calls otherwise is on the left of test_openwrt_recipe
