@@ -864,6 +864,7 @@ def test_a_dnsmasq_that_does_not_listen_is_left_alone(t, mode):
     router = Router(t, settings=ENABLED % mode)
     before = router.effective()
     router.write("var/etc/dnsmasq.conf.cfg01411c", "no-hosts\n")
+    router.write("var/etc/dnsmasq.conf.cfg02411c", "server=127.0.0.1#5153\nport=5154\n")
     router.write("tmp/dnsmasq.deaf", "")
     done = router.init("start")
     router.write("tmp/alive", ALIVE[mode])
@@ -874,6 +875,16 @@ def test_a_dnsmasq_that_does_not_listen_is_left_alone(t, mode):
         assert done.returncode == 1 and "open" not in router.read("tmp/procd")
     given_back(router, DHCP.encode(), before)
     assert router.log().count("dnsmasq does not do as it is told") == 1, router.log()
+
+
+def test_a_dnsmasq_that_is_not_started_need_not_do_anything(t):
+    dhcp = DHCP + "config dnsmasq second\n\toption disabled '1'\n"
+    router = Router(t, dhcp=dhcp, settings=ENABLED % "forward")
+    router.write("var/etc/dnsmasq.conf.second", "of long ago\n")
+    stub = router.read("etc/init.d/dnsmasq").replace("one() { # SECTION", "one() { # SECTION\n\t[ $1 != second ] || return 0")
+    router.write("etc/init.d/dnsmasq", stub.replace("rm -f", ": keep"))
+    router.start("forward")
+    assert router.effective().count("127.0.0.1#5153") == 2 and not router.log(), router.log()
 
 
 @each([("cfg01411c", 0), ("second", 1), ("@dnsmasq[1]", 1), ("1", 1), ("none such", None)], lambda case: case[0])

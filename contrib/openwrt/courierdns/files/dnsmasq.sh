@@ -73,6 +73,7 @@ change() { # VERB SECTION OPTION [VALUE]
 		echo "$2 $3"
 	else
 		overlay "$1" "$2.$3${4+=$4}"
+		TOUCHED="$TOUCHED $2"
 	fi
 }
 
@@ -145,6 +146,7 @@ replace_one() { # SECTION
 pass() { # record|apply
 	PASS=$1
 	NUMBER=0
+	TOUCHED=
 	case $MODE in
 	forward) config_foreach forward_one dnsmasq ;;
 	replace) config_foreach replace_one dnsmasq ;;
@@ -203,18 +205,17 @@ give_back() {
 	rm -f "$KEPT/dnsmasq.taken"
 }
 
-# Whether dnsmasq's init script has made of it what we want. Where there is no file of its, nobody knows.
+# Whether dnsmasq's init script has made of it what we want, of each that it starts: a file for each, or, long ago,
+# one. Where there is none, nobody knows; what a section left that had another name then tells nothing.
 does_as_told() {
-	local file wanted="server=127.0.0.1#$OURS" found=''
+	local section file off wanted="server=127.0.0.1#$OURS"
 	[ "$MODE" = forward ] || wanted="port=$PORT"
-	for file in "$ROOT"/var/etc/dnsmasq.conf*; do
-		[ -e "$file" ] || continue
-		found=no
-		if grep -qxF "$wanted" "$file"; then
-			return 0
-		fi
+	for section in $TOUCHED; do
+		config_get_bool off "$section" disabled 0
+		file=$ROOT/var/etc/dnsmasq.conf.$section
+		[ -e "$file" ] || file=$ROOT/var/etc/dnsmasq.conf
+		[ "$off" = 1 ] || [ ! -e "$file" ] || grep -qxF "$wanted" "$file" || return 1
 	done
-	[ -z "$found" ]
 }
 
 take_over() {
