@@ -94,7 +94,7 @@ static void the_holder_is_named_though_others_come_and_go(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, come_and_go, &is_over), 0);
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < 100; i++) {
 		port_holder_find(&addr, false, &holder);
 		missed += strstr(holder.text, "(pid") == NULL;
 	}
