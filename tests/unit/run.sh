@@ -9,7 +9,8 @@ trap 'rm -f "$said"' EXIT
 for test in "$@"; do
 	"$test" >"$said" 2>&1
 	status=$?
-	line=$(sed -n 's/^unit: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$said" | tail -n 1)
+	line=$(sed -n 's/^unit: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$said" |
+		awk '{ passed += $1; failed += $2 } END { if (NR > 0) print passed, failed }')
 	if [ -z "$line" ]; then
 		line="0 1"
 		echo "$test: ended with status $status before its tests were done" >>"$said"
