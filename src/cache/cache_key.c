@@ -1,5 +1,8 @@
 #include "cache/cache_key.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/hash.h"
 
 /* Type and class are the client's choice, and so are the flags. The view is a keyed hash itself. */
@@ -20,6 +23,11 @@ void cache_key_init(struct cache_key *ret_key, const struct query_view *view, ui
 				   (view->wants_dnssec ? CACHE_KEY_DO : 0));
 	ret_key->view = partition;
 	ret_key->hash = hash_of(ret_key);
+}
+
+void cache_key_copy(struct cache_key *ret_key, const struct cache_key *key)
+{
+	memcpy(ret_key, key, offsetof(struct cache_key, name) + key->name_len);
 }
 
 void cache_key_set_view(struct cache_key *key, uint64_t view)

@@ -15,6 +15,7 @@
 #define BATCHES_PER_TURN 4u
 /* As much as we ever say that we take. */
 #define IN_USUAL 4096u
+#define IN_STRIDE (IN_USUAL + 192)
 /* So much waits for the end of the turn; more leaves sooner. */
 #define OUT_MAX UDP_BURST_MAX
 #define OUT_BYTES UDP_CLIENT_MAX
@@ -54,7 +55,7 @@ struct post {
 	/* What is longer than usual goes on behind the head of `whole`; there is one. */
 	struct iovec in_parts[IN_MAX][2];
 	uint8_t out_bytes[OUT_BYTES];
-	uint8_t usual[IN_MAX][IN_USUAL];
+	uint8_t usual[IN_MAX][IN_STRIDE];
 	uint8_t whole[LOOP_READ_MAX];
 };
 

@@ -8,14 +8,17 @@
 #define SETS 128u
 #define WAYS 4u
 
-/* By the hash alone: its key is drawn, so that nobody finds two names that share one. */
-struct slot {
-	uint64_t hash; /* 0: empty */
-	struct recall_entry entry;
+/* By the hash alone: its key is drawn, so that nobody finds two names that share one. What says
+ * where one goes stands together, in one line of the processor's cache. */
+struct set {
+	uint64_t hashes[WAYS]; /* 0: empty */
+	uint64_t worth[WAYS]; /* the least is put out first: empty, then of no family, the oldest */
+	struct recall_entry entries[WAYS];
 };
+#define WORTH_DEAR (UINT64_C(1) << 63)
 
 struct recall {
-	struct slot sets[SETS][WAYS];
+	struct set sets[SETS];
 };
 
 struct recall *recall_new(void)
@@ -35,37 +38,27 @@ static uint64_t hash_of(const struct cache_key *key)
 	return hash != 0 ? hash : 1;
 }
 
-/* The least first: empty, then of no family, then the oldest. */
-static uint64_t worth(const struct slot *slot)
-{
-	if (slot->hash == 0)
-		return 0;
-	return slot->entry.at_us | (slot->entry.is_dear ? UINT64_C(1) << 63 : 0);
-}
-
 /* Its own, or the one that is worth least, which is its own then. */
-static struct recall_entry *entry_for(struct recall *recall, const struct cache_key *key)
+static struct recall_entry *entry_for(struct recall *recall, const struct cache_key *key,
+				      uint64_t at_us, bool is_dear)
 {
 	const uint64_t hash = hash_of(key);
-	struct slot *set = recall->sets[hash % SETS], *place = set;
-	uint64_t least = UINT64_MAX;
+	struct set *set = &recall->sets[hash % SETS];
+	unsigned place = 0;
 
-	for (struct slot *slot = set; slot < set + WAYS; slot++) {
-		const uint64_t its = slot->hash == hash ? 0 : worth(slot) + 1;
-
-		if (its < least) {
-			place = slot;
-			least = its;
-		}
-	}
-	place->hash = hash;
-	return &place->entry;
+	for (unsigned i = 1; i < WAYS; i++)
+		place = set->worth[i] < set->worth[place] ? i : place;
+	for (unsigned i = 0; i < WAYS; i++)
+		place = set->hashes[i] == hash ? i : place;
+	set->hashes[place] = hash;
+	set->worth[place] = at_us | (is_dear ? WORTH_DEAR : 0);
+	return &set->entries[place];
 }
 
 void recall_note(struct recall *recall, const struct cache_key *key,
 		 const struct recall_entry *entry)
 {
-	*entry_for(recall, key) = *entry;
+	*entry_for(recall, key, entry->at_us, entry->is_dear) = *entry;
 }
 
 void recall_note_result(const struct request *request)
@@ -75,14 +68,16 @@ void recall_note_result(const struct request *request)
 
 	if (result == NULL)
 		return;
-	struct recall_entry *entry = entry_for(request->worker->recall, &request->key);
+	const bool is_dear = request->courier.role != COURIER_NONE;
+	struct recall_entry *entry =
+		entry_for(request->worker->recall, &request->key, now_us, is_dear);
 	*entry = (struct recall_entry){
 		.at_us = now_us,
 		.took_us = (uint32_t)(now_us - request->asked_us),
 		.verdict = (uint8_t)request->verdict,
 		.outcome = (uint8_t)result->outcome,
 		.is_on_failure = request->asked_on_failure,
-		.is_dear = request->courier.role != COURIER_NONE,
+		.is_dear = is_dear,
 	};
 	if (result->outcome != EXCHANGE_REPLIED)
 		return;
@@ -98,11 +93,11 @@ bool recall_find(const struct recall *recall, const struct cache_key *key,
 		 struct recall_entry *ret_entry)
 {
 	const uint64_t hash = hash_of(key);
-	const struct slot *set = recall->sets[hash % SETS];
+	const struct set *set = &recall->sets[hash % SETS];
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (set[i].hash == hash) {
-			*ret_entry = set[i].entry;
+		if (set->hashes[i] == hash) {
+			*ret_entry = set->entries[i];
 			return true;
 		}
 	}

@@ -67,7 +67,7 @@ struct request *request_new(struct worker *worker, const struct client *client,
 	list_init(&request->followers);
 	request->deadline_us = worker->clock->now_us + REQUEST_DEADLINE_US;
 	if (key != NULL)
-		request->key = *key;
+		cache_key_copy(&request->key, key);
 	else
 		cache_key_init(&request->key, view, 0);
 	return request;
