@@ -431,15 +431,19 @@ def test_another_file_of_ones_own_starts_it_anew(t):
     good(router.init("start"))
     own = 'special_names = false;\n'
     router.write("etc/own/courierdns.conf", own)
+    os.chmod(os.path.join(router.root, "etc/own/courierdns.conf"), 0o600)
     router.write("etc/config/courierdns", ENABLED % "none" + "\toption manual_conf '1'\n\toption conf_file "
                  "'/etc/own/courierdns.conf'\n\toption cache_size 'nobody cares'\n")
     good(router.init("reload"))
-    conf = router.read("var/etc/courierdns/courierdns.conf")
-    assert conf == '@include "%s/etc/own/courierdns.conf"\n' % router.root, conf
-    assert "append file %s/etc/own/courierdns.conf" % router.root in router.read("tmp/procd")
+    assert router.read("var/etc/courierdns/courierdns.conf") == own
+    mode = os.stat(os.path.join(router.root, "var/etc/courierdns/courierdns.conf")).st_mode & 0o777
+    assert mode == 0o640, "the daemon reads it, and nobody else"
     router.write("etc/own/courierdns.conf", "special_nam = false;\n")
     done = router.init("check")
-    assert done.returncode == 1 and b"special_names" in done.stdout, done
+    assert done.returncode == 1 and b"special_names" in done.stdout and b"/etc/own/courierdns.conf:1" in done.stdout, done
+    good(router.init("reload"))
+    assert router.read("var/etc/courierdns/courierdns.conf") == own, "it may have to start again with it"
+    assert "/etc/own/courierdns.conf:1" in router.log() and "what was in use before stays" in router.log(), router.log()
 
 
 def test_a_file_of_ones_own_that_is_not_there_is_named(t):
