@@ -126,6 +126,10 @@ static void put_forward(const struct explain *explain, struct json *json)
 	json_number(json, "stale_s", decision->stale_s);
 	json_bool(json, "by_view", decision->view != 0);
 	json_bool(json, "is_guarded", explain->look.is_guarded);
+	json_open_list(json, "nftset");
+	for (size_t i = 0; decision->zone != NULL && i < decision->zone->nftset_count; i++)
+		json_text(json, NULL, decision->zone->nftsets[i].text);
+	json_close_list(json);
 	json_close_object(json);
 }
 

@@ -112,6 +112,9 @@ static void print_forward(const struct explain *explain, FILE *out)
 			"fails\n",
 			decision->ttl_min, decision->ttl_max,
 			decision->view != 0 ? " for clients of this view" : "", decision->stale_s);
+	for (size_t i = 0; decision->zone != NULL && i < decision->zone->nftset_count; i++)
+		fprintf(out, "%-12s%s\n", i == 0 ? "nft sets:" : "",
+			decision->zone->nftsets[i].text);
 	if (explain->look.is_guarded)
 		fprintf(out, "            private addresses in the answer are held back "
 			     "(rebinding.protect)\n");

@@ -10,8 +10,11 @@ from harness import wire
 from harness.device import SLOWER
 from harness.mark import Skip, each
 from harness.netns import Network
+from test_control import ask, ask_json
+from test_privileges import NOBODY, check_left, need_root
 
 WITHOUT = os.environ.get("NFTSET") == "no"
+ADMIN = 1 << 12
 NAME = "ipad.sets.example."
 
 
@@ -187,6 +190,53 @@ def test_what_the_kernel_refuses_is_told_by_why(t, case):
     assert router.ask(NAME)is not None
     assert router.count("failures", "inet#fw4#" + name) == 1
     t.until(lambda: "warning: nft set inet#fw4#%s: %s" % (name, why) in router.dev.stderr())
+
+
+def test_explain_names_the_sets_of_a_name(t):
+    router = Router(t, '[ "inet#fw4#apple", "6#inet#fw4#apple6" ]')
+    said = ask_json(t, router.dev, "explain", NAME)
+    assert said["forward"]["nftset"] == ["inet#fw4#apple", "6#inet#fw4#apple6"]
+    assert re.search(r"^nft sets: +inet#fw4#apple\n +6#inet#fw4#apple6$", ask(t, router.dev, "explain", NAME), re.M)
+    assert ask_json(t, router.dev, "explain", "b.example")["forward"]["nftset"] == []
+
+
+def test_a_reload_changes_the_sets(t):
+    """With a name that is kept: out of the cache it goes to where the new rules say."""
+    router = Router(t, '"inet#fw4#apple"', ("apple { type ipv4_addr; flags timeout; }",
+                                            "other { type ipv4_addr; flags timeout; }"))
+    router.answers([NAME + " 300 A 192.0.2.7"])
+    router.ask()
+    router.nft("flush", "set", "inet", "fw4", "apple")
+    for nftset, there in (('"inet#fw4#other"', True), (None, False)):
+        done = len(re.findall("^notice: reload: the new", router.dev.stderr(), re.M))
+        router.dev.reload(router.text(nftset))
+        t.until(lambda: len(re.findall("^notice: reload: the new", router.dev.stderr(), re.M)) > done, 5.0)
+        router.nft("flush", "set", "inet", "fw4", "other")
+        router.ask()
+        assert router.elements() == {} and bool(router.elements("other")) == there
+    assert len(router.up.log) == 1
+
+
+def test_of_root_that_is_left_which_a_set_takes(t):
+    """In each thread, the one that fills sets too; and not where no rule names one at the start: then it is told
+    what to do."""
+    need_root()
+    router = Router(t, as_root=True, conf='user = "nobody";\n')
+    router.answers([NAME + " 300 A 192.0.2.7"])
+    router.ask()
+    check_there(router, "192.0.2.7", 300)
+    workers = int(os.environ.get("WORKERS") or 1)
+    assert len(check_left(router.dev, NOBODY.pw_uid, NOBODY.pw_gid, ADMIN)) == workers + 1
+    late = Router(t, None, as_root=True, conf='user = "nobody";\n')
+    late.answers([NAME + " 300 A 192.0.2.7"])
+    check_left(late.dev, NOBODY.pw_uid, NOBODY.pw_gid, 0)
+    late.dev.reload(late.text('"inet#fw4#apple"'))
+    t.until(lambda: "reload: the new" in late.dev.stderr(), 5.0)
+    for _ in range(2):
+        late.ask()
+    assert late.elements() == {} and late.count("failures") == 2
+    assert len(re.findall("^warning: nft set inet#fw4#apple: this program may not change it.*start it anew;",
+                          late.dev.stderr(), re.M)) == 1
 
 
 def test_a_table_of_another_family_is_another_table(t):

@@ -15,7 +15,8 @@ FILES = os.path.join(ROOT, "contrib/openwrt/courierdns/files")
 HERE = os.path.join(ROOT, "tests/openwrt")
 PLACES = {"uci.sh": "usr/lib/courierdns/uci.sh", "dnsmasq.sh": "usr/lib/courierdns/dnsmasq.sh",
           "courierdns.init": "etc/init.d/courierdns", "courierdns.config": "etc/config/courierdns",
-          "capabilities.json": "etc/capabilities/courierdns.json"}
+          "capabilities.json": "etc/capabilities/courierdns.json",
+          "capabilities-nftset.json": "etc/capabilities/courierdns-nftset.json"}
 STUBS = {"functions.sh": "lib/functions.sh", "uci": "sbin/uci", "logger": "sbin/logger", "chown": "sbin/chown", "sleep": "sbin/sleep",
          "rc.common": "etc/rc.common", "dnsmasq.init": "etc/init.d/dnsmasq", "courierdns": "usr/sbin/courierdns"}
 DHCP = "config dnsmasq\n\toption domain 'lan'\n"
@@ -181,6 +182,9 @@ WRONG = {
     "timeout": ("config upstream\n\tlist address '9.9.9.9'\n\toption timeout '1.'\n", 'timeout: "1."'),
     "zone-without-name": ("config zone 'z'\n\toption action 'drop'\n", "z.name"),
     "zone-name": ("config zone 'z'\n\tlist name 'a..example'\n", 'z.name: "a..example"'),
+    "zone-set": ("config zone 'z'\n\tlist name 'x'\n\tlist nftset 'inet#fw4'\n", 'z.nftset: "inet#fw4", expected FAMILY'),
+    "zone-set-out-of-quotes": ("config zone 'z'\n\tlist name 'x'\n\tlist nftset 'ip#a#b\"; x = \"'\n", "z.nftset"),
+    "zone-set-family": ("config zone 'z'\n\tlist name 'x'\n\tlist nftset 'ipx#a#b'\n", "z.nftset"),
     "zone-range": ("config zone 'z'\n\tlist name '{n}.example'\n\toption n '9-1'\n", "z.n"),
     "zone-record": ("config zone 'z'\n\tlist name 'x'\n\tlist record '@ A\n1.2.3.4'\n", "z.record"),
     "record-value": ("config record 'r'\n\toption name 'a.example'\n\toption value '1'\n", "r.type"),
@@ -248,7 +252,8 @@ OPTIONS = {
     "zone": {"enabled": BOOLS, "name": DOMAINS, "except": DOMAINS, "match": ["exact", "suffix"],
              "action": ["forward", "answer", "nxdomain", "nodata", "refuse", "drop"], "type": ["A", "AAAA", "TYPE65"],
              "client": ["10.0.0.0/8"], "record": ["@ 60 IN A 192.0.2.1", "@ 60 IN TXT \"ü\\\"\""], "n": ["0-250"],
-             "cache": BOOLS, "ttl_min": NUMBERS, "ttl_max": ["600"], "stale": NUMBERS},
+             "cache": BOOLS, "ttl_min": NUMBERS, "ttl_max": ["600"], "stale": NUMBERS,
+             "nftset": ["inet#fw4#apple", "6#ip6#a#b"]},
     "record": {"enabled": BOOLS, "name": DOMAINS[:3], "address": ["192.0.2.1", "2001:db8::1"], "type": ["TXT", "MX", "txt"],
                "value": TEXTS + ["10 mail.example."], "ttl": NUMBERS},
     "courier": {"enabled": BOOLS, "name": ["apple"], "alias": ["a-{n}.example"], "target": ["b.example"],
@@ -424,6 +429,26 @@ def test_a_change_is_in_place_before_the_daemon_is_told(t):
     assert 'size = "2M";' in router.read("var/etc/courierdns/courierdns.conf")
     told = router.read("tmp/procd")
     assert "killed" not in told and "set reload_signal HUP" in told, told
+
+
+def test_it_may_change_the_packet_filter_where_a_zone_names_a_set(t):
+    """As no signal would let it: that is of the things for which it is started anew."""
+    router = Router(t, settings=ENABLED % "none")
+    router.write("sbin/ujail", "")
+    os.chmod(os.path.join(router.root, "sbin/ujail"), 0o755)
+    good(router.init("start"))
+    assert "/etc/capabilities/courierdns.json" in router.read("tmp/procd")
+    router.write("etc/config/courierdns", ENABLED % "none" + "config zone\n\tlist name 'push.apple.com'\n"
+                 "\tlist nftset 'inet#fw4#apple'\n")
+    good(router.init("reload"))
+    assert "/etc/capabilities/courierdns-nftset.json" in router.read("tmp/procd")
+    own = 'zones = ( { name = "a.example"; nftset = "inet#fw4#apple"; } );\n'
+    router.write("etc/own/courierdns.conf", own)
+    router.write("etc/config/courierdns", ENABLED % "none" + "\toption manual_conf '1'\n\toption conf_file "
+                 "'/etc/own/courierdns.conf'\n")
+    router.write("tmp/procd", "")
+    good(router.init("reload"))
+    assert "/etc/capabilities/courierdns-nftset.json" in router.read("tmp/procd")
 
 
 def test_another_file_of_ones_own_starts_it_anew(t):

@@ -84,7 +84,7 @@ def test_the_version_is_the_program_s(t, which):
 
 
 LIBRARIES = {"libconfig": "libconfig", "libevent_core-2.1": "libevent2-core", "libevent_extra-2.1": "libevent2-extra",
-             "libldns": "libldns", "libseccomp": "libseccomp", "libssl": "libopenssl", "libcrypto": "libopenssl"}
+             "libldns": "libldns", "libmnl": "libmnl", "libseccomp": "libseccomp", "libssl": "libopenssl", "libcrypto": "libopenssl"}
 
 
 def test_it_depends_on_what_the_program_is_linked_with(t):
@@ -100,15 +100,18 @@ def test_it_depends_on_what_the_program_is_linked_with(t):
     assert needed <= always | set(option.values()), (needed, said)
     assert (option["WEB"] in needed) == (os.environ.get("WEB") != "no")
     assert (option["SECCOMP"] in needed) == (os.environ.get("SECCOMP") != "no")
+    assert (option["NFTSET"] in needed) == (os.environ.get("NFTSET") != "no")
 
 
 def test_a_router_does_without_by_default_and_can_have_it(t):
     folder = os.path.join(RECIPES, "courierdns")
     lean = shown(folder)
+    assert "NFTSET=no" in lean["MAKE_FLAGS"]
     assert "WEB=no" in lean["MAKE_FLAGS"] and "SECCOMP=no" in lean["MAKE_FLAGS"] and "openssl" not in lean["MAKE_FLAGS"]
     assert "-O" not in lean["TARGET_CFLAGS"] and "-Wno-error" in lean["TARGET_CFLAGS"]
-    full = shown(folder, CONFIG_COURIERDNS_WEB="y", CONFIG_COURIERDNS_TLS="y", CONFIG_COURIERDNS_SECCOMP="y")
-    for flag in "WEB=yes", "SECCOMP=yes", "TLS=openssl":
+    full = shown(folder, CONFIG_COURIERDNS_WEB="y", CONFIG_COURIERDNS_TLS="y", CONFIG_COURIERDNS_SECCOMP="y",
+                 CONFIG_COURIERDNS_NFTSET="y")
+    for flag in "WEB=yes", "NFTSET=yes", "SECCOMP=yes", "TLS=openssl":
         assert flag in full["MAKE_FLAGS"].split(), full["MAKE_FLAGS"]
 
 
@@ -200,11 +203,15 @@ def test_a_submission_has_the_hash_of_its_release(t):
     assert not list(recipe.complaints(folder))
 
 
-def test_the_capability_is_the_one_for_port_53(t):
+@each([("capabilities.json", ["CAP_NET_BIND_SERVICE"]),
+       ("capabilities-nftset.json", ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"])], title=lambda case: case[0])
+def test_the_capability_is_the_one_for_port_53(t, case):
+    """And for nft sets."""
     import json
-    told = json.loads(content(RECIPES, "courierdns/files/capabilities.json"))
+    name, wanted = case
+    told = json.loads(content(RECIPES, "courierdns/files", name))
     assert set(told) == {"bounding", "effective", "ambient", "permitted", "inheritable"}
-    assert all(value == ["CAP_NET_BIND_SERVICE"] for value in told.values()), told
+    assert all(value == wanted for value in told.values()), told
 
 
 def test_links_lead_to_the_same_in_the_archive(t):

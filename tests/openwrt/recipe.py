@@ -17,7 +17,7 @@ TAKEN = {1, 7, 20, 22, 29, 42, 51, 52, 53, 54, 55, 56, 57, 59, 60, 61, 70, 71, 7
 # options of all packages, which package.mk looks after
 OF_ALL = {"PKG_ASLR_PIE_ALL"}
 # names of the feed; what the linker calls otherwise is on the left of test_openwrt_recipe
-KNOWN = {"libconfig", "libevent2-core", "libevent2-extra", "libldns", "libseccomp", "libopenssl"}
+KNOWN = {"libconfig", "libevent2-core", "libevent2-extra", "libldns", "libmnl", "libseccomp", "libopenssl"}
 
 
 def defines(text):

@@ -14,7 +14,7 @@
 #   config upstream [NAME]    enabled name address[] port source interface resolv_file order timeout
 #                             randomize_case domain[]: servers of the group NAME, or of the group "default"
 #   config zone               enabled name[] except[] match action upstream on_failure type[] client[]
-#                             record[] n cache ttl_min ttl_max stale
+#                             record[] n cache ttl_min ttl_max stale nftset[]
 #   config record             enabled name address[] type value ttl: records of a name of our own
 #   config courier [NAME]     enabled name alias target variant[] count_txt count pre_resolve type[]
 #                             repair repair_upstream
@@ -291,6 +291,20 @@ want_type() {
 	[!A-Za-z]* | *[!A-Za-z0-9-]* | '') return 1 ;;
 	esac
 	[ ${#1} -le 10 ] && quote "$1"
+}
+
+want_nftset() {
+	local rest="${1#[46]"#"}"
+	EXPECTED='FAMILY#TABLE#SET, such as inet#fw4#apple'
+	case $rest in
+	inet"#"* | ip"#"* | ip6"#"* | bridge"#"* | netdev"#"*) rest=${rest#*"#"} ;;
+	*) return 1 ;;
+	esac
+	case $rest in
+	*"#"*"#"* | *[!A-Za-z0-9_./"#"-]*) return 1 ;;
+	[A-Za-z_.]*"#"[A-Za-z_.]*) quote "$1" ;;
+	*) return 1 ;;
+	esac
 }
 
 want_range() {
@@ -688,6 +702,7 @@ put_zone() { # SECTION
 	put ttl_min ttl_min int 0 86400
 	put ttl_max ttl_max int 1 604800
 	put stale stale int 0 604800
+	put_list nftset nftset nftset
 	line '}'
 }
 
@@ -868,7 +883,7 @@ cache_size cache_min_ttl cache_max_ttl cache_negative_ttl serve_stale prefetch u
 interface_wan edns_size ecs special_names rebind_protection rebind_domain log_level query_log status_listen \
 force_dns force_dns_interface force_dns_port"
 UPSTREAM='enabled name address port source interface resolv_file order timeout randomize_case domain'
-ZONE='enabled name except match action upstream on_failure type client record n cache ttl_min ttl_max stale'
+ZONE='enabled name except match action upstream on_failure type client record n cache ttl_min ttl_max stale nftset'
 RECORD='enabled name address type value ttl'
 COURIER='enabled name alias target variant count_txt count pre_resolve type repair repair_upstream'
 known=
