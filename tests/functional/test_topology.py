@@ -113,19 +113,19 @@ class Home:
         return {one["hardware"] or one["address"]: one for one in ask_json(self.t, self.us, "devices")["devices"]}
 
 
-def plain(reply, with_ttl=False):
+def plain(reply):
     """The bytes but for the ID, and for TTLs."""
     out = bytearray(reply.wire)
     out[0:2] = b"\0\0"
     for record in reply.msg.records():
-        if not with_ttl:
-            out[record.ttl_at:record.ttl_at + 4] = b"\0" * 4
+        out[record.ttl_at:record.ttl_at + 4] = b"\0" * 4
     return bytes(out)
 
 
-def same(one, other, what):
+def same(t, one, other, what):
+    """But for TTLs, which each counts down from its own beginning, in whole seconds."""
     assert plain(one) == plain(other), "%s\n%s\n%s" % (what, one, other)
-    assert all(abs(mine - theirs) <= 2 for mine, theirs in zip(one.msg.ttls(), other.msg.ttls())), (
+    assert all(abs(mine - theirs) <= 4 + t.late for mine, theirs in zip(one.msg.ttls(), other.msg.ttls())), (
         what, str(one), str(other))
 
 
@@ -150,7 +150,7 @@ def test_forward_is_as_dnsmasq_without_us(t, case):
     changed = set()
     for again, (name, qtype) in [(again, one) for again in range(2) for one in NAMES]:
         mine, theirs = home.ask(name, qtype, **WAYS[way]), home.ask(name, qtype, port=5301, **WAYS[way])
-        same(mine, theirs, (again, name, qtype))
+        same(t, mine, theirs, (again, name, qtype))
         direct = home.us.ask(name, qtype, **WAYS[way])
         if plain(mine) != plain(direct):
             changed.add((again, name, qtype))
@@ -182,7 +182,7 @@ def test_replace_is_byte_true_and_knows_the_house(t):
     assert "port=5154" in home.taken and "dhcp-option=option:dns-server,0.0.0.0" in home.taken, home.taken
     for tcp in (False, True):
         for name, qtype in NAMES:
-            same(home.ask(name, qtype, tcp=tcp), home.us.ask(name, qtype, tcp=tcp), (name, qtype))
+            same(t, home.ask(name, qtype, tcp=tcp), home.us.ask(name, qtype, tcp=tcp), (name, qtype))
     before = len(home.rule.sent)
     for n, (name, qtype) in enumerate([("%d-courier.push.apple.com." % n, "A") for n in range(20, 30)] + [
             (name, "SVCB") for name, kind in NAMES if kind == "A"]):
@@ -197,7 +197,7 @@ def test_replace_is_byte_true_and_knows_the_house(t):
         for number, name in ((7, "nas.lan."), (20, "ipad.lan.")):
             reply = home.ask("%d.1.168.192.in-addr.arpa." % number, "PTR", tcp=tcp)
             assert [one.target() for one in reply.msg.answer] == [name], reply
-            same(reply, home.us_to_dnsmasq("%d.1.168.192.in-addr.arpa." % number, "PTR", tcp), name)
+            same(t, reply, home.us_to_dnsmasq("%d.1.168.192.in-addr.arpa." % number, "PTR", tcp), name)
         assert home.ask("nobody.lan.", tcp=tcp).rcode == wire.NXDOMAIN
         assert home.ask("99.1.168.192.in-addr.arpa.", "PTR", tcp=tcp).rcode == wire.NXDOMAIN
     assert len(home.up.log) == before, "the provider hears of the house: %s" % home.up.log[before:]
@@ -232,8 +232,8 @@ def test_forward_tells_devices_apart_and_nobody_else(t, form):
         assert sorted(one["address"] for one in devices.values()) == sorted(IPADS), devices
     for asked in home.up.log:
         assert not asked.msg.options, asked
-    questions = [(wire.text(wire.lower(one.name)), one.msg.qtype) for one in home.up.log if one.name != b"\0"]
-    assert len(questions) <= 2 * 3, "asked again, though it was known: %s" % questions
+    hits = home.us.statistics()["cache_hits"]
+    assert hits >= 3 * 2 * len(IPADS) - 3, "asked again, though it was known: %d" % hits
 
 
 def test_who_is_not_the_router_is_not_believed(t):
