@@ -380,7 +380,9 @@ def test_wrong_settings_leave_what_is_in_use(t):
 
 
 @each([("\toption listen_port '5200'\n", "forward"), ("", "replace"), ("\toption enabled '1'\n", "none"),
-       ("\tlist dnsmasq_instance 'none such'\n", "forward")], lambda case: (case[0].split() or ["x", "mode"])[1])
+       ("\tlist dnsmasq_instance 'none such'\n", "forward"),
+       ("config zone\n\tlist name 'x'\n\tlist nftset 'inet#fw4#x'\n", "forward")],
+      lambda case: (case[0].split() or ["x", "mode"])[1])
 def test_of_wrong_settings_nothing_is_in_use(t, case):
     """Neither the daemon nor dnsmasq: it would be pointed at a port where nobody is."""
     text, mode = case
@@ -396,7 +398,7 @@ def test_of_wrong_settings_nothing_is_in_use(t, case):
     assert "does not listen" not in router.log(), router.log()
     router.write("etc/config/courierdns", ENABLED % mode + text)
     good(router.init("reload"))
-    assert router.effective() != before
+    assert router.effective() != before, "what was wrong is put right"
 
 
 def test_another_port_is_opened_before_dnsmasq_is_pointed_at_it(t):
