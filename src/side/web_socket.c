@@ -1,9 +1,11 @@
 #include "side/web_socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -31,6 +33,32 @@ static int open_at_addr(const struct addr *addr, int *ret_fd)
 		return -errno;
 	return 0;
 }
+
+#if COURIERDNS_WEB && !defined(__GLIBC__)
+/* musl has no text for a local socket's peer. So this stands in the place of its function, for
+ * libevent too. Of addresses it tells the number, which is all that evhttp asks for. */
+__attribute__((visibility("default"))) int getnameinfo(const struct sockaddr *restrict sockaddr,
+						       socklen_t len, char *restrict host,
+						       socklen_t host_size, char *restrict service,
+						       socklen_t service_size, int flags)
+{
+	struct addr addr = { 0 };
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (!(flags & NI_NUMERICHOST) || !(flags & NI_NUMERICSERV) ||
+	    len < sizeof(sockaddr->sa_family))
+		return EAI_FAMILY;
+	if (sockaddr->sa_family != AF_UNIX &&
+	    (addr_from_sockaddr(sockaddr, &addr) != 0 ||
+	     inet_ntop(addr.family == ADDR_IPV4 ? AF_INET : AF_INET6, addr.bytes, text,
+		       sizeof(text)) == NULL))
+		return EAI_FAMILY;
+	if (snprintf(host, host_size, "%s", text) >= (int)host_size ||
+	    snprintf(service, service_size, "%u", addr.port) >= (int)service_size)
+		return EAI_OVERFLOW;
+	return 0;
+}
+#endif
 
 /* evhttp ends the program where it cannot have the peer's address as text, and not every C library
  * has one for a local socket. */

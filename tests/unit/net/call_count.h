@@ -10,6 +10,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* of recvmmsg() and sendmmsg(), as the C library has them */
+#ifdef __GLIBC__
+#define CALL_FLAGS int
+#else
+#define CALL_FLAGS unsigned
+#endif
+
 enum call { CALL_RECVMMSG, CALL_SENDMMSG, CALL_RECV, CALL_SEND, CALL_COUNT };
 
 static unsigned call_counts[CALL_COUNT];
@@ -29,7 +36,8 @@ static inline unsigned call_count(enum call call)
 	return call_counts[call];
 }
 
-int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, CALL_FLAGS flags,
+	     struct timespec *timeout)
 {
 	call_counts[CALL_RECVMMSG]++;
 	return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
@@ -44,7 +52,7 @@ static inline bool call_is_cut(struct msghdr *message)
 	return control != NULL;
 }
 
-int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, CALL_FLAGS flags)
 {
 	call_counts[CALL_SENDMMSG]++;
 	for (unsigned i = 0; i < count && call_cut_err != 0; i++) {
