@@ -18,3 +18,5 @@ struct commands_devices {
 
 /** False, and nothing printed, where none is called so. */
 bool commands_devices_print(const struct commands_devices *devices, FILE *out);
+/** A line: "4 known: 1 ready, 1 progressing, ..." */
+void commands_devices_print_known(const struct timeline_report *report, FILE *out);

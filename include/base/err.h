@@ -4,6 +4,7 @@
  * of the codes below. Outcomes ("what we found") are enums of their own, never these. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -26,3 +27,6 @@ enum err {
 
 /** Static text for a code of ours or a negative errno; never NULL. */
 const char *err_text(int err);
+/** Of a negative errno: the system has not enough of something for us just now, descriptors, memory
+ * or buffers. Whoever was asked is not to blame. */
+bool err_is_lack(int err);

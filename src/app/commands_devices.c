@@ -58,6 +58,15 @@ static void measure(void *ctx, const struct device_report *report)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
+void commands_devices_print_known(const struct timeline_report *report, FILE *out)
+{
+	fprintf(out, "%" PRIu32 " known", report->known);
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
+		fprintf(out, "%s %" PRIu32 " %s", i == 0 ? ":" : ",", report->by_verdict[i],
+			diagnosis_text(i));
+	fprintf(out, "\n");
+}
+
 static void print_summary(const struct walk *walk, FILE *out)
 {
 	struct timeline_report report;
@@ -67,11 +76,7 @@ static void print_summary(const struct walk *walk, FILE *out)
 		fprintf(out, "no device is remembered: limits.devices is 0\n");
 		return;
 	}
-	fprintf(out, "%" PRIu32 " known", report.known);
-	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
-		fprintf(out, "%s %" PRIu32 " %s", i == 0 ? ":" : ",", report.by_verdict[i],
-			diagnosis_text(i));
-	fprintf(out, "\n");
+	commands_devices_print_known(&report, out);
 }
 
 static void print_row(void *ctx, const struct device_report *report)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "app/commands_devices.h"
 #include "app/commands_families.h"
 #include "app/commands_reload.h"
 #include "app/commands_sums.h"
@@ -35,11 +36,8 @@ static void print_devices(const struct commands *commands, FILE *out)
 	timeline_report(worker_timeline(commands->worker), &report);
 	if (report.limit == 0)
 		return;
-	fprintf(out, "devices        %" PRIu32 " known", report.known);
-	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
-		fprintf(out, "%s %" PRIu32 " %s", i == 0 ? ":" : ",", report.by_verdict[i],
-			diagnosis_text(i));
-	fprintf(out, "\n");
+	fprintf(out, "devices        ");
+	commands_devices_print_known(&report, out);
 }
 
 static void print_traffic(const struct commands *commands, FILE *out)

@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *own_text(enum err err)
@@ -26,4 +27,10 @@ const char *err_text(int err)
 	if (err <= ERR_MALFORMED)
 		return own_text((enum err)err);
 	return strerror(err < 0 ? -err : err);
+}
+
+bool err_is_lack(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS ||
+	       err == -EAGAIN;
 }

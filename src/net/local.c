@@ -160,18 +160,13 @@ static bool accept_one(struct local_listener *listener)
 			listener->fn(listener->ctx, local);
 		return true;
 	}
-	switch (errno) {
-	case EAGAIN:
+	if (errno == EAGAIN)
 		return false;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
+	if (err_is_lack(-errno)) {
 		pause_accepting(listener);
 		return false;
-	default: /* of the one connection: it went away while it waited */
-		return true;
 	}
+	return true; /* of the one connection: it went away while it waited */
 }
 
 static void on_acceptable(evutil_socket_t fd, short what, void *ctx)

@@ -366,13 +366,6 @@ static size_t write_query(const struct attempt *attempt, bool by_stream, uint8_t
 	return len;
 }
 
-/* Says nothing about the server. */
-static bool is_our_lack(int err)
-{
-	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS ||
-	       err == -EAGAIN;
-}
-
 static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 {
 	int err = 0;
@@ -385,7 +378,7 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 		err = transport_udp_send(&attempt->udp, query, len);
 	if (err == 0)
 		count(attempt, STAT_UPSTREAM_UDP);
-	else if (!is_our_lack(err)) {
+	else if (!err_is_lack(err)) {
 		count(attempt, STAT_UPSTREAM_FAILURES);
 		server_note_error(attempt->server, now_us(attempt), err);
 		attempt->is_udp_dead = true;
@@ -416,7 +409,7 @@ static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 	attempt->stream_sends++;
 	if (err == 0)
 		count(attempt, STAT_UPSTREAM_TCP);
-	else if (!is_our_lack(err) && err != ERR_LIMIT) {
+	else if (!err_is_lack(err) && err != ERR_LIMIT) {
 		note_stream_error(attempt, err);
 		attempt->is_stream_dead = true;
 	}
@@ -476,7 +469,7 @@ int attempt_send(struct attempt *attempt)
 	}
 	const int err = by_stream ? send_by_stream(attempt, query, len)
 				  : send_datagram(attempt, query, len);
-	attempt->is_owed = is_our_lack(err);
+	attempt->is_owed = err != 0 && err_is_lack(err);
 	plan_next(attempt, by_stream);
 	if (err == 0)
 		note_sent(attempt, by_stream);

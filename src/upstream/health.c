@@ -75,8 +75,7 @@ static void stop_asking(struct patient *patient)
 
 static bool is_our_lack(int err)
 {
-	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS ||
-	       err == -EAGAIN || err == ERR_LIMIT;
+	return err_is_lack(err) || err == ERR_LIMIT;
 }
 
 static void set_aside(struct patient *patient)

@@ -208,12 +208,6 @@ static int socket_new(struct transport_udp *transport, struct server *server,
 	return 0;
 }
 
-static bool is_lack(int err)
-{
-	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS ||
-	       err == -EAGAIN;
-}
-
 static struct transport_socket *any_of(const struct server_sockets *taking)
 {
 	struct list *link = list_first(&taking->list);
@@ -238,7 +232,7 @@ static int choose(struct transport_udp *transport, struct server *server,
 		if (err == 0) {
 			list_add(&taking->list, &taking->latest->link);
 			taking->count++;
-		} else if (is_lack(err) && taking->count > 0) {
+		} else if (err_is_lack(err) && taking->count > 0) {
 			taking->latest = any_of(taking);
 		} else {
 			return err;
