@@ -151,8 +151,8 @@ static struct nftset_job *new_job(const struct nftset_user *user, const struct c
 	if (job == NULL)
 		return NULL;
 	*job = (struct nftset_job){ .now_us = user->clock->now_us, .count = count };
+	job->items = (struct nftset_item *)(void *)(job->targets + zone->nftset_count);
 	memcpy(job->items, items, count * sizeof(*items));
-	job->targets = (struct nftset_target *)(void *)(job->items + count);
 	for (size_t i = 0; i < zone->nftset_count; i++) {
 		struct nftset_set *set = find_set(user->nftset, zone->nftsets[i].name);
 

@@ -42,8 +42,8 @@ struct nftset_job {
 	void *ctx;
 	uint64_t now_us;
 	size_t target_count, count;
-	struct nftset_target *targets;
-	struct nftset_item items[];
+	struct nftset_item *items; /* behind them, for they want less to be aligned */
+	struct nftset_target targets[];
 };
 
 struct nftset_user {
