@@ -47,7 +47,7 @@ static int tell(struct nftset *nftset, size_t len, struct nftset_reply *reply)
 static int ask_kind(struct nftset *nftset, const struct nftset_set *set,
 		    struct nftset_kind *ret_kind)
 {
-	struct nftset_reply reply;
+	struct nftset_reply reply = { 0 };
 	const size_t len = nftset_message_ask(nftset->message, &set->name, ++nftset->seq);
 	const int err = tell(nftset, len, &reply);
 
