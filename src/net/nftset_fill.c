@@ -57,27 +57,6 @@ static int ask_kind(struct nftset *nftset, const struct nftset_set *set,
 	return reply.kind.address_len != 0 ? 0 : -EMEDIUMTYPE;
 }
 
-/* To a set of intervals one alone, so that one which is in a larger interval already, as it is to
- * be, is in nobody's way. */
-static int put_some(struct nftset *nftset, const struct nftset_set *set,
-		    const struct nftset_kind *kind, const struct nftset_address *addresses,
-		    size_t count)
-{
-	const size_t each = kind->has_intervals ? 1 : count;
-	struct nftset_reply reply;
-	int first = 0;
-
-	for (size_t i = 0; i < count; i += each) {
-		const size_t len = nftset_message_put(nftset->message, &set->name, kind,
-						      addresses + i, each, ++nftset->seq);
-		const int err = tell(nftset, len, &reply);
-
-		if (first == 0 && !(kind->has_intervals && (err == -EEXIST || err == -ENOTEMPTY)))
-			first = err;
-	}
-	return first;
-}
-
 /* --- what is put into one set ------------------------------------------------------------------
  */
 
@@ -98,7 +77,7 @@ static uint32_t time_for(struct nftset *nftset, const struct nftset_set *set,
 	const uint64_t hash = hash_with(hash_bytes(&nftset->key, addr->bytes, sizeof(addr->bytes)),
 					(uint64_t)(uintptr_t)set);
 	struct nftset_memo *memo = &nftset->memos[hash % NFTSET_MEMOS];
-	uint64_t until_us = now_us + (ttl_s > 0 ? ttl_s : 1) * USEC_PER_SEC;
+	uint64_t until_us = now_us + (uint64_t)(ttl_s > 0 ? ttl_s : 1) * USEC_PER_SEC;
 
 	if (memo->hash == hash && memo->until_us > until_us)
 		until_us = memo->until_us;
@@ -106,19 +85,46 @@ static uint32_t time_for(struct nftset *nftset, const struct nftset_set *set,
 	return (uint32_t)((until_us - now_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
+/* What is in a larger interval already is where it is to be. */
+static int put(const struct filling *filling, size_t first, size_t count)
+{
+	struct nftset *nftset = filling->nftset;
+	struct nftset_reply reply;
+	const size_t len = nftset_message_put(nftset->message, &filling->set->name, &filling->kind,
+					      filling->addresses + first, count, ++nftset->seq);
+	const int err = tell(nftset, len, &reply);
+
+	return filling->kind.has_intervals && (err == -EEXIST || err == -ENOTEMPTY) ? 0 : err;
+}
+
+static void note_put(struct filling *filling, size_t count, int err)
+{
+	if (err == 0) {
+		filling->additions += count;
+	} else {
+		filling->failures += count;
+		filling->err = err;
+	}
+}
+
+/* All at once, which is done or not done as a whole. Each by itself where one must be in nobody's
+ * way: which is in a larger interval already, or for which there is no room, as there is for those
+ * that are in there. */
 static void put_all(struct filling *filling)
 {
-	if (filling->count == 0)
-		return;
-	const int err = put_some(filling->nftset, filling->set, &filling->kind, filling->addresses,
-				 filling->count);
-	if (err == 0)
-		filling->additions += filling->count;
-	else
-		filling->failures += filling->count;
-	if (err != 0)
-		filling->err = err;
+	const size_t count = filling->count;
+
 	filling->count = 0;
+	if (count > 1 && !filling->kind.has_intervals) {
+		const int err = put(filling, 0, count);
+
+		if (err != -ENFILE) {
+			note_put(filling, count, err);
+			return;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		note_put(filling, 1, put(filling, i, 1));
 }
 
 static void fill_address(struct filling *filling, const struct nftset_item *item, uint64_t now_us)
