@@ -137,25 +137,33 @@ uint8_t *udp_replies_place(struct udp_replies *replies, size_t *ret_max)
 
 /* --- sending ------------------------------------------------------------------------------- */
 
-static void send_one(const struct udp_replies *replies, const struct msghdr *message)
+/* Whether it has left. */
+static bool send_one(const struct udp_replies *replies, const struct msghdr *message)
 {
-	while (sendmsg(replies->fd, message, 0) < 0 && errno == EINTR)
-		;
+	ssize_t sent;
+
+	do {
+		sent = sendmsg(replies->fd, message, 0);
+	} while (sent < 0 && errno == EINTR);
+	return sent >= 0;
 }
 
-/* Each datagram of one that the system does not cut. */
-RARELY static void send_apart(const struct udp_replies *replies, unsigned at)
+/* Each datagram of one that the system does not cut; whether any has left. One that cannot leave as
+ * a part, to port 0 say, cannot by itself either, and tells nothing of cutting. */
+RARELY static bool send_apart(const struct udp_replies *replies, unsigned at)
 {
 	const struct udp_reply *reply = &replies->parts[at];
 	struct iovec part = { reply->bytes.iov_base, reply->each };
 	struct msghdr message = replies->messages[at].msg_hdr;
+	bool has_left = false;
 
 	message.msg_iov = &part;
 	message.msg_controllen -= CMSG_SPACE(2); /* which says that it is to be cut */
 	for (size_t done = 0; done < reply->bytes.iov_len; done += reply->each) {
 		part.iov_base = (uint8_t *)reply->bytes.iov_base + done;
-		send_one(replies, &message);
+		has_left |= send_one(replies, &message);
 	}
+	return has_left;
 }
 
 void udp_replies_send(struct udp_replies *replies)
@@ -171,10 +179,9 @@ void udp_replies_send(struct udp_replies *replies)
 			break; /* there is no room for the others either */
 		} else if (errno != EINTR) {
 			/* this one cannot be sent, or not so */
-			if (replies->parts[done].each != 0 && udp_cannot_cut(errno)) {
+			if (replies->parts[done].each != 0 && udp_cannot_cut(errno) &&
+			    send_apart(replies, done))
 				replies->cuts_nothing = true;
-				send_apart(replies, done);
-			}
 			done++;
 		}
 	}

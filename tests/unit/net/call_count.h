@@ -22,6 +22,7 @@ enum call { CALL_RECVMMSG, CALL_SENDMMSG, CALL_RECV, CALL_SEND, CALL_COUNT };
 static unsigned call_counts[CALL_COUNT];
 static int call_cut_err;   /* what a send that is to be cut fails with; 0: it does not */
 static unsigned call_cuts; /* messages that were */
+static int call_alone_err; /* what sendmsg() fails with; 0: it does not */
 /* As before Linux 4.18: there is no UDP_SEGMENT, and a message that asks for it goes out whole. */
 static bool call_knows_no_cut;
 
@@ -68,6 +69,15 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, CALL_FLAGS flags)
 	for (unsigned i = 0; i < count; i++)
 		call_cuts += call_is_cut(&messages[i].msg_hdr);
 	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	if (call_alone_err != 0) {
+		errno = call_alone_err;
+		return -1;
+	}
+	return syscall(SYS_sendmsg, fd, message, flags);
 }
 
 int getsockopt(int fd, int level, int name, void *value, socklen_t *len)

@@ -438,6 +438,24 @@ static void where_the_system_does_not_cut_each_reply_goes_by_itself(void **state
 	}
 }
 
+static void who_cannot_be_told_at_all_says_nothing_of_cutting(void **state)
+{
+	struct seen *seen = new_seen();
+	const struct addr server = serve(seen, "127.0.0.1");
+	const int fd = client_of("127.0.0.1", &server);
+	(void)state;
+
+	call_cut_err = call_alone_err = EINVAL; /* as to port 0 */
+	seen->is_echoing = true;
+	seen->stop_at = 2;
+	loop_bench_say(fd, "same", 4);
+	loop_bench_say(fd, "same", 4);
+	loop_bench_run(&seen->bench);
+	call_cut_err = call_alone_err = 0;
+	assert_two_are_echoed(seen, &server, 16);
+	assert_int_equal(call_cuts, 6);
+}
+
 static void a_system_that_knows_no_cutting_is_not_told_to(void **state)
 {
 	struct seen *seen = new_seen();
@@ -544,6 +562,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_alike_and_for_one_client_is_cut_by_the_system),
 	cmocka_unit_test(CF_20_so_does_what_the_system_cuts),
 	cmocka_unit_test(where_the_system_does_not_cut_each_reply_goes_by_itself),
+	cmocka_unit_test(who_cannot_be_told_at_all_says_nothing_of_cutting),
 	cmocka_unit_test(a_system_that_knows_no_cutting_is_not_told_to),
 	cmocka_unit_test(replies_too_many_for_one_batch_are_sent_all_the_same),
 	cmocka_unit_test(what_is_too_long_is_cut),
