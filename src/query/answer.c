@@ -104,7 +104,10 @@ void answer_found(struct request *request, const struct cache_hit *hit)
 {
 	const struct reply_source source = found_source(request->worker, hit);
 
-	request->watch = hit->note.is_watched ? WATCH_YES : WATCH_NO;
+	/* what has to be filled is never confirmed, so its note is of the plan that it was kept
+	 * under */
+	if (!fill_wants(request))
+		request->watch = hit->note.is_watched ? WATCH_YES : WATCH_NO;
 	send_reply(request, &source, (enum verdict)hit->note.verdict, TOLD_BY_CACHE);
 }
 
