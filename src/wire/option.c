@@ -108,6 +108,9 @@ bool option_read_hardware(const struct edns_option *option,
 	       memcmp(ret_address, nobody, OPTION_HARDWARE_LEN) != 0;
 }
 
+/* RFC 4291 section 2.5.5.2; an IPv4 address has a way of its own to be told. */
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
 bool option_read_host(const struct edns_option *option, struct addr *ret_host)
 {
 	const uint8_t *data = option->data;
@@ -117,6 +120,8 @@ bool option_read_host(const struct edns_option *option, struct addr *ret_host)
 	const bool is_v4 = data[1] == 1; /* RFC 7871 section 6: as IANA numbers address families */
 	const uint8_t len = is_v4 ? 4 : 16;
 	if ((!is_v4 && data[1] != 2) || data[2] != 8 * len || option->len != 4 + len)
+		return false;
+	if (!is_v4 && memcmp(data + 4, mapped, sizeof(mapped)) == 0)
 		return false;
 	*ret_host = (struct addr){ .family = is_v4 ? ADDR_IPV4 : ADDR_IPV6 };
 	memcpy(ret_host->bytes, data + 4, len);

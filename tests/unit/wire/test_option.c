@@ -161,6 +161,7 @@ static void a_subnet_of_one_host_is_whom_it_is_asked_for(void **state)
 	assert_false(reads_host("\1\1\x20\0\xc0\xa8\1\7", 8, &host));
 	assert_false(reads_host("\0\1\x20\0\0\0\0\0", 8, &host));
 	assert_false(reads_host("\0\1\x20", 3, &host));
+	assert_false(reads_host("\0\2\x80\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\7", 20, &host));
 	assert_false(reads_host("", 0, &host));
 }
 
