@@ -4,7 +4,7 @@
 # settings make the same bytes. What is wrong goes to stderr, a line each, all of it, and the exit status is
 # 1 then: what was printed is not to be used. Whether the rest makes sense is for "courierdns check" to say.
 #
-#   config courierdns 'main'  enabled dnsmasq_mode dnsmasq_instance dnsmasq_port manual_conf conf_file
+#   config courierdns 'main'  enabled dnsmasq_mode dnsmasq_instance[] dnsmasq_port manual_conf conf_file
 #                             listen_port listen[] workers allow[] refuse[] drop[] client_from_edns
 #                             inflight inflight_per_client tcp_clients rate_per_client rate_burst devices
 #                             cache_size cache_min_ttl cache_max_ttl cache_negative_ttl serve_stale prefetch
