@@ -24,7 +24,7 @@ ifeq ($(origin SECCOMP),undefined)
 SECCOMP := $(call is_here,seccomp.h,seccomp_init(0),-lseccomp)
 endif
 # PIE=no leaves the program where it is linked to: for MIPS, where each call and each text is looked up in a
-# table otherwise, which makes a third more of it
+# table otherwise, which makes a seventh more of it
 PIE ?= yes
 # NFTSET=no leaves out that addresses are put into sets of the packet filter, likewise
 ifeq ($(origin NFTSET),undefined)
@@ -370,7 +370,7 @@ lab: needs-lab	## 200 iPads are activated behind courierdns and others, in names
 # ARCH=mipsel, s390x or musl; all three where none is said. cross-programs makes them and runs none.
 ARCH ?= mipsel s390x musl
 .PHONY: cross cross-programs
-cross:		## builds for other machines and musl, and runs tests there (ARCH=mipsel)
+cross: needs-check	## builds for other machines and musl, and runs tests there (ARCH=mipsel)
 	+$(Q)for arch in $(ARCH); do sh contrib/cross.sh $$arch || exit 1; done
 
 cross-programs:

@@ -9,11 +9,14 @@ what=${1:-}
 dir=$PWD/build/cross/$what
 jobs=${JOBS:-2}
 
-case $what in
-mipsel | s390x | musl) sh contrib/needs.sh build "cross-$what" >&2 ;;
+case $what-$(uname -m) in
+mipsel-* | s390x-* | musl-x86_64) sh contrib/needs.sh build "cross-$what" >&2 ;;
+musl-*) echo "sysroot.sh: musl is for x86_64 alone" >&2; exit 64 ;;
 *) echo "usage: sysroot.sh mipsel|s390x|musl" >&2; exit 64 ;;
 esac
-if [ -e "$dir/made" ]; then
+# made as it is to be today
+of=$(cksum <"$0")
+if [ "$(cat "$dir/made" 2>/dev/null)" = "$of" ]; then
 	echo "$dir/$what-gcc"
 	exit
 fi
@@ -26,6 +29,7 @@ apt_of() {
 	: >"$dir/apt/status"
 	apt-get indextargets --format "$1"' [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' 'Origin: Debian' | sort -u >"$dir/apt/sources.list"
+	[ -s "$dir/apt/sources.list" ] || { echo "$what: apt knows no packages: apt-get update" >&2; exit 1; }
 }
 apt() {
 	apt-get -qq -o Dir::State="$dir/apt" -o Dir::State::status="$dir/apt/status" -o Dir::Cache="$dir/apt/cache" \
@@ -109,5 +113,5 @@ else
 	take_packages
 fi
 chmod 755 "$dir/$what-gcc" "$dir/on"
-touch "$dir/made"
+echo "$of" >"$dir/made"
 echo "$dir/$what-gcc"
