@@ -33,8 +33,8 @@ IS_WHOLE = sys.argv[3] == "whole"  # small: WEB=no SECCOMP=no NFTSET=no, as a ro
 IS_ROUTER = sys.argv[3] == "router"
 # A page over what it is: where code ends decides whether the file has one more.
 FILE_BYTES = 371_000 if IS_WHOLE else 347_000
-# What is resident differs from run to run by some 60 kB. Only the whole build has libevent_extra (100 kB)
-# and libseccomp (72 kB) mapped.
+# What is resident differs from run to run by some 60 kB. Only the whole build has libevent_extra (100 kB),
+# libseccomp (72 kB) and libmnl mapped.
 LIBRARIES_KB = 300 if IS_WHOLE else 60
 IDLE_KB, IDLE_ANONYMOUS_KB = 4800 + LIBRARIES_KB, 1000  # dnsmasq: 4,800 and 532 when these were set
 NAMES_KB, FULL_KB, CLIENTS_KB = (22_000, 40_000), 22_000 + LIBRARIES_KB, 40_000
