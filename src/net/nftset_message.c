@@ -184,12 +184,18 @@ static int read_message(const struct nlmsghdr *message, struct nftset_reply *rep
 	return 0;
 }
 
+/* mnl_nlmsg_ok() takes a length of 2 GB and more for one below zero, which is not too long. */
+static bool is_whole(const struct nlmsghdr *message, int left)
+{
+	return mnl_nlmsg_ok(message, left) && message->nlmsg_len <= (uint32_t)left;
+}
+
 int nftset_message_read(const void *bytes, size_t len, uint32_t seq, struct nftset_reply *reply)
 {
 	const struct nlmsghdr *message = bytes;
 	int left = (int)len, err;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	for (; is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_seq != seq)
 			continue;
 		if ((err = read_message(message, reply)) != 0)
