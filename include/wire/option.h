@@ -4,9 +4,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "wire/cursor.h"
+#include "wire/type.h"
+
+/** The head of an OPT record of version 0 and rcode 0 without options: root, type, size, rcode (the
+ * byte at 5), version, flags, RDLENGTH (the last two). */
+#define OPTION_OPT_HEAD_LEN 11u
+static inline void option_put_head(uint8_t out[OPTION_OPT_HEAD_LEN], uint16_t edns_size,
+				   bool wants_dnssec)
+{
+	memset(out, 0, OPTION_OPT_HEAD_LEN);
+	out[2] = TYPE_OPT;
+	out[3] = (uint8_t)(edns_size >> 8);
+	out[4] = (uint8_t)edns_size;
+	out[7] = wants_dnssec ? 0x80 : 0;
+}
 
 #define OPTION_HEAD_LEN 4u /* code and length */
 struct edns_option {

@@ -23,27 +23,27 @@ enum query_fault {
 struct query_view {
 	const uint8_t *wire;
 	size_t wire_len;
-	uint16_t id, flags;  /* as received */
-	const uint8_t *name; /* at wire + 12, uncompressed, the client's own case */
-	size_t name_len;
-	size_t question_len; /* name_len + 4; 0 where no question could be read */
-	uint16_t type, class;
 	bool has_edns;
 	bool wants_dnssec; /* DO */
-	uint8_t edns_version;
-	uint16_t edns_size; /* what the client takes over UDP; 512 without EDNS and at least 512 */
-	const uint8_t *options; /* RDATA of OPT; options_len is 0 where there is none */
-	size_t options_len;
-	bool has_ecs;  /* a client subnet: the answer is not shared, unless it is stripped */
-	bool has_host; /* it is one host alone, as a forwarder tells of whom it asks for: whether to
-			* believe it is for others to say */
+	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the
+			 * ID, never shared, never kept */
+	bool has_ecs;	/* a client subnet: the answer is not shared, unless it is stripped */
+	bool has_host;	/* it is one host alone, as a forwarder tells of whom it asks for: whether
+			 * to believe it is for others to say */
 	bool has_private_option; /* another that we do not consume: the answer is not shared
 				  * (D11) */
 	bool has_hardware;	 /* told by a forwarder: whether to believe it is for others to say.
 				  * The last that makes sense, where there are several */
+	uint8_t edns_version;
+	uint16_t id, flags; /* as received */
+	uint16_t type, class;
+	uint16_t edns_size; /* what the client takes over UDP; 512 without EDNS and at least 512 */
 	uint8_t hardware[OPTION_HARDWARE_LEN];
-	bool is_opaque; /* TSIG, SIG(0), TKEY or IXFR: goes upstream and back untouched but for the
-			 * ID, never shared, never kept */
+	const uint8_t *name; /* at wire + 12, uncompressed, the client's own case */
+	size_t name_len;
+	size_t question_len;	/* name_len + 4; 0 where no question could be read */
+	const uint8_t *options; /* RDATA of OPT; options_len is 0 where there is none */
+	size_t options_len;
 };
 
 /** Fills as much of `ret_view` as could be read, whatever the outcome: at least wire, id and flags

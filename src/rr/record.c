@@ -117,14 +117,20 @@ static bool is_number(const char *text)
 	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* The value of a string of digits, or `max` + 1 for more than `max`. */
-static uint64_t number_of(const char *digits, uint64_t max)
+/* The value of a string of digits. False for more than `max`. */
+static bool read_number(const char *digits, uint32_t max, uint32_t *ret_number)
 {
-	uint64_t number = 0;
+	uint32_t number = 0;
 
-	for (; *digits != '\0' && number <= max; digits++)
-		number = number * 10 + (uint64_t)(*digits - '0');
-	return number <= max ? number : max + 1;
+	for (; *digits != '\0'; digits++) {
+		const uint32_t digit = (uint32_t)(*digits - '0');
+
+		if (number > max / 10 || digit > max - number * 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	*ret_number = number;
+	return true;
 }
 
 enum extent { EXTENT_TOKEN, EXTENT_REST, EXTENT_SQUEEZED_REST };
@@ -214,10 +220,9 @@ static bool is_fit_for_ldns(const struct field *field, const struct token *token
 
 static int put_number(struct reader *reader, const struct field *field, const char *digits)
 {
-	const uint64_t max = ((uint64_t)1 << field->number_bytes * 8) - 1;
-	const uint64_t number = number_of(digits, max);
+	uint32_t number;
 
-	if (number > max)
+	if (!read_number(digits, UINT32_MAX >> (32 - field->number_bytes * 8), &number))
 		return complain(reader, field->why);
 	for (unsigned byte = field->number_bytes; byte-- > 0;)
 		cursor_put_u8(reader->out, (uint8_t)(number >> byte * 8));
@@ -293,7 +298,8 @@ static int put_generic(struct reader *reader)
 
 	if (!next_token(reader, &token) || !is_number(token.text))
 		return complain(reader, "\\# wants the number of bytes next");
-	const uint64_t len = number_of(token.text, 65535);
+	uint32_t len = 65536; /* too much, if it is more than can be */
+	(void)read_number(token.text, len - 1, &len);
 	const char *hex = squeeze_rest(reader);
 	if (hex[strspn(hex, "0123456789abcdefABCDEF")] != '\0' || strlen(hex) != len * 2)
 		return complain(reader, "\\# wants as many hexadecimal bytes as it says");
@@ -348,8 +354,10 @@ static bool is_other_class(const char *text)
 static uint16_t type_of(const char *text)
 {
 	if (strncasecmp(text, "TYPE", 4) == 0) {
-		const uint64_t type = is_number(text + 4) ? number_of(text + 4, 65535) : 0;
-		return type <= 65535 ? (uint16_t)type : 0;
+		uint32_t type = 0;
+		if (is_number(text + 4))
+			(void)read_number(text + 4, 65535, &type);
+		return (uint16_t)type;
 	}
 	return (uint16_t)ldns_get_rr_type_by_name(text);
 }
@@ -385,9 +393,8 @@ static int read_head(struct reader *reader, struct head *ret_head)
 	while (next_token(reader, &token)) {
 		if (!has_ttl && is_number(token.text)) {
 			has_ttl = true;
-			if (number_of(token.text, TTL_MAX) > TTL_MAX)
+			if (!read_number(token.text, TTL_MAX, &head.ttl))
 				return complain(reader, "the TTL is more than 2147483647");
-			head.ttl = (uint32_t)number_of(token.text, TTL_MAX);
 		} else if (!has_class && strcasecmp(token.text, "IN") == 0) {
 			has_class = true;
 		} else {

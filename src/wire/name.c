@@ -178,46 +178,6 @@ static size_t pointer_target(const uint8_t *wire, size_t end, size_t at, size_t 
 	return target >= HEADER_LEN && target < below ? target : 0;
 }
 
-/* A name is read in pieces, from pointer to pointer. Every piece lies below the one before, with
- * its last byte too: so no way through a message comes back to where it was, and no name needs
- * bytes behind its place. */
-int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name, size_t *ret_len,
-	      size_t *ret_next)
-{
-	uint8_t name[NAME_MAX_LEN];
-	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
-	unsigned jumps = 0;
-
-	for (;;) {
-		if (at >= piece_end)
-			return ERR_MALFORMED;
-		const uint8_t byte = wire[at];
-		if (byte > LABEL_MAX_LEN) {
-			const size_t target = pointer_target(wire, piece_end, at, piece_at);
-			if (target == 0 || ++jumps > NAME_MAX_LABELS)
-				return ERR_MALFORMED;
-			if (jumps == 1)
-				next = at + 2;
-			piece_end = piece_at;
-			at = piece_at = target;
-			continue;
-		}
-		if (piece_end - at < 1u + byte || len + 1u + byte > NAME_MAX_LEN)
-			return ERR_MALFORMED;
-		if (ret_name != NULL)
-			memcpy(name + len, wire + at, 1u + byte);
-		len += 1u + byte;
-		at += 1u + byte;
-		if (byte == 0)
-			break;
-	}
-	if (ret_name != NULL)
-		memcpy(ret_name, name, len);
-	*ret_len = len;
-	*ret_next = jumps == 0 ? at : next;
-	return 0;
-}
-
 size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
 {
 	unsigned jumps_left = NAME_MAX_LABELS;
@@ -225,6 +185,9 @@ size_t name_check(const uint8_t *wire, size_t wire_len, size_t at)
 	return name_check_within(wire, wire_len, at, &jumps_left);
 }
 
+/* A name is read in pieces, from pointer to pointer. Every piece lies below the one before, with
+ * its last byte too: so no way through a message comes back to where it was, and no name needs
+ * bytes behind its place. */
 size_t name_check_within(const uint8_t *wire, size_t wire_len, size_t at, unsigned *jumps_left)
 {
 	size_t len = 0, next = 0, piece_at = at, piece_end = wire_len;
@@ -261,6 +224,28 @@ static const uint8_t *follow_pointers(const uint8_t *wire, const uint8_t *at)
 	while (*at >= POINTER_BITS)
 		at = wire + ((size_t)(at[0] & ~POINTER_BITS & 0xff) << 8 | at[1]);
 	return at;
+}
+
+int name_read(const uint8_t *wire, size_t wire_len, size_t at, uint8_t *ret_name, size_t *ret_len,
+	      size_t *ret_next)
+{
+	const size_t next = name_check(wire, wire_len, at);
+	const uint8_t *label = wire + at;
+	size_t len = 0, label_len;
+
+	if (next == 0)
+		return ERR_MALFORMED;
+	do {
+		label = follow_pointers(wire, label);
+		label_len = 1u + *label;
+		if (ret_name != NULL)
+			memcpy(ret_name + len, label, label_len);
+		len += label_len;
+		label += label_len;
+	} while (label_len > 1);
+	*ret_len = len;
+	*ret_next = next;
+	return 0;
 }
 
 bool name_is_same(const uint8_t *wire, size_t at, const uint8_t *other, size_t other_at)

@@ -69,17 +69,21 @@ static int base64_digit(uint8_t letter)
 
 static bool read_base64(const uint8_t *text, uint8_t ret_address[OPTION_HARDWARE_LEN])
 {
-	uint64_t bits = 0;
+	/* of four digits each time, three bytes */
+	for (uint8_t *to = ret_address; to < ret_address + OPTION_HARDWARE_LEN; to += 3) {
+		uint32_t bits = 0;
 
-	for (size_t i = 0; i < BASE64_LEN; i++) {
-		const int digit = base64_digit(text[i]);
+		for (size_t i = 0; i < 4; i++) {
+			const int digit = base64_digit(*text++);
 
-		if (digit < 0)
-			return false;
-		bits = bits << 6 | (uint64_t)digit;
+			if (digit < 0)
+				return false;
+			bits = bits << 6 | (uint32_t)digit;
+		}
+		to[0] = (uint8_t)(bits >> 16);
+		to[1] = (uint8_t)(bits >> 8);
+		to[2] = (uint8_t)bits;
 	}
-	for (size_t i = 0; i < OPTION_HARDWARE_LEN; i++)
-		ret_address[i] = (uint8_t)(bits >> 8 * (OPTION_HARDWARE_LEN - 1 - i));
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "message_internal.h"
 #include "wire/cursor.h"
 #include "wire/name.h"
 #include "wire/option.h"
@@ -14,7 +15,6 @@
  * 64 KB are read on. */
 #define QUESTIONS_MAX 4
 #define RECORDS_MAX 8
-#define OPT_HEAD_LEN 11 /* root, type, size, rcode, version, flags, RDLENGTH */
 
 struct record {
 	unsigned section; /* enum message_section */
@@ -29,8 +29,8 @@ struct record {
 /* Moves *at behind the name there. */
 static bool skip_name(const struct query_view *view, size_t *at)
 {
-	size_t len;
-	return name_read(view->wire, view->wire_len, *at, NULL, &len, at) == 0;
+	*at = name_check(view->wire, view->wire_len, *at);
+	return *at != 0;
 }
 
 static struct cursor cursor_at(const struct query_view *view, size_t at)
@@ -228,25 +228,22 @@ static size_t end_of_name(const uint8_t *wire, size_t wire_len)
 	return at + 1;
 }
 
-static uint16_t u16_at(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* One OPT record, and nothing behind it. */
 static bool read_last_opt(struct query_view *view, size_t at)
 {
 	const uint8_t *opt = view->wire + at;
 	const size_t left = view->wire_len - at;
 
-	if (left < OPT_HEAD_LEN || opt[0] != 0 || u16_at(opt + 1) != TYPE_OPT || opt[6] != 0 ||
-	    left != OPT_HEAD_LEN + (size_t)u16_at(opt + 9))
+	if (left < OPTION_OPT_HEAD_LEN || opt[0] != 0 || message_get_u16(opt + 1) != TYPE_OPT ||
+	    opt[6] != 0 || left != OPTION_OPT_HEAD_LEN + (size_t)message_get_u16(opt + 9))
 		return false;
 	view->has_edns = true;
-	view->edns_size = u16_at(opt + 3) < EDNS_SIZE_MIN ? EDNS_SIZE_MIN : u16_at(opt + 3);
+	view->edns_size =
+		message_get_u16(opt + 3) < EDNS_SIZE_MIN ? EDNS_SIZE_MIN : message_get_u16(opt + 3);
 	view->wants_dnssec = (opt[7] & EDNS_FLAG_DO >> 8) != 0;
-	view->options = opt + OPT_HEAD_LEN;
-	const struct record record = { .rdata = view->options, .rdata_len = u16_at(opt + 9) };
+	view->options = opt + OPTION_OPT_HEAD_LEN;
+	const struct record record = { .rdata = view->options,
+				       .rdata_len = message_get_u16(opt + 9) };
 	return record.rdata_len == 0 || read_options(view, &record);
 }
 
@@ -277,8 +274,8 @@ bool query_view_parse_plain(struct query_view *ret_view, const uint8_t *wire, si
 				     .name = wire + MESSAGE_HEADER_LEN,
 				     .name_len = end - MESSAGE_HEADER_LEN,
 				     .question_len = end + 4 - MESSAGE_HEADER_LEN,
-				     .type = u16_at(wire + end),
-				     .class = u16_at(wire + end + 2),
+				     .type = message_get_u16(wire + end),
+				     .class = message_get_u16(wire + end + 2),
 				     .edns_size = EDNS_SIZE_MIN };
 	if ((view->flags & (FLAG_QR | FLAG_OPCODE)) != 0 || !is_plain_type(view->type))
 		return false;
@@ -315,42 +312,42 @@ static void put_options(struct cursor_out *out, const struct query_view *view, b
 	cursor_put(out, row, (size_t)(cursor.at - row));
 }
 
-static void put_opt(struct cursor_out *out, const struct query_view *view,
-		    const struct query_out *how)
+/* Behind the question, at out + len. */
+static size_t put_opt(uint8_t *out, size_t len, size_t out_max, const struct query_view *view,
+		      const struct query_out *how)
 {
-	const uint8_t head[OPT_HEAD_LEN] = { [2] = TYPE_OPT,
-					     [3] = (uint8_t)(how->edns_size >> 8),
-					     [4] = (uint8_t)how->edns_size,
-					     [7] = view->wants_dnssec ? EDNS_FLAG_DO >> 8 : 0 };
-	uint8_t *options_len_at = out->at + OPT_HEAD_LEN - 2;
+	uint8_t *head = out + len;
 
-	cursor_put(out, head, sizeof(head));
-	if (out->failed || view->options_len == 0)
-		return;
-	put_options(out, view, how->strip_ecs);
-	struct cursor_out len_out = cursor_into(options_len_at, 2);
-	cursor_put_u16(&len_out, (uint16_t)(out->at - options_len_at - 2));
+	len += OPTION_OPT_HEAD_LEN;
+	if (len > out_max)
+		return 0;
+	struct cursor_out options = cursor_into(out + len, out_max - len);
+	option_put_head(head, how->edns_size, view->wants_dnssec);
+	put_options(&options, view, how->strip_ecs);
+	message_set_u16(head + 9, (uint16_t)cursor_written(&options));
+	return options.failed ? 0 : len + cursor_written(&options);
 }
 
 size_t query_view_write(uint8_t *out, size_t out_max, const struct query_view *view,
 			const struct query_out *how)
 {
-	struct cursor_out cursor = cursor_into(out, out_max);
+	const size_t len =
+		view->is_opaque ? view->wire_len : MESSAGE_HEADER_LEN + view->question_len;
 
-	const uint16_t flags = view->flags & (FLAG_RD | FLAG_AD | FLAG_CD);
-	const uint8_t head[MESSAGE_HEADER_LEN] = {
-		(uint8_t)(how->id >> 8), (uint8_t)how->id, (uint8_t)(flags >> 8),
-		(uint8_t)flags,		 [5] = 1,	   [11] = how->with_edns
-	};
-
+	if (len > out_max)
+		return 0;
 	if (view->is_opaque) {
-		cursor_put_u16(&cursor, how->id);
-		cursor_put(&cursor, view->wire + 2, view->wire_len - 2);
-		return cursor.failed ? 0 : cursor_written(&cursor);
+		memcpy(out, view->wire, len);
+		message_set_id(out, how->id);
+		return len;
 	}
-	cursor_put(&cursor, head, sizeof(head));
-	cursor_put(&cursor, view->name, view->question_len);
-	if (how->with_edns)
-		put_opt(&cursor, view, how);
-	return cursor.failed ? 0 : cursor_written(&cursor);
+	memset(out, 0, MESSAGE_HEADER_LEN);
+	message_set_id(out, how->id);
+	message_set_flags(out, view->flags & (FLAG_RD | FLAG_AD | FLAG_CD));
+	out[5] = 1;
+	memcpy(out + MESSAGE_HEADER_LEN, view->name, view->question_len);
+	if (!how->with_edns)
+		return len;
+	out[11] = 1;
+	return put_opt(out, len, out_max, view, how);
 }

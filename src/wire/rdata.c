@@ -6,7 +6,7 @@
 #include "wire/name.h"
 #include "wire/type.h"
 
-/* What RDATA is made of, one letter a field:
+/* What RDATA is made of, one letter a field, or several where each is of a known length:
  *   1 2 4 8 5 6 that many bytes (5: five times four; 6: sixteen)
  *   N           name that may be compressed
  *   n           name that may not
@@ -21,68 +21,68 @@
 struct shape {
 	uint16_t type;
 	bool is_internet; /* says something about class IN only */
-	char fields[11];
+	char fields[6];
 };
 
 /* clang-format off */
 static const struct shape shapes[] = { /* ascending */
-	{ 1, true, "4" },               /* A */
-	{ 2, false, "N" },              /* NS */
-	{ 3, false, "N" },              /* MD */
-	{ 4, false, "N" },              /* MF */
-	{ 5, false, "N" },              /* CNAME */
-	{ 6, false, "NN5" },            /* SOA */
-	{ 7, false, "N" },              /* MB */
-	{ 8, false, "N" },              /* MG */
-	{ 9, false, "N" },              /* MR */
-	{ 11, true, "41x" },            /* WKS */
-	{ 12, false, "N" },             /* PTR */
-	{ 13, false, "ss" },            /* HINFO */
-	{ 14, false, "NN" },            /* MINFO */
-	{ 15, false, "2N" },            /* MX */
-	{ 16, false, "S" },             /* TXT */
-	{ 17, false, "NN" },            /* RP */
-	{ 18, false, "2N" },            /* AFSDB */
-	{ 19, false, "s" },             /* X25 */
-	{ 20, false, "S" },             /* ISDN */
-	{ 21, false, "2N" },            /* RT */
-	{ 24, false, "2114442NX" },     /* SIG */
-	{ 25, false, "211x" },          /* KEY */
-	{ 26, true, "2NN" },            /* PX */
-	{ 27, false, "sss" },           /* GPOS */
-	{ 28, true, "6" },              /* AAAA */
-	{ 29, false, "1l" },            /* LOC */
-	{ 30, false, "NX" },            /* NXT */
-	{ 33, true, "222N" },           /* SRV */
-	{ 35, true, "22sssN" },         /* NAPTR */
-	{ 36, true, "2n" },             /* KX */
-	{ 37, false, "221x" },          /* CERT */
-	{ 39, false, "N" },             /* DNAME */
-	{ 43, false, "211X" },          /* DS */
-	{ 44, false, "11X" },           /* SSHFP */
-	{ 45, true, "111x" },           /* IPSECKEY */
-	{ 46, false, "2114442nX" },     /* RRSIG */
-	{ 47, false, "nb" },            /* NSEC */
-	{ 48, false, "211x" },          /* DNSKEY */
-	{ 50, false, "112stb" },        /* NSEC3 */
-	{ 51, false, "112s" },          /* NSEC3PARAM */
-	{ 52, false, "111X" },          /* TLSA */
-	{ 53, false, "111X" },          /* SMIMEA */
-	{ 59, false, "211X" },          /* CDS */
-	{ 60, false, "211x" },          /* CDNSKEY */
-	{ 62, false, "42b" },           /* CSYNC */
-	{ 63, false, "411X" },          /* ZONEMD */
-	{ 64, true, "2np" },            /* SVCB */
-	{ 65, true, "2np" },            /* HTTPS */
-	{ 99, false, "S" },             /* SPF */
-	{ 104, true, "28" },            /* NID */
-	{ 105, true, "24" },            /* L32 */
-	{ 106, true, "28" },            /* L64 */
-	{ 107, true, "2n" },            /* LP */
-	{ 108, false, "24" },           /* EUI48 */
-	{ 109, false, "8" },            /* EUI64 */
-	{ 256, false, "22x" },          /* URI */
-	{ 257, false, "1tx" },          /* CAA */
+	{ 1, true, "4" },              /* A */
+	{ 2, false, "N" },             /* NS */
+	{ 3, false, "N" },             /* MD */
+	{ 4, false, "N" },             /* MF */
+	{ 5, false, "N" },             /* CNAME */
+	{ 6, false, "NN5" },           /* SOA */
+	{ 7, false, "N" },             /* MB */
+	{ 8, false, "N" },             /* MG */
+	{ 9, false, "N" },             /* MR */
+	{ 11, true, "41x" },           /* WKS */
+	{ 12, false, "N" },            /* PTR */
+	{ 13, false, "ss" },           /* HINFO */
+	{ 14, false, "NN" },           /* MINFO */
+	{ 15, false, "2N" },           /* MX */
+	{ 16, false, "S" },            /* TXT */
+	{ 17, false, "NN" },           /* RP */
+	{ 18, false, "2N" },           /* AFSDB */
+	{ 19, false, "s" },            /* X25 */
+	{ 20, false, "S" },            /* ISDN */
+	{ 21, false, "2N" },           /* RT */
+	{ 24, false, "882NX" },        /* SIG */
+	{ 25, false, "4x" },           /* KEY */
+	{ 26, true, "2NN" },           /* PX */
+	{ 27, false, "sss" },          /* GPOS */
+	{ 28, true, "6" },             /* AAAA */
+	{ 29, false, "1l" },           /* LOC */
+	{ 30, false, "NX" },           /* NXT */
+	{ 33, true, "42N" },           /* SRV */
+	{ 35, true, "4sssN" },         /* NAPTR */
+	{ 36, true, "2n" },            /* KX */
+	{ 37, false, "41x" },          /* CERT */
+	{ 39, false, "N" },            /* DNAME */
+	{ 43, false, "4X" },           /* DS */
+	{ 44, false, "2X" },           /* SSHFP */
+	{ 45, true, "21x" },           /* IPSECKEY */
+	{ 46, false, "882nX" },        /* RRSIG */
+	{ 47, false, "nb" },           /* NSEC */
+	{ 48, false, "4x" },           /* DNSKEY */
+	{ 50, false, "4stb" },         /* NSEC3 */
+	{ 51, false, "4s" },           /* NSEC3PARAM */
+	{ 52, false, "21X" },          /* TLSA */
+	{ 53, false, "21X" },          /* SMIMEA */
+	{ 59, false, "4X" },           /* CDS */
+	{ 60, false, "4x" },           /* CDNSKEY */
+	{ 62, false, "42b" },          /* CSYNC */
+	{ 63, false, "42X" },          /* ZONEMD */
+	{ 64, true, "2np" },           /* SVCB */
+	{ 65, true, "2np" },           /* HTTPS */
+	{ 99, false, "S" },            /* SPF */
+	{ 104, true, "82" },           /* NID */
+	{ 105, true, "42" },           /* L32 */
+	{ 106, true, "82" },           /* L64 */
+	{ 107, true, "2n" },           /* LP */
+	{ 108, false, "42" },          /* EUI48 */
+	{ 109, false, "8" },           /* EUI64 */
+	{ 256, false, "4x" },          /* URI */
+	{ 257, false, "1tx" },         /* CAA */
 };
 /* clang-format on */
 

@@ -1,13 +1,11 @@
 #include "wire/reply.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "message_internal.h"
 #include "wire/cursor.h"
 
 #define UDP_PLAIN_MAX 512
-#define EDNS_FLAG_DO 0x8000
-#define OPT_HEAD_LEN 11 /* root, type, size, rcode, version, flags, RDLENGTH */
 
 /* An OPT record to be put behind a message. */
 struct opt {
@@ -23,34 +21,18 @@ static size_t put_opt(uint8_t *out, size_t at, const struct opt *opt)
 {
 	/* Options that came from the cache stand right where our record's head will be. */
 	if (opt->options_len > 0)
-		memmove(out + at + OPT_HEAD_LEN, opt->options, opt->options_len);
+		memmove(out + at + OPTION_OPT_HEAD_LEN, opt->options, opt->options_len);
 
-	struct cursor_out cursor = cursor_into(out + at, OPT_HEAD_LEN);
-	cursor_put_u8(&cursor, 0);
-	cursor_put_u16(&cursor, TYPE_OPT);
-	cursor_put_u16(&cursor, opt->edns_size);
-	cursor_put_u8(&cursor, opt->rcode);
-	cursor_put_u8(&cursor, 0);
-	cursor_put_u16(&cursor, opt->wants_dnssec ? EDNS_FLAG_DO : 0);
-	cursor_put_u16(&cursor, (uint16_t)opt->options_len);
-	assert(!cursor.failed);
-	return at + OPT_HEAD_LEN + opt->options_len;
+	uint8_t *head = out + at;
+	option_put_head(head, opt->edns_size, opt->wants_dnssec);
+	head[5] = opt->rcode;
+	message_set_u16(head + 9, (uint16_t)opt->options_len);
+	return at + OPTION_OPT_HEAD_LEN + opt->options_len;
 }
 
-static void put_counts(uint8_t *out, uint16_t questions, uint16_t answers, uint16_t authority,
-		       uint16_t additional)
+static size_t smaller(size_t a, size_t b)
 {
-	struct cursor_out cursor = cursor_into(out + 4, 8);
-	cursor_put_u16(&cursor, questions);
-	cursor_put_u16(&cursor, answers);
-	cursor_put_u16(&cursor, authority);
-	cursor_put_u16(&cursor, additional);
-}
-
-static uint16_t count_at(const uint8_t *wire, size_t at)
-{
-	struct cursor cursor = cursor_over(wire + at, 2);
-	return cursor_u16(&cursor);
+	return a < b ? a : b;
 }
 
 static uint16_t with_rcode(uint16_t flags, unsigned rcode)
@@ -63,7 +45,7 @@ static size_t write_question(uint8_t *out, size_t out_max, uint16_t flags,
 			     const struct query_view *view, struct opt *opt)
 {
 	size_t len = MESSAGE_HEADER_LEN + view->question_len;
-	const size_t opt_len = view->has_edns ? OPT_HEAD_LEN : 0;
+	const size_t opt_len = view->has_edns ? OPTION_OPT_HEAD_LEN : 0;
 
 	if (len + opt_len > out_max)
 		return 0;
@@ -75,7 +57,9 @@ static size_t write_question(uint8_t *out, size_t out_max, uint16_t flags,
 		memcpy(out + MESSAGE_HEADER_LEN, view->name, view->question_len);
 	message_set_id(out, view->id);
 	message_set_flags(out, flags);
-	put_counts(out, view->question_len > 0, 0, 0, view->has_edns);
+	memset(out + 4, 0, 8);
+	out[5] = view->question_len > 0;
+	out[11] = view->has_edns;
 	return len;
 }
 
@@ -114,20 +98,20 @@ size_t reply_write(uint8_t *out, size_t out_max, size_t limit, const struct repl
 			   .wants_dnssec = view->wants_dnssec,
 			   .options = source->options,
 			   .options_len = source->options_len };
-	const size_t fits = out_max < limit ? out_max : limit;
+	const size_t fits = smaller(out_max, limit);
 	if (view->is_opaque)
 		return write_opaque(out, fits, source, view, &opt);
 
 	const uint16_t flags = flags_for(source, view);
 	const size_t len = source->wire_len;
-	if (len < MESSAGE_HEADER_LEN + view->question_len || count_at(source->wire, 4) != 1)
+	if (len < MESSAGE_HEADER_LEN + view->question_len || message_get_u16(source->wire + 4) != 1)
 		return write_question(out, fits, flags, view, &opt);
 	bool with_opt = view->has_edns;
-	if (with_opt && len <= fits && len + OPT_HEAD_LEN > fits && limit == MESSAGE_MAX_LEN)
+	if (with_opt && len <= fits && len + OPTION_OPT_HEAD_LEN > fits && limit == MESSAGE_MAX_LEN)
 		with_opt = false; /* beyond a stream there is nothing to fall back to */
-	if (len + (with_opt ? OPT_HEAD_LEN : 0) > fits)
+	if (len + (with_opt ? OPTION_OPT_HEAD_LEN : 0) > fits)
 		return write_question(out, fits, flags | FLAG_TC, view, &opt);
-	if (len + OPT_HEAD_LEN + opt.options_len > fits)
+	if (len + OPTION_OPT_HEAD_LEN + opt.options_len > fits)
 		opt.options_len = 0;
 
 	if (out != source->wire)
@@ -137,8 +121,7 @@ size_t reply_write(uint8_t *out, size_t out_max, size_t limit, const struct repl
 	message_set_flags(out, flags);
 	if (!with_opt)
 		return len;
-	struct cursor_out count = cursor_into(out + 10, 2);
-	cursor_put_u16(&count, (uint16_t)(count_at(out, 10) + 1));
+	message_set_u16(out + 10, (uint16_t)(message_get_u16(out + 10) + 1));
 	return put_opt(out, len, &opt);
 }
 
@@ -167,57 +150,35 @@ static size_t explain(uint8_t *out, size_t room, const struct reply_error *error
 	return len;
 }
 
-/* Another opcode's messages may look otherwise, so nothing of it is echoed but what every message
- * has (D9). */
-static size_t write_other_opcode(uint8_t *out, size_t out_max, const struct query_view *view,
-				 unsigned rcode)
-{
-	if (out_max < MESSAGE_HEADER_LEN)
-		return 0;
-	message_set_id(out, view->id);
-	message_set_flags(out,
-			  with_rcode(FLAG_QR | (view->flags & (FLAG_OPCODE | FLAG_RD)), rcode));
-	put_counts(out, 0, 0, 0, 0);
-	return MESSAGE_HEADER_LEN;
-}
-
 size_t reply_error(uint8_t *out, size_t out_max, const struct query_view *view,
 		   const struct reply_error *error, uint16_t edns_size)
 {
 	uint8_t options[256];
-	size_t len = MESSAGE_HEADER_LEN + view->question_len;
-	const size_t opt_len = view->has_edns ? OPT_HEAD_LEN : 0;
+	const size_t bare_len = MESSAGE_HEADER_LEN + view->question_len +
+				(view->has_edns ? OPTION_OPT_HEAD_LEN : 0);
 	const unsigned rcode = error->rcode > 15 && !view->has_edns ? RCODE_SERVFAIL : error->rcode;
+	uint16_t flags = FLAG_QR | FLAG_RA | (view->flags & (FLAG_RD | FLAG_CD));
 
+	/* Another opcode's messages may look otherwise: its view has no question and no OPT, and
+	 * nothing is echoed but what every message has (D9). */
 	if (FLAGS_OPCODE(view->flags) != 0)
-		return write_other_opcode(out, out_max, view, rcode);
-	if (len + opt_len > out_max)
+		flags = FLAG_QR | (view->flags & (FLAG_OPCODE | FLAG_RD));
+	if (bare_len > out_max)
 		return 0;
-	message_set_id(out, view->id);
-	message_set_flags(
-		out, with_rcode(FLAG_QR | FLAG_RA | (view->flags & (FLAG_RD | FLAG_CD)), rcode));
-	put_counts(out, view->question_len > 0, 0, 0, view->has_edns);
-	if (view->question_len > 0)
-		memcpy(out + MESSAGE_HEADER_LEN, view->name, view->question_len);
-	if (view->has_edns) {
-		const size_t room = out_max - len - OPT_HEAD_LEN;
-		const struct opt opt = {
-			.edns_size = edns_size,
-			.rcode = (uint8_t)(rcode >> 4),
-			.wants_dnssec = view->wants_dnssec,
-			.options = options,
-			.options_len = explain(
-				options, room < sizeof(options) ? room : sizeof(options), error),
-		};
-		len = put_opt(out, len, &opt);
-	}
-	return len;
+	struct opt opt = { .edns_size = edns_size,
+			   .rcode = (uint8_t)(rcode >> 4),
+			   .wants_dnssec = view->wants_dnssec,
+			   .options = options };
+	if (view->has_edns)
+		opt.options_len =
+			explain(options, smaller(out_max - bare_len, sizeof(options)), error);
+	return write_question(out, out_max, with_rcode(flags, rcode), view, &opt);
 }
 
 size_t reply_udp_limit(const struct query_view *view, uint16_t edns_size)
 {
 	if (!view->has_edns)
 		return UDP_PLAIN_MAX;
-	const size_t limit = view->edns_size < edns_size ? view->edns_size : edns_size;
+	const size_t limit = smaller(view->edns_size, edns_size);
 	return limit < UDP_PLAIN_MAX ? UDP_PLAIN_MAX : limit;
 }

@@ -5,61 +5,76 @@
 #include <string.h>
 #include <strings.h>
 
-struct named {
-	uint16_t number;
-	char name[12]; /* in place of a pointer, which is more than most names are */
+/* Names of numbers that follow one another, in fewer bytes than a row each. */
+struct run {
+	uint16_t first;
+	const char *names;
 };
 
-/* clang-format off */
-/* The registry of record types; ascending. */
-static const struct named types[] = {
-	{ 1, "A" }, { 2, "NS" }, { 3, "MD" }, { 4, "MF" }, { 5, "CNAME" }, { 6, "SOA" },
-	{ 7, "MB" }, { 8, "MG" }, { 9, "MR" }, { 10, "NULL" }, { 11, "WKS" }, { 12, "PTR" },
-	{ 13, "HINFO" }, { 14, "MINFO" }, { 15, "MX" }, { 16, "TXT" }, { 17, "RP" },
-	{ 18, "AFSDB" }, { 19, "X25" }, { 20, "ISDN" }, { 21, "RT" }, { 22, "NSAP" },
-	{ 23, "NSAP-PTR" }, { 24, "SIG" }, { 25, "KEY" }, { 26, "PX" }, { 27, "GPOS" },
-	{ 28, "AAAA" }, { 29, "LOC" }, { 30, "NXT" }, { 31, "EID" }, { 32, "NIMLOC" },
-	{ 33, "SRV" }, { 34, "ATMA" }, { 35, "NAPTR" }, { 36, "KX" }, { 37, "CERT" },
-	{ 38, "A6" }, { 39, "DNAME" }, { 40, "SINK" }, { 41, "OPT" }, { 42, "APL" },
-	{ 43, "DS" }, { 44, "SSHFP" }, { 45, "IPSECKEY" }, { 46, "RRSIG" }, { 47, "NSEC" },
-	{ 48, "DNSKEY" }, { 49, "DHCID" }, { 50, "NSEC3" }, { 51, "NSEC3PARAM" },
-	{ 52, "TLSA" }, { 53, "SMIMEA" }, { 55, "HIP" }, { 56, "NINFO" }, { 57, "RKEY" },
-	{ 58, "TALINK" }, { 59, "CDS" }, { 60, "CDNSKEY" }, { 61, "OPENPGPKEY" },
-	{ 62, "CSYNC" }, { 63, "ZONEMD" }, { 64, "SVCB" }, { 65, "HTTPS" }, { 66, "DSYNC" },
-	{ 67, "HHIT" }, { 68, "BRID" }, { 99, "SPF" }, { 100, "UINFO" }, { 101, "UID" },
-	{ 102, "GID" }, { 103, "UNSPEC" }, { 104, "NID" }, { 105, "L32" }, { 106, "L64" },
-	{ 107, "LP" }, { 108, "EUI48" }, { 109, "EUI64" }, { 128, "NXNAME" }, { 249, "TKEY" },
-	{ 250, "TSIG" }, { 251, "IXFR" }, { 252, "AXFR" }, { 253, "MAILB" }, { 254, "MAILA" },
-	{ 255, "ANY" }, { 256, "URI" }, { 257, "CAA" }, { 258, "AVC" }, { 259, "DOA" },
-	{ 260, "AMTRELAY" }, { 261, "RESINFO" }, { 262, "WALLET" }, { 263, "CLA" },
-	{ 264, "IPN" }, { 32768, "TA" }, { 32769, "DLV" },
+/* The registry of record types. */
+static const struct run types[] = {
+	{ 1, "A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT "
+	     "NSAP NSAP-PTR SIG KEY PX GPOS AAAA LOC NXT EID NIMLOC SRV ATMA NAPTR KX CERT A6 "
+	     "DNAME SINK OPT APL DS SSHFP IPSECKEY RRSIG NSEC DNSKEY DHCID NSEC3 NSEC3PARAM TLSA "
+	     "SMIMEA" },
+	{ 55, "HIP NINFO RKEY TALINK CDS CDNSKEY OPENPGPKEY CSYNC ZONEMD SVCB HTTPS DSYNC HHIT "
+	      "BRID" },
+	{ 99, "SPF UINFO UID GID UNSPEC NID L32 L64 LP EUI48 EUI64" },
+	{ 128, "NXNAME" },
+	{ 249, "TKEY TSIG IXFR AXFR MAILB MAILA ANY URI CAA AVC DOA AMTRELAY RESINFO WALLET CLA "
+	       "IPN" },
+	{ 32768, "TA DLV" },
 };
 
-static const struct named rcodes[] = {
-	{ 0, "NOERROR" }, { 1, "FORMERR" }, { 2, "SERVFAIL" }, { 3, "NXDOMAIN" },
-	{ 4, "NOTIMP" }, { 5, "REFUSED" }, { 6, "YXDOMAIN" }, { 7, "YXRRSET" },
-	{ 8, "NXRRSET" }, { 9, "NOTAUTH" }, { 10, "NOTZONE" }, { 11, "DSOTYPENI" },
-	{ 16, "BADVERS" }, { 17, "BADKEY" }, { 18, "BADTIME" }, { 19, "BADMODE" },
-	{ 20, "BADNAME" }, { 21, "BADALG" }, { 22, "BADTRUNC" }, { 23, "BADCOOKIE" },
+static const struct run rcodes[] = {
+	{ 0, "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH "
+	     "NOTZONE DSOTYPENI" },
+	{ 16, "BADVERS BADKEY BADTIME BADMODE BADNAME BADALG BADTRUNC BADCOOKIE" },
 };
-/* clang-format on */
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static const char *find_name(const struct named *table, size_t count, unsigned number)
+static size_t name_len(const char *name)
 {
-	for (size_t i = 0; i < count && table[i].number <= number; i++)
-		if (table[i].number == number)
-			return table[i].name;
-	return NULL;
+	return strcspn(name, " ");
+}
+
+/* NULL behind the last of a run. */
+static const char *next_name(const char *name)
+{
+	name += name_len(name);
+	return *name == '\0' ? NULL : name + 1;
+}
+
+/* The name, or `unnamed` and the number. */
+static const char *to_text(const struct run *runs, size_t count, unsigned number,
+			   const char *unnamed, struct type_text *into)
+{
+	for (size_t i = 0; i < count; i++) {
+		unsigned at = runs[i].first;
+		for (const char *name = runs[i].names; name != NULL; name = next_name(name)) {
+			if (at++ == number) {
+				snprintf(into->text, name_len(name) + 1, "%s", name);
+				return into->text;
+			}
+		}
+	}
+	snprintf(into->text, sizeof(into->text), "%s%u", unnamed, number);
+	return into->text;
 }
 
 bool type_from_text(const char *text, uint16_t *ret_type)
 {
+	const size_t len = strlen(text);
+
 	for (size_t i = 0; i < COUNT(types); i++) {
-		if (strcasecmp(text, types[i].name) == 0) {
-			*ret_type = types[i].number;
-			return true;
+		uint16_t number = types[i].first;
+		for (const char *name = types[i].names; name != NULL; name = next_name(name)) {
+			if (name_len(name) == len && strncasecmp(text, name, len) == 0) {
+				*ret_type = number;
+				return true;
+			}
+			number++;
 		}
 	}
 	if (strncasecmp(text, "TYPE", 4) != 0 || text[4] == '\0')
@@ -78,20 +93,10 @@ bool type_from_text(const char *text, uint16_t *ret_type)
 
 const char *type_to_text(uint16_t type, struct type_text *into)
 {
-	const char *name = find_name(types, COUNT(types), type);
-	if (name != NULL)
-		snprintf(into->text, sizeof(into->text), "%s", name);
-	else
-		snprintf(into->text, sizeof(into->text), "TYPE%u", type);
-	return into->text;
+	return to_text(types, COUNT(types), type, "TYPE", into);
 }
 
 const char *type_rcode_to_text(unsigned rcode, struct type_text *into)
 {
-	const char *name = find_name(rcodes, COUNT(rcodes), rcode);
-	if (name != NULL)
-		snprintf(into->text, sizeof(into->text), "%s", name);
-	else
-		snprintf(into->text, sizeof(into->text), "RCODE%u", rcode);
-	return into->text;
+	return to_text(rcodes, COUNT(rcodes), rcode, "RCODE", into);
 }
