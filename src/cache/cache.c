@@ -65,11 +65,14 @@ static bool keeps_nothing(const struct cache *cache)
 	return cache->shared->shards[0].store.map == NULL;
 }
 
-/* The shard of this key, locked: nobody else is in it until give_shard(). */
+/* The shard of this key, locked: nobody else is in it until give_shard(). NULL where nothing is
+ * kept. */
 static struct shard *take_shard(const struct cache *cache, const struct cache_key *key)
 {
 	struct shard *shard = cache_shard_of(cache, key->hash);
 
+	if (keeps_nothing(cache))
+		return NULL;
 	if (cache->shared->before != NULL)
 		cache_move_fetch(cache, key);
 	lock_take(&shard->lock);
@@ -85,10 +88,10 @@ static void give_shard(struct shard *shard)
 
 static void drop_sort(struct shard *shard, const struct cache_key *key, enum sort sort)
 {
-	const struct index_place place = cache_find_sort(shard, key, sort);
+	uint32_t *slot = store_find(&shard->store, key, sort);
 
-	if (place.bucket != NULL)
-		store_drop(&shard->store, place);
+	if (slot != NULL)
+		store_drop(&shard->store, slot);
 }
 
 /* Found, but as if it were not there. */
@@ -97,11 +100,11 @@ static bool is_forgotten(const struct shard *shard, const struct entry *failure)
 	return failure->stored_us <= shard->failures_from_us && shard->failures_from_us > 0;
 }
 
-static bool is_fresh_failure(const struct shard *shard, struct index_place place, uint64_t now_us)
+static bool is_fresh_failure(const struct shard *shard, const uint32_t *slot, uint64_t now_us)
 {
-	if (place.bucket == NULL)
+	if (slot == NULL)
 		return false;
-	const struct entry *failure = store_entry(&shard->store, place);
+	const struct entry *failure = store_entry(&shard->store, slot);
 	return entry_is_fresh(failure, now_us) && !is_forgotten(shard, failure);
 }
 
@@ -109,61 +112,54 @@ static bool is_fresh_failure(const struct shard *shard, struct index_place place
 static void note_failure(const struct shard *shard, const struct cache_key *key, uint64_t now_us,
 			 struct cache_hit *hit)
 {
-	const struct index_place place = cache_find_sort(shard, key, SORT_FAILURE);
+	const uint32_t *slot = store_find(&shard->store, key, SORT_FAILURE);
 
-	hit->is_failing = is_fresh_failure(shard, place, now_us);
+	hit->is_failing = is_fresh_failure(shard, slot, now_us);
 	hit->is_squashed =
-		hit->is_failing && entry_kind(store_entry(&shard->store, place)) == CACHE_SQUASH;
+		hit->is_failing && entry_kind(store_entry(&shard->store, slot)) == CACHE_SQUASH;
 }
 
-/* Where what is found is copied to. */
-struct into {
-	uint8_t *buf;
-	size_t buf_max;
-	struct cache_hit *hit;
-};
-
-static bool read_place(struct shard *shard, struct index_place place, uint64_t now_us,
-		       const struct into *into)
+static bool read_slot(struct shard *shard, uint32_t *slot, uint64_t now_us,
+		      const struct entry_into *into)
 {
-	struct entry *entry = store_entry(&shard->store, place);
+	struct entry *entry = store_entry(&shard->store, slot);
 
 	entry_count_hit(entry);
-	if (!entry_read(entry, now_us, into->buf, into->buf_max, into->hit))
+	if (!entry_read(entry, into, now_us))
 		return false;
-	index_mark(place);
+	index_mark(slot);
 	return true;
 }
 
 static bool find_in(struct shard *shard, const struct cache_key *key, bool stale_ok,
-		    uint64_t now_us, const struct into *into)
+		    uint64_t now_us, const struct entry_into *into)
 {
-	if (!store_may_have(&shard->store, cache_hash_in_shard(key->hash)))
+	if (!store_may_have(&shard->store, store_hash(key)))
 		return false;
-	struct index_place place = cache_find_sort(shard, key, SORT_ANSWER);
-	if (place.bucket != NULL) {
-		const struct entry *answer = store_entry(&shard->store, place);
+	uint32_t *slot = store_find(&shard->store, key, SORT_ANSWER);
+	if (slot != NULL) {
+		const struct entry *answer = store_entry(&shard->store, slot);
 
 		if (stale_ok ? entry_is_showable(answer, now_us) : entry_is_fresh(answer, now_us)) {
-			if (!read_place(shard, place, now_us, into))
+			if (!read_slot(shard, slot, now_us, into))
 				return false;
 			if (entry_has_failure(answer))
 				note_failure(shard, key, now_us, into->hit);
 			return true;
 		}
 	}
-	place = cache_find_sort(shard, key, SORT_FAILURE);
-	return is_fresh_failure(shard, place, now_us) && read_place(shard, place, now_us, into);
+	slot = store_find(&shard->store, key, SORT_FAILURE);
+	return is_fresh_failure(shard, slot, now_us) && read_slot(shard, slot, now_us, into);
 }
 
 bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit)
 {
-	const struct into into = { buf, buf_max, ret_hit };
-
-	if (keeps_nothing(cache))
-		return false;
+	const struct entry_into into = { buf, buf_max, ret_hit };
 	struct shard *shard = take_shard(cache, key);
+
+	if (shard == NULL)
+		return false;
 	const bool is_found = find_in(shard, key, stale_ok, cache->clock->now_us, &into);
 	give_shard(shard);
 	return is_found;
@@ -172,8 +168,6 @@ bool cache_find(struct cache *cache, const struct cache_key *key, bool stale_ok,
 bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t plan_id, bool wants_ad,
 		  uint8_t *buf, size_t buf_max, struct cache_copy *ret_copy)
 {
-	const uint64_t now_us = cache->clock->now_us;
-
 	ret_copy->is_new = true;
 	if (keeps_nothing(cache))
 		return false;
@@ -183,34 +177,37 @@ bool cache_repeat(struct cache *cache, const struct cache_key *key, uint32_t pla
 	}
 	struct shard *shard = cache_shard_of(cache, key->hash);
 	lock_take(&shard->lock);
-	const struct index_place place = cache_find_sort(shard, key, SORT_ANSWER);
-	struct entry *entry = place.bucket != NULL ? store_entry(&shard->store, place) : NULL;
-	const bool is_found = entry != NULL && entry_may_repeat(entry, plan_id, wants_ad, now_us) &&
-			      entry_copy(entry, now_us, buf, buf_max, ret_copy);
-	if (is_found) {
-		entry_count_hit(entry);
-		index_mark(place);
+	uint32_t *slot = store_find(&shard->store, key, SORT_ANSWER);
+	bool is_found = false;
+	if (slot != NULL) {
+		struct entry *entry = store_entry(&shard->store, slot);
+		const uint64_t age_us = entry_age_us(entry, cache->clock->now_us);
+
+		is_found = entry_may_repeat(entry, plan_id, wants_ad, age_us) &&
+			   entry_copy(entry, age_us, buf, buf_max, ret_copy);
+		if (is_found) {
+			entry_count_hit(entry);
+			index_mark(slot);
+		}
 	}
-	ret_copy->is_new = place.bucket == NULL && place.slot == 0;
+	ret_copy->is_new = slot == NULL && !store_may_have(&shard->store, store_hash(key));
 	give_shard(shard);
 	return is_found;
 }
 
 static bool look_in(const struct shard *shard, const struct cache_key *key, bool failure,
-		    uint64_t now_us, const struct into *into)
+		    uint64_t now_us, const struct entry_into *into)
 {
-	const struct index_place place =
-		cache_find_sort(shard, key, failure ? SORT_FAILURE : SORT_ANSWER);
+	const uint32_t *slot = store_find(&shard->store, key, failure ? SORT_FAILURE : SORT_ANSWER);
 	struct cache_hit *hit = into->hit;
 
-	if (place.bucket == NULL || (failure && !is_fresh_failure(shard, place, now_us)))
+	if (slot == NULL || (failure && !is_fresh_failure(shard, slot, now_us)))
 		return false;
-	const struct entry *entry = store_entry(&shard->store, place);
-	if (!entry_is_showable(entry, now_us) ||
-	    !entry_read(entry, now_us, into->buf, into->buf_max, hit))
+	const struct entry *entry = store_entry(&shard->store, slot);
+	if (!entry_is_showable(entry, now_us) || !entry_read(entry, into, now_us))
 		return false;
-	const uint64_t shown_s = (uint64_t)entry->lifetime_s + (failure ? 0 : entry->stale_s);
-	hit->stale_left_s = (uint32_t)(shown_s - hit->age_s - hit->remaining_s);
+	const uint32_t shown_s = entry->lifetime_s + (failure ? 0 : entry->stale_s);
+	hit->stale_left_s = shown_s - hit->age_s - hit->remaining_s;
 	if (!failure)
 		note_failure(shard, key, now_us, hit);
 	return true;
@@ -219,11 +216,11 @@ static bool look_in(const struct shard *shard, const struct cache_key *key, bool
 bool cache_look(const struct cache *cache, const struct cache_key *key, bool failure, uint8_t *buf,
 		size_t buf_max, struct cache_hit *ret_hit)
 {
-	const struct into into = { buf, buf_max, ret_hit };
-
-	if (keeps_nothing(cache))
-		return false;
+	const struct entry_into into = { buf, buf_max, ret_hit };
 	struct shard *shard = take_shard(cache, key);
+
+	if (shard == NULL)
+		return false;
 	const bool is_found = look_in(shard, key, failure, cache->clock->now_us, &into);
 	give_shard(shard);
 	return is_found;
@@ -232,14 +229,14 @@ bool cache_look(const struct cache *cache, const struct cache_key *key, bool fai
 static uint32_t count_failures(const struct shard *shard, const struct cache_key *key,
 			       uint64_t now_us)
 {
-	const struct index_place place = cache_find_sort(shard, key, SORT_FAILURE);
+	const uint32_t *slot = store_find(&shard->store, key, SORT_FAILURE);
 
-	if (place.bucket == NULL)
+	if (slot == NULL)
 		return 0;
-	const struct entry *last = store_entry(&shard->store, place);
+	const struct entry *last = store_entry(&shard->store, slot);
 	if (is_forgotten(shard, last))
 		return 0;
-	const uint64_t past_lifetime_s = (uint64_t)last->lifetime_s + FAILURES_GRACE_S;
+	const uint32_t past_lifetime_s = last->lifetime_s + FAILURES_GRACE_S;
 	const uint64_t counts_s =
 		past_lifetime_s > FAILURES_COUNT_S ? past_lifetime_s : FAILURES_COUNT_S;
 	return entry_age_us(last, now_us) < counts_s * USEC_PER_SEC ? last->stale_s : 0;
@@ -247,10 +244,10 @@ static uint32_t count_failures(const struct shard *shard, const struct cache_key
 
 uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 {
-
-	if (keeps_nothing(cache))
-		return 0;
 	struct shard *shard = take_shard(cache, key);
+
+	if (shard == NULL)
+		return 0;
 	const uint32_t failures = count_failures(shard, key, cache->clock->now_us);
 	give_shard(shard);
 	return failures;
@@ -259,7 +256,7 @@ uint32_t cache_failures(struct cache *cache, const struct cache_key *key)
 void cache_prefetch(const struct cache *cache, uint64_t hash)
 {
 	if (!keeps_nothing(cache))
-		store_prefetch(&cache_shard_of(cache, hash)->store, cache_hash_in_shard(hash));
+		store_prefetch(&cache_shard_of(cache, hash)->store, (uint32_t)(hash >> 32));
 }
 
 void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
@@ -269,7 +266,7 @@ void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
 	if (keeps_nothing(cache))
 		return;
 	lock_take(&shard->lock);
-	store_prefetch_entry(&shard->store, cache_hash_in_shard(hash));
+	store_prefetch_entry(&shard->store, (uint32_t)(hash >> 32));
 	lock_give(&shard->lock);
 }
 
@@ -278,20 +275,25 @@ void cache_prefetch_entry(const struct cache *cache, uint64_t hash)
 /* Into the room of the old entry of this sort where it fits without much waste, else to the
  * head. may_have: it is not all new. */
 static void put_draft(struct cache *cache, struct shard *shard, const struct entry_draft *draft,
-		      enum sort sort, bool may_have, uint32_t failures)
+		      bool may_have)
 {
-	const uint64_t now_us = cache->clock->now_us;
-	const uint32_t hash = cache_hash_in_shard(draft->key->hash);
-	struct index_place old = { NULL, 0 };
-	enum store_rank rank = sort == SORT_ANSWER && draft->item->note.kind == CACHE_POSITIVE
-				       ? STORE_GOOD
-				       : STORE_NEWCOMER;
+	const uint8_t kind = draft->item->note.kind;
+	struct store_putting putting = {
+		.store = &shard->store,
+		.hash = store_hash(draft->key),
+		.units = draft->units,
+		.rank = kind == CACHE_POSITIVE ? STORE_GOOD : STORE_NEWCOMER,
+		.now_us = cache->clock->now_us,
+		.evictions = &cache->stats->count[STAT_CACHE_EVICTIONS],
+	};
+	uint32_t *old = NULL;
 	struct entry *entry = NULL;
 
 	if (may_have)
-		old = cache_find_sort(shard, draft->key, sort);
-	if (old.bucket != NULL) {
-		rank = STORE_KNOWN;
+		old = store_find(&shard->store, draft->key,
+				 kind >= CACHE_FAILURE ? SORT_FAILURE : SORT_ANSWER);
+	if (old != NULL) {
+		putting.rank = STORE_KNOWN;
 		entry = store_entry(&shard->store, old);
 		if (draft->units <= entry->units &&
 		    entry->units - draft->units <= entry->units / 8) {
@@ -301,53 +303,53 @@ static void put_draft(struct cache *cache, struct shard *shard, const struct ent
 			entry = NULL;
 		}
 	}
-	if (may_have && entry == NULL && store_remembers(&shard->store, hash)) /* left too early */
-		rank = STORE_KNOWN;
+	if (may_have && entry == NULL &&
+	    store_remembers(&shard->store, putting.hash)) /* left too early */
+		putting.rank = STORE_KNOWN;
 	if (entry == NULL)
-		entry = store_put(&shard->store, hash, draft->units, rank, now_us,
-				  &cache->stats->count[STAT_CACHE_EVICTIONS]);
-	entry_write(entry, draft, hash, now_us, failures);
+		entry = store_put(&putting);
+	entry_write(entry, draft, putting.hash, putting.now_us);
 }
 
 /* CA-20: a failure takes the place of an answer only where that is of no use any more: past its
  * stale window, or made by a route that is no longer taken. */
-static void store_failure(struct cache *cache, struct shard *shard, const struct entry_draft *draft,
+static void store_failure(struct cache *cache, struct shard *shard, struct entry_draft *draft,
 			  bool may_have)
 {
 	const uint64_t now_us = cache->clock->now_us;
-	const struct index_place place = cache_find_sort(shard, draft->key, SORT_ANSWER);
+	uint32_t *slot = store_find(&shard->store, draft->key, SORT_ANSWER);
 
-	if (place.bucket != NULL) {
-		struct entry *answer = store_entry(&shard->store, place);
+	if (slot != NULL) {
+		struct entry *answer = store_entry(&shard->store, slot);
 
 		if (answer->route != draft->item->note.route || !entry_is_showable(answer, now_us))
-			store_drop(&shard->store, place);
+			store_drop(&shard->store, slot);
 		else
 			entry_set_has_failure(answer);
 	}
 	if (now_us > shard->newest_failure_us)
 		shard->newest_failure_us = now_us;
-	put_draft(cache, shard, draft, SORT_FAILURE, may_have,
-		  count_failures(shard, draft->key, now_us) + !draft->item->is_silence);
+	draft->stale_s = count_failures(shard, draft->key, now_us) + !draft->item->is_silence;
+	put_draft(cache, shard, draft, may_have);
 }
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct cache_item *item)
 {
 	const bool is_failure = item->note.kind >= CACHE_FAILURE;
 	struct entry_draft draft;
-
-	if (keeps_nothing(cache))
-		return;
 	const bool is_draft = item->lifetime_s > 0 && entry_draft(&draft, key, item);
 	struct shard *shard = take_shard(cache, key);
+
+	if (shard == NULL)
+		return;
 	const bool can_keep = is_draft && draft.units <= shard->store.max_units;
-	const bool may_have = store_may_have(&shard->store, cache_hash_in_shard(key->hash));
+	const bool may_have = store_may_have(&shard->store, store_hash(key));
 	if (!is_failure && may_have)
 		drop_sort(shard, key, SORT_FAILURE);
 	if (can_keep && is_failure)
 		store_failure(cache, shard, &draft, may_have);
 	else if (can_keep)
-		put_draft(cache, shard, &draft, SORT_ANSWER, may_have, 0);
+		put_draft(cache, shard, &draft, may_have);
 	else if (!is_failure)
 		drop_sort(shard, key, SORT_ANSWER);
 	give_shard(shard);
@@ -355,17 +357,16 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 
 void cache_confirm(struct cache *cache, const struct cache_key *key, const struct cache_note *note)
 {
-	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
-
-	if (keeps_nothing(cache))
-		return;
 	struct shard *shard = take_shard(cache, key);
-	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct index_place place = cache_find_sort(shard, key, sorts[i]);
 
-		if (place.bucket == NULL)
+	if (shard == NULL)
+		return;
+	for (enum sort sort = 0; sort < SORTS; sort++) {
+		const uint32_t *slot = store_find(&shard->store, key, sort);
+
+		if (slot == NULL)
 			continue;
-		struct entry *entry = store_entry(&shard->store, place);
+		struct entry *entry = store_entry(&shard->store, slot);
 		if (entry->route == note->route)
 			entry_confirm(entry, note);
 	}
@@ -374,10 +375,10 @@ void cache_confirm(struct cache *cache, const struct cache_key *key, const struc
 
 void cache_drop(struct cache *cache, const struct cache_key *key)
 {
-
-	if (keeps_nothing(cache))
-		return;
 	struct shard *shard = take_shard(cache, key);
+
+	if (shard == NULL)
+		return;
 	drop_sort(shard, key, SORT_ANSWER);
 	drop_sort(shard, key, SORT_FAILURE);
 	give_shard(shard);

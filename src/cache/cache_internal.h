@@ -40,21 +40,6 @@ static inline struct shard *cache_shard_of(const struct cache *cache, uint64_t h
 	return &shared->shards[hash & (shared->count - 1)];
 }
 
-/* The half of a hash that the shard does not take. */
-static inline uint32_t cache_hash_in_shard(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32);
-}
-
-/* A key may have two entries: the last answer, and beside it a failure that came after. */
-enum sort { SORT_ANSWER, SORT_FAILURE };
-
-static inline struct index_place cache_find_sort(const struct shard *shard,
-						 const struct cache_key *key, enum sort sort)
-{
-	return store_find(&shard->store, key, cache_hash_in_shard(key->hash), sort == SORT_FAILURE);
-}
-
 /** So many shards are right for so much. */
 uint32_t cache_shared_count(uint64_t max_bytes, unsigned workers);
 /** With no handles. NULL when memory is short. */

@@ -8,51 +8,46 @@
 #define LEAVE_BYTES (UINT64_C(1) << 20)
 #define LEAVE_WORK 64u
 
-/* Where there is none of its key and sort, which would be newer. The shard is locked. */
-static void adopt(const struct cache *cache, struct shard *shard, const struct cache_key *key,
-		  const struct store_oldest *old)
+/* Where there is none of its key and sort, which would be newer. The store's shard is locked. */
+static void adopt(const struct cache *cache, struct store *store, const struct cache_key *key,
+		  const struct entry *entry, enum store_rank rank)
 {
-	const struct entry *entry = old->entry;
-	const uint32_t hash = cache_hash_in_shard(key->hash);
-	const enum store_rank rank = old->is_known			   ? STORE_KNOWN
-				     : entry_kind(entry) == CACHE_POSITIVE ? STORE_GOOD
-									   : STORE_NEWCOMER;
+	const enum sort sort = entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER;
 
-	if (shard->store.map == NULL || entry->units > shard->store.max_units ||
-	    cache_find_sort(shard, key, entry_is_failure(entry) ? SORT_FAILURE : SORT_ANSWER)
-			    .bucket != NULL)
+	if (store->map == NULL || entry->units > store->max_units ||
+	    store_find(store, key, sort) != NULL)
 		return;
-	struct entry *copy =
-		store_put(&shard->store, hash, entry->units, rank, cache->clock->now_us,
-			  &cache->stats->count[STAT_CACHE_EVICTIONS]);
-	memcpy(copy, entry, (size_t)entry->units * ENTRY_UNIT);
+	struct store_putting putting = {
+		.store = store,
+		.hash = entry->hash,
+		.units = entry->units,
+		.rank = rank,
+		.now_us = cache->clock->now_us,
+		.evictions = &cache->stats->count[STAT_CACHE_EVICTIONS],
+	};
+	memcpy(store_put(&putting), entry, (size_t)entry->units * ENTRY_UNIT);
 }
 
 /* The lock of the old shard is held while that of the new one is taken, never the other way. */
-static void move_one(const struct cache *cache, struct shard *from, const struct cache_key *key,
-		     const struct store_oldest *old)
+static void move_one(const struct cache *cache, const struct cache_key *key,
+		     const struct entry *entry, enum store_rank rank)
 {
 	struct shard *to = cache_shard_of(cache, key->hash);
 
 	lock_take(&to->lock);
-	adopt(cache, to, key, old);
+	adopt(cache, &to->store, key, entry, rank);
 	lock_give(&to->lock);
-	store_drop(&from->store, old->place);
 }
 
-static void fetch_from(const struct cache *cache, struct shard *from, const struct cache_key *key)
+static void fetch_from(const struct cache *cache, struct store *from, const struct cache_key *key)
 {
-	static const enum sort sorts[] = { SORT_ANSWER, SORT_FAILURE };
+	for (enum sort sort = 0; sort < SORTS; sort++) {
+		uint32_t *slot = store_find(from, key, sort);
 
-	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
-		const struct index_place place = cache_find_sort(from, key, sorts[i]);
-
-		if (place.bucket == NULL)
+		if (slot == NULL)
 			continue;
-		const struct store_oldest old = { .entry = store_entry(&from->store, place),
-						  .is_known = true,
-						  .place = place };
-		move_one(cache, from, key, &old);
+		move_one(cache, key, store_entry(from, slot), STORE_KNOWN);
+		store_drop(from, slot);
 	}
 }
 
@@ -65,28 +60,35 @@ void cache_move_fetch(const struct cache *cache, const struct cache_key *key)
 
 		lock_take(&from->lock);
 		if (!from->is_left && from->store.map != NULL)
-			fetch_from(cache, from, key);
+			fetch_from(cache, &from->store, key);
 		lock_give(&from->lock);
 	}
 }
 
 /* An entry or a gap. Returns what work that was; 0 where none is left. */
-static unsigned move_oldest(const struct cache *cache, struct shard *from)
+static unsigned move_oldest(const struct cache *cache, struct store *from)
 {
-	const struct store_oldest old = store_sweep_oldest(&from->store);
+	struct store_ring *ring = store_sweep_oldest(from);
+	enum store_rank rank = STORE_NEWCOMER;
 	struct cache_key key;
 
-	if (old.units == 0)
+	if (ring == NULL)
 		return 0;
-	if (old.entry != NULL && entry_is_showable(old.entry, cache->clock->now_us)) {
-		entry_key(old.entry, &key);
-		struct shard *to = cache_shard_of(cache, key.hash);
-		lock_take(&to->lock);
-		adopt(cache, to, &key, &old);
-		lock_give(&to->lock);
+	const struct entry *entry = store_entry_at(from, ring->tail);
+	const unsigned work = 1 + entry->units / MOVE_UNITS;
+	uint32_t *slot = store_tail_slot(from, ring);
+	if (slot != NULL) {
+		if (ring == &from->kept || index_is_marked(slot))
+			rank = STORE_KNOWN;
+		else if (entry_kind(entry) == CACHE_POSITIVE)
+			rank = STORE_GOOD;
+		entry_key(entry, &key);
+		if (entry_is_showable(entry, cache->clock->now_us))
+			move_one(cache, &key, entry, rank);
+		store_drop(from, slot);
 	}
-	store_sweep_leave(&from->store, &old);
-	return 1 + old.units / MOVE_UNITS;
+	store_sweep_leave(from, ring);
+	return work;
 }
 
 /* Returns what work that was; 0 where the shard is closed. */
@@ -96,7 +98,7 @@ static unsigned move_some(const struct cache *cache, struct shard *from)
 
 	lock_take(&from->lock);
 	if (!from->is_left)
-		work = move_oldest(cache, from);
+		work = move_oldest(cache, &from->store);
 	if (work == 0) {
 		from->is_left = true;
 		work = store_map_close_some(&from->store, LEAVE_BYTES) > 0 ? LEAVE_WORK : 0;

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 
 /* No shard is so small that the largest message would not be kept in it. */
-#define SHARD_MIN_BYTES (UINT64_C(1) << 20)
+#define SHARD_MIN_BYTES (1u << 20)
 #define SHARDS_MAX 64u
 #define SHARDS_EACH 4u /* of a worker, so that two seldom meet in one */
 /* So many sizes of before may still have something. */
@@ -26,7 +26,7 @@ uint32_t cache_shared_count(uint64_t max_bytes, unsigned workers)
 	uint32_t count = 1;
 
 	while (workers > 1 && count < SHARDS_MAX && count < workers * SHARDS_EACH &&
-	       max_bytes / (2 * count) >= SHARD_MIN_BYTES)
+	       max_bytes >= SHARD_MIN_BYTES * 2 * count)
 		count *= 2;
 	return count;
 }

@@ -52,13 +52,21 @@ static size_t question_len(const struct cache_key *key)
 
 /* Name, type and class as they stand in a message. Equal bytes of that length are an equal
  * question, as a name ends itself. */
-static bool is_question(const uint8_t *at, const struct cache_key *key)
+static inline bool is_name(const uint8_t *at, const struct cache_key *key)
+{
+	return memcmp(at, key->name, key->name_len) == 0;
+}
+
+static inline bool is_type(const uint8_t *at, const struct cache_key *key)
 {
 	const uint8_t *type = at + key->name_len;
 
-	return memcmp(at, key->name, key->name_len) == 0 && type[0] == key->type >> 8 &&
-	       type[1] == (key->type & 0xff) && type[2] == key->class >> 8 &&
-	       type[3] == (key->class & 0xff);
+	return (type[0] << 8 | type[1]) == key->type && (type[2] << 8 | type[3]) == key->class;
+}
+
+static bool is_question(const uint8_t *at, const struct cache_key *key)
+{
+	return is_name(at, key) && is_type(at, key);
 }
 
 static void put_question(uint8_t *at, const struct cache_key *key)
@@ -73,14 +81,11 @@ static void put_question(uint8_t *at, const struct cache_key *key)
 /* The message has this one question; the letters of its name may be in any case. */
 static bool asks(const uint8_t *wire, size_t wire_len, const struct cache_key *key)
 {
-	const uint8_t *question = wire + MESSAGE_HEADER_LEN, *type = question + key->name_len;
+	const uint8_t *question = wire + MESSAGE_HEADER_LEN;
 
-	if (wire_len < MESSAGE_HEADER_LEN + question_len(key) || wire[4] != 0 || wire[5] != 1)
-		return false;
-	return is_question(question, key) ||
-	       (type[0] == key->type >> 8 && type[1] == (key->type & 0xff) &&
-		type[2] == key->class >> 8 && type[3] == (key->class & 0xff) &&
-		name_equal(question, key->name));
+	return wire_len >= MESSAGE_HEADER_LEN + question_len(key) && wire[4] == 0 && wire[5] == 1 &&
+	       is_type(question, key) &&
+	       (is_name(question, key) || name_equal(question, key->name));
 }
 
 bool entry_matches(const struct entry *entry, const struct cache_key *key)
@@ -152,6 +157,7 @@ bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,
 		.item = item,
 		.has_extras = has_extras,
 		.has_own_key = has_own_key,
+		.stale_s = item->stale_s,
 		.units = (uint32_t)((len + ENTRY_UNIT - 1) / ENTRY_UNIT),
 	};
 	return true;
@@ -174,7 +180,7 @@ static void put_extras(uint8_t *at, const struct entry_draft *draft)
 }
 
 void entry_write(struct entry *entry, const struct entry_draft *draft, uint32_t hash,
-		 uint64_t now_us, uint32_t failures)
+		 uint64_t now_us)
 {
 	const struct cache_item *item = draft->item;
 	const struct cache_key *key = draft->key;
@@ -185,7 +191,7 @@ void entry_write(struct entry *entry, const struct entry_draft *draft, uint32_t 
 	entry->plan_id = item->note.plan_id;
 	entry->hash = hash;
 	entry->lifetime_s = item->lifetime_s;
-	entry->stale_s = item->note.kind >= CACHE_FAILURE ? failures : item->stale_s;
+	entry->stale_s = draft->stale_s;
 	entry->wire_len = (uint16_t)item->wire_len;
 	entry->flags =
 		(uint8_t)((key->flags & ENTRY_KEY_FLAGS) | item->note.kind << ENTRY_KIND_SHIFT |
@@ -228,9 +234,14 @@ uint64_t entry_age_us(const struct entry *entry, uint64_t now_us)
 	return now_us > entry->stored_us ? now_us - entry->stored_us : 0;
 }
 
+static uint64_t lifetime_us(const struct entry *entry)
+{
+	return (uint64_t)entry->lifetime_s * USEC_PER_SEC;
+}
+
 bool entry_is_fresh(const struct entry *entry, uint64_t now_us)
 {
-	return entry_age_us(entry, now_us) < (uint64_t)entry->lifetime_s * USEC_PER_SEC;
+	return entry_age_us(entry, now_us) < lifetime_us(entry);
 }
 
 bool entry_is_showable(const struct entry *entry, uint64_t now_us)
@@ -253,31 +264,29 @@ void entry_count_hit(struct entry *entry)
 		entry->verdict_hits += ENTRY_HIT;
 }
 
-static bool is_near_its_end(const struct entry *entry, uint64_t now_us)
+static bool is_near_its_end(const struct entry *entry, uint64_t age_us)
 {
 	const uint64_t tenth_us = entry->lifetime_s * (uint64_t)(USEC_PER_SEC / 10);
 
-	return entry->lifetime_s >= DUE_LIFETIME_S && entry_age_us(entry, now_us) >= 9 * tenth_us;
+	return entry->lifetime_s >= DUE_LIFETIME_S && age_us >= 9 * tenth_us;
 }
 
-static bool is_due(const struct entry *entry, uint64_t now_us)
+/* One that is fresh. */
+static bool is_due(const struct entry *entry, uint64_t age_us)
 {
 	return (entry->verdict_hits & ENTRY_HITS) / ENTRY_HIT >= DUE_HITS &&
-	       !entry_is_failure(entry) && entry_is_fresh(entry, now_us) &&
-	       is_near_its_end(entry, now_us);
+	       !entry_is_failure(entry) && is_near_its_end(entry, age_us);
 }
 
-bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us)
+bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t age_us)
 {
 	return entry->plan_id == plan_id && (!wants_ad || (entry->flags & ENTRY_KNOWS_AD) != 0) &&
-	       entry_is_fresh(entry, now_us) && !is_near_its_end(entry, now_us);
+	       age_us < lifetime_us(entry) && !is_near_its_end(entry, age_us);
 }
 
-bool entry_copy(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+bool entry_copy(const struct entry *entry, uint64_t age_us, uint8_t *buf, size_t buf_max,
 		struct cache_copy *ret_copy)
 {
-	const uint64_t age_us = entry_age_us(entry, now_us);
-
 	if (entry->wire_len > buf_max)
 		return false;
 	*ret_copy = (struct cache_copy){
@@ -301,39 +310,33 @@ bool entry_copy(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t
 	return true;
 }
 
-bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
-		struct cache_hit *ret_hit)
+bool entry_read(const struct entry *entry, const struct entry_into *into, uint64_t now_us)
 {
-	const struct extras extras = extras_of(entry);
-	const uint64_t age_s = entry_age_us(entry, now_us) / USEC_PER_SEC;
+	const uint64_t age_us = entry_age_us(entry, now_us);
+	const uint32_t age_s = (uint32_t)(age_us / USEC_PER_SEC);
 	const bool is_fresh = entry_is_fresh(entry, now_us);
+	struct cache_hit *hit = into->hit;
+	struct cache_copy copy;
 
-	if ((size_t)entry->wire_len + extras.options_len > buf_max)
+	/* TTLs of what is stale stay as they were stored */
+	if (!entry_copy(entry, is_fresh ? age_us : 0, into->buf, into->buf_max, &copy))
 		return false;
-	memcpy(buf, entry->wire, entry->wire_len);
-	if (is_fresh && age_s > 0 && entry->wire_len > MESSAGE_HEADER_LEN)
-		message_age_ttls(buf, entry->wire_len, (uint32_t)age_s);
-	if (extras.options_len > 0)
-		memcpy(buf + entry->wire_len, extras.options, extras.options_len);
-
-	*ret_hit = (struct cache_hit){
-		.wire_len = entry->wire_len,
-		.options_len = extras.options_len,
-		.age_s = (uint32_t)age_s,
-		.remaining_s = is_fresh ? entry->lifetime_s - (uint32_t)age_s : 0,
-		.past_s = is_fresh ? 0 : (uint32_t)age_s - entry->lifetime_s,
-		.is_stale = !is_fresh,
-		.is_due = is_due(entry, now_us),
-		.note = {
-			.kind = (uint8_t)entry_kind(entry),
-			.verdict = entry->verdict_hits & ENTRY_VERDICT,
-			.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0,
-			.is_watched = (entry->verdict_hits & ENTRY_WATCHED) != 0,
-			.opt_rcode = extras.opt_rcode,
-			.plan_id = entry->plan_id,
-			.route = entry->route,
-		},
-	};
+	*hit = (struct cache_hit){ .wire_len = copy.wire_len, .options_len = copy.options_len };
+	hit->age_s = age_s;
+	if (is_fresh) {
+		hit->remaining_s = entry->lifetime_s - age_s;
+		hit->is_due = is_due(entry, age_us);
+	} else {
+		hit->past_s = age_s - entry->lifetime_s;
+		hit->is_stale = true;
+	}
+	hit->note.kind = (uint8_t)entry_kind(entry);
+	hit->note.verdict = copy.verdict;
+	hit->note.knows_ad = (entry->flags & ENTRY_KNOWS_AD) != 0;
+	hit->note.is_watched = copy.is_watched;
+	hit->note.opt_rcode = copy.opt_rcode;
+	hit->note.plan_id = entry->plan_id;
+	hit->note.route = entry->route;
 	return true;
 }
 

@@ -48,6 +48,7 @@ struct entry_draft {
 	const struct cache_key *key;
 	const struct cache_item *item;
 	bool has_extras, has_own_key;
+	uint32_t stale_s; /* the item's; of a failure, for who keeps it to say: as in an entry */
 	uint32_t units;
 };
 /** False where the item is too long to be an entry at all. Borrows both. */
@@ -55,7 +56,7 @@ bool entry_draft(struct entry_draft *ret_draft, const struct cache_key *key,
 		 const struct cache_item *item);
 /** Writes all of the entry but its size, which must be no less than the draft's. */
 void entry_write(struct entry *entry, const struct entry_draft *draft, uint32_t hash,
-		 uint64_t now_us, uint32_t failures);
+		 uint64_t now_us);
 
 enum cache_kind entry_kind(const struct entry *entry);
 bool entry_is_failure(const struct entry *entry); /* CACHE_SQUASH too */
@@ -73,10 +74,15 @@ RARELY void entry_key(const struct entry *entry, struct cache_key *ret_key);
 void entry_confirm(struct entry *entry, const struct cache_note *note);
 /** It is of use once more; counts to three. */
 void entry_count_hit(struct entry *entry);
-/** Fills all but is_failing and is_squashed, and copies message and options. False where they do
- * not fit. */
-bool entry_read(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
-		struct cache_hit *ret_hit);
+/* Where what is found goes. */
+struct entry_into {
+	uint8_t *buf;
+	size_t buf_max;
+	struct cache_hit *hit;
+};
+/** Fills all of the hit but is_failing and is_squashed, and copies message and options. False where
+ * they do not fit. */
+bool entry_read(const struct entry *entry, const struct entry_into *into, uint64_t now_us);
 
 /** 0 where the clock is behind: another's may be ahead of ours by a moment. */
 uint64_t entry_age_us(const struct entry *entry, uint64_t now_us);
@@ -84,10 +90,10 @@ bool entry_is_fresh(const struct entry *entry, uint64_t now_us);
 /** Fresh or within its stale window. */
 bool entry_is_showable(const struct entry *entry, uint64_t now_us);
 
-/** Of an answer: it may be repeated, as cache_repeat() has it. */
-bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t now_us);
-/** Copies one that is fresh, as entry_read() does. False where it does not fit. */
-bool entry_copy(const struct entry *entry, uint64_t now_us, uint8_t *buf, size_t buf_max,
+/** Of an answer of that age: it may be repeated, as cache_repeat() has it. */
+bool entry_may_repeat(const struct entry *entry, uint32_t plan_id, bool wants_ad, uint64_t age_us);
+/** Copies message and options, the TTLs less that age. False where they do not fit. */
+bool entry_copy(const struct entry *entry, uint64_t age_us, uint8_t *buf, size_t buf_max,
 		struct cache_copy *ret_copy);
 
 /** Tests only: aborts unless the entry is one. */

@@ -20,26 +20,28 @@ void index_clear(struct index *index)
 	atomic_store_explicit(&index->count, 1, memory_order_relaxed);
 }
 
-static struct index_place find_in(struct index_bucket *bucket, uint32_t unit)
+/* With `unit` 0 an empty one. */
+static uint32_t *find_in(struct index_bucket *bucket, uint32_t unit)
 {
-	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)
-		if ((bucket->unit[slot] & ~INDEX_FOUND) == unit)
-			return (struct index_place){ bucket, slot };
-	return (struct index_place){ NULL, 0 };
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		if (index_unit(index_slot(bucket, i)) == unit)
+			return index_slot(bucket, i);
+	return NULL;
 }
 
-struct index_place index_find_unit(const struct index_home *home, uint32_t unit)
+uint32_t *index_find_unit(const struct index *index, uint32_t hash, uint32_t unit)
 {
-	const struct index_place place = find_in(home->bucket[0], unit);
+	const struct index_home home = index_home(index, hash);
+	uint32_t *slot = find_in(home.bucket[0], unit);
 
-	return place.bucket != NULL ? place : find_in(home->bucket[1], unit);
+	return slot != NULL ? slot : find_in(home.bucket[1], unit);
 }
 
-static void move_slot(struct index_place from, struct index_place to)
+static void move_slot(uint32_t *from, uint32_t *to)
 {
-	to.bucket->hash[to.slot] = from.bucket->hash[from.slot];
-	to.bucket->unit[to.slot] = from.bucket->unit[from.slot];
-	from.bucket->unit[from.slot] = from.bucket->hash[from.slot] = 0;
+	*index_hash(to) = *index_hash(from);
+	*to = *from;
+	*from = *index_hash(from) = 0;
 }
 
 /* All eight at once, by a vector: of a crowded index many are full. */
@@ -47,51 +49,48 @@ static bool has_empty(const struct index_bucket *bucket)
 {
 	uint32_t is_there = 0;
 
-	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)
-		is_there |= bucket->unit[slot] == 0;
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		is_there |= bucket->words[INDEX_SLOTS + i] == 0;
 	return is_there != 0;
 }
 
 /* An empty slot there; where there is none, `depth` others may each move to its other bucket. */
-static struct index_place find_empty(const struct index *index, struct index_bucket *bucket,
-				     unsigned depth)
+static uint32_t *find_empty(const struct index *index, struct index_bucket *bucket, unsigned depth)
 {
-	struct index_place place = { NULL, 0 };
-
 	if (has_empty(bucket))
 		return find_in(bucket, 0);
-	for (unsigned slot = 0; place.bucket == NULL && depth > 0 && slot < INDEX_SLOTS; slot++) {
-		const struct index_home its = index_home(index, bucket->hash[slot]);
+	for (unsigned i = 0; depth > 0 && i < INDEX_SLOTS; i++) {
+		uint32_t *slot = index_slot(bucket, i);
+		const struct index_home its = index_home(index, *index_hash(slot));
 		struct index_bucket *other = its.bucket[its.bucket[0] == bucket];
-		const struct index_place empty = find_empty(index, other, depth - 1);
+		uint32_t *empty = find_empty(index, other, depth - 1);
 
-		if (empty.bucket != NULL && other != bucket) {
-			place = (struct index_place){ bucket, slot };
-			move_slot(place, empty);
+		if (empty != NULL && other != bucket) {
+			move_slot(slot, empty);
+			return slot;
 		}
 	}
-	return place;
+	return NULL;
 }
 
-struct index_place index_make_slot(const struct index *index, const struct index_home *home)
+uint32_t *index_make_slot(const struct index *index, uint32_t hash)
 {
-	struct index_place place = { NULL, 0 };
+	const struct index_home home = index_home(index, hash);
+	uint32_t *slot = NULL;
 
-	for (unsigned depth = 0; place.bucket == NULL && depth <= MOVES_MAX; depth++) {
-		place = find_empty(index, home->bucket[0], depth);
-		if (place.bucket == NULL)
-			place = find_empty(index, home->bucket[1], depth);
-	}
-	return place;
+	for (unsigned i = 0; slot == NULL && i < 2 * (1 + MOVES_MAX); i++)
+		slot = find_empty(index, home.bucket[i % 2], i / 2);
+	return slot;
 }
 
-bool index_remembers(const struct index_home *home, uint32_t hash)
+bool index_remembers(const struct index *index, uint32_t hash)
 {
+	const struct index_home home = index_home(index, hash);
+
 	for (unsigned i = 0; i < 2 * INDEX_SLOTS; i++) {
-		const struct index_bucket *bucket = home->bucket[i / INDEX_SLOTS];
-		const unsigned slot = i % INDEX_SLOTS;
+		uint32_t *slot = index_slot(home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS);
 
-		if (bucket->unit[slot] == 0 && bucket->hash[slot] == hash)
+		if (*slot == 0 && *index_hash(slot) == hash)
 			return true;
 	}
 	return false;
@@ -110,11 +109,11 @@ void index_grow(struct index *index)
 	atomic_store_explicit(&index->mask, mask, memory_order_relaxed);
 	atomic_store_explicit(&index->count, count, memory_order_relaxed);
 	/* What no longer belongs into the bucket that stood for this one so far. */
-	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-		const struct index_place place = { old, slot };
-		const struct index_home home = index_home(index, old->hash[slot]);
+	for (unsigned i = 0; i < INDEX_SLOTS; i++) {
+		uint32_t *slot = index_slot(old, i);
+		const struct index_home home = index_home(index, *index_hash(slot));
 
-		if (old->unit[slot] != 0 && home.bucket[0] != old && home.bucket[1] != old)
-			move_slot(place, (struct index_place){ bucket, slot });
+		if (*slot != 0 && home.bucket[0] != old && home.bucket[1] != old)
+			move_slot(slot, index_slot(bucket, i));
 	}
 }

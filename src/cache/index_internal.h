@@ -15,8 +15,7 @@
 #define INDEX_SLOTS 8u
 #define INDEX_FOUND (UINT32_C(1) << 31) /* beside a unit: see index_mark() */
 struct index_bucket {
-	uint32_t hash[INDEX_SLOTS];
-	uint32_t unit[INDEX_SLOTS]; /* 0: empty */
+	uint32_t words[2 * INDEX_SLOTS]; /* hashes, and as far behind each its unit; 0: empty */
 };
 _Static_assert(sizeof(struct index_bucket) == 64, "a bucket is a cache line");
 
@@ -63,40 +62,45 @@ static inline struct index_home index_home(const struct index *index, uint32_t h
 				      index_bucket(index, index_split(other, count, mask)) } };
 }
 
-/* A slot; bucket is NULL for none. Good until the index grows or index_make_slot() is called. */
-struct index_place {
-	struct index_bucket *bucket;
-	unsigned slot;
-};
-static inline uint32_t index_unit(struct index_place place)
+/* A slot is pointed to where its unit stands. NULL is none. Good until the index grows or
+ * index_make_slot() is called. */
+static inline uint32_t *index_slot(struct index_bucket *bucket, unsigned i)
 {
-	return place.bucket->unit[place.slot] & ~INDEX_FOUND;
+	return &bucket->words[INDEX_SLOTS + i];
+}
+static inline uint32_t *index_hash(uint32_t *slot)
+{
+	return slot - INDEX_SLOTS;
+}
+static inline uint32_t index_unit(const uint32_t *slot)
+{
+	return *slot & ~INDEX_FOUND;
 }
 
-/** The one that holds `unit`, or with `unit` 0 an empty one. */
-struct index_place index_find_unit(const struct index_home *home, uint32_t unit);
-/** An empty slot in one of the two, made by moving what lies there to its other bucket where that
- * is needed. None where those are full too, and so are those of what lies in them. */
-struct index_place index_make_slot(const struct index *index, const struct index_home *home);
+/** The one of this hash that holds `unit`. */
+uint32_t *index_find_unit(const struct index *index, uint32_t hash, uint32_t unit);
+/** An empty one for this hash, made by moving what lies in its buckets to their other one where
+ * that is needed. None where those are full too, and so are those of what lies in them. */
+uint32_t *index_make_slot(const struct index *index, uint32_t hash);
 
 /** What lies there was found; forgotten when its unit changes. */
-static inline bool index_is_marked(struct index_place place)
+static inline bool index_is_marked(const uint32_t *slot)
 {
-	return (place.bucket->unit[place.slot] & INDEX_FOUND) != 0;
+	return (*slot & INDEX_FOUND) != 0;
 }
-static inline void index_mark(struct index_place place)
+static inline void index_mark(uint32_t *slot)
 {
-	if (!index_is_marked(place)) /* a line only read stays shared */
-		place.bucket->unit[place.slot] |= INDEX_FOUND;
+	if (!index_is_marked(slot)) /* a line only read stays shared */
+		*slot |= INDEX_FOUND;
 }
 
 /** Empties the slot, which keeps the hash until it is used again. */
-static inline void index_drop(struct index_place place)
+static inline void index_drop(uint32_t *slot)
 {
-	place.bucket->unit[place.slot] = 0;
+	*slot = 0;
 }
 /** One of this hash has been dropped not long ago, or so it seems. */
-bool index_remembers(const struct index_home *home, uint32_t hash);
+bool index_remembers(const struct index *index, uint32_t hash);
 
 /** One bucket more, below max_count. */
 void index_grow(struct index *index);

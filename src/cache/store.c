@@ -18,42 +18,41 @@
 
 /* --- by the index ----------------------------------------------------------------------------- */
 
-struct entry *store_entry(const struct store *store, struct index_place place)
+struct entry *store_entry(const struct store *store, const uint32_t *slot)
 {
-	return store_entry_at(store, index_unit(place));
+	return store_entry_at(store, index_unit(slot));
 }
 
 /* All eight at once, by a vector: most are asked for what is not there. */
 static bool has_hash(const struct index_bucket *bucket, uint32_t hash)
 {
-	uint32_t is_there = 0;
+	uint32_t count = 0;
 
-	for (unsigned slot = 0; slot < INDEX_SLOTS; slot++)
-		is_there |= bucket->hash[slot] == hash;
-	return is_there != 0;
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		count += bucket->words[i] == hash;
+	return count != 0;
 }
 
-struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
-			      bool is_failure)
+uint32_t *store_find(const struct store *store, const struct cache_key *key, enum sort sort)
 {
+	const uint32_t hash = store_hash(key);
 	const struct index_home home = index_home(&store->index, hash);
-	unsigned with_hash = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!has_hash(home.bucket[i], hash))
 			continue;
-		with_hash++;
-		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-			const struct index_place place = { home.bucket[i], slot };
+		for (unsigned j = 0; j < INDEX_SLOTS; j++) {
+			uint32_t *slot = index_slot(home.bucket[i], j);
 
-			if (place.bucket->hash[slot] != hash || place.bucket->unit[slot] == 0)
+			if (*index_hash(slot) != hash || *slot == 0)
 				continue;
-			const struct entry *entry = store_entry(store, place);
-			if (entry_is_failure(entry) == is_failure && entry_matches(entry, key))
-				return place;
+			const struct entry *entry = store_entry(store, slot);
+			if (entry_is_failure(entry) == (sort == SORT_FAILURE) &&
+			    entry_matches(entry, key))
+				return slot;
 		}
 	}
-	return (struct index_place){ NULL, with_hash };
+	return NULL;
 }
 
 bool store_may_have(const struct store *store, uint32_t hash)
@@ -65,9 +64,7 @@ bool store_may_have(const struct store *store, uint32_t hash)
 
 bool store_remembers(const struct store *store, uint32_t hash)
 {
-	const struct index_home home = index_home(&store->index, hash);
-
-	return index_remembers(&home, hash);
+	return index_remembers(&store->index, hash);
 }
 
 void store_prefetch(const struct store *store, uint32_t hash)
@@ -85,11 +82,12 @@ void store_prefetch_entry(const struct store *store, uint32_t hash)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!has_hash(home.bucket[i], hash))
 			continue;
-		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-			if (home.bucket[i]->hash[slot] != hash)
+		for (unsigned j = 0; j < INDEX_SLOTS; j++) {
+			uint32_t *slot = index_slot(home.bucket[i], j);
+
+			if (*index_hash(slot) != hash)
 				continue;
-			const struct entry *entry =
-				store_entry(store, (struct index_place){ home.bucket[i], slot });
+			const struct entry *entry = store_entry(store, slot);
 			PREFETCH(entry);
 			PREFETCH((const uint8_t *)entry + 64); /* most end there */
 			return;
@@ -97,16 +95,16 @@ void store_prefetch_entry(const struct store *store, uint32_t hash)
 	}
 }
 
-void store_drop(struct store *store, struct index_place place)
+void store_drop(struct store *store, uint32_t *slot)
 {
-	index_drop(place);
+	index_drop(slot);
 	store->entries--;
 }
 
 /* A bucket has so many tenths of entries, taken all together. */
 static bool is_loaded(const struct store *store, uint32_t tenths)
 {
-	return (uint64_t)store->entries * 10 >= (uint64_t)index_count(&store->index) * tenths;
+	return store->entries * 10 >= index_count(&store->index) * tenths;
 }
 
 /* So much more of index there is to be room for: when the newcomers' ring is full too, of which the
@@ -163,13 +161,6 @@ static bool add_bucket(struct store *store)
 	return true;
 }
 
-static bool has_slot(const struct store *store, uint32_t hash)
-{
-	const struct index_home home = index_home(&store->index, hash);
-
-	return index_make_slot(&store->index, &home).bucket != NULL;
-}
-
 /* Where the index is crowded; while it is small, where there is no slot in it for this one. */
 static void grow_index(struct store *store, uint32_t hash)
 {
@@ -179,47 +170,37 @@ static void grow_index(struct store *store, uint32_t hash)
 		return;
 	if (is_loaded(store, count < INDEX_FEW ? INDEX_FULL_FEW : INDEX_FULL) && !add_bucket(store))
 		plan_ceiling(store);
-	while (index_count(&store->index) < INDEX_FEW && !has_slot(store, hash) &&
-	       add_bucket(store))
+	while (index_count(&store->index) < INDEX_FEW &&
+	       index_make_slot(&store->index, hash) == NULL && add_bucket(store))
 		;
 }
 
-static bool is_newcomer(const struct store *store, uint32_t unit)
+/* Smaller is older; newcomers come before those that are kept, and all that have not been found
+ * lately before those that have. Entries are so far apart that a quarter of that tells them. */
+static uint32_t age_rank(const struct store *store, const uint32_t *slot)
 {
-	return unit < store->newcomers.end;
-}
-
-/* Smaller is older; newcomers come before those that are kept. */
-static uint64_t age_rank(const struct store *store, uint32_t unit)
-{
-	const bool is_new = is_newcomer(store, unit);
+	const uint32_t unit = index_unit(slot);
+	const bool is_new = unit < store->newcomers.end;
 	const struct store_ring *ring = is_new ? &store->newcomers : &store->kept;
-	const uint64_t age = unit >= ring->tail ? unit : (uint64_t)unit + UINT32_MAX;
+	const uint32_t age = unit - ring->tail + (unit < ring->tail ? ring->limit : 0);
 
-	return is_new ? age : age + (UINT64_C(1) << 33);
+	return age / 4 + (is_new ? 0 : INDEX_FOUND / 4) + (*slot & INDEX_FOUND) / 2;
 }
+_Static_assert(ENTRY_HEAD > 4 * ENTRY_UNIT, "entries are told apart by a quarter of their units");
 
 /* Of two full buckets: an entry past its use, else the oldest not found lately, else the oldest. */
-RARELY static struct index_place least_of(const struct store *store, const struct index_home *home,
-					  uint64_t now_us)
+RARELY static uint32_t *least_of(const struct store *store, uint32_t hash, uint64_t now_us)
 {
-	struct index_place least = { NULL, 0 };
-	uint64_t least_rank = UINT64_MAX;
+	const struct index_home home = index_home(&store->index, hash);
+	uint32_t *least = NULL;
 
-	for (unsigned i = 0; i < 2; i++) {
-		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-			const struct index_place place = { home->bucket[i], slot };
-			uint64_t rank = age_rank(store, index_unit(place));
+	for (unsigned i = 0; i < 2 * INDEX_SLOTS; i++) {
+		uint32_t *slot = index_slot(home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS);
 
-			if (!entry_is_showable(store_entry(store, place), now_us))
-				return place;
-			if (index_is_marked(place))
-				rank += UINT64_C(1) << 34; /* behind all that are not */
-			if (rank < least_rank) {
-				least_rank = rank;
-				least = place;
-			}
-		}
+		if (!entry_is_showable(store_entry(store, slot), now_us))
+			return slot;
+		if (least == NULL || age_rank(store, slot) < age_rank(store, least))
+			least = slot;
 	}
 	return least;
 }
@@ -268,71 +249,65 @@ void store_leave_tail(struct store_ring *ring, uint32_t units)
 	}
 }
 
-/* What one put may do: how much it may still move, what it has put out. */
-struct putting {
-	struct store *store;
-	uint64_t now_us;
-	uint32_t chances; /* units */
-	uint64_t *evictions;
-};
-
-struct index_place store_tail_place(const struct store *store, const struct store_ring *ring)
+uint32_t *store_tail_slot(const struct store *store, const struct store_ring *ring)
 {
-	const struct index_home home =
-		index_home(&store->index, store_entry_at(store, ring->tail)->hash);
-
-	return index_find_unit(&home, ring->tail);
+	return index_find_unit(&store->index, store_entry_at(store, ring->tail)->hash, ring->tail);
 }
 
-static void put_out(struct putting *putting, struct index_place place)
+static void put_out(struct store_putting *putting, uint32_t *slot)
 {
-	const struct entry *entry = store_entry(putting->store, place);
+	const struct entry *entry = store_entry(putting->store, slot);
 
 	*putting->evictions += entry_is_showable(entry, putting->now_us);
-	store_drop(putting->store, place);
+	store_drop(putting->store, slot);
 }
 
 /* To the head of the ring of those kept, where there is room. */
-static void move_to_head(struct store *store, struct index_place place)
+static void move_to_head(struct store *store, uint32_t *slot)
 {
 	struct store_ring *kept = &store->kept;
-	const struct entry *entry = store_entry(store, place);
+	const struct entry *entry = store_entry(store, slot);
 	const uint32_t units = entry->units;
 
 	memmove(store_entry_at(store, kept->head), entry, (size_t)units * ENTRY_UNIT);
-	place.bucket->unit[place.slot] = take_head(kept, units); /* not found there so far */
+	*slot = take_head(kept, units); /* not found there so far */
 }
 
-static bool deserves_a_chance(const struct putting *putting, struct index_place place)
+static bool deserves_a_chance(const struct store_putting *putting, const uint32_t *slot)
 {
-	const struct entry *entry = store_entry(putting->store, place);
+	const struct entry *entry = store_entry(putting->store, slot);
 
-	return index_is_marked(place) && putting->chances >= entry->units &&
+	return index_is_marked(slot) && putting->chances >= entry->units &&
 	       entry_is_showable(entry, putting->now_us);
 }
 
-/* The ring is wrapped and has something at its tail: that goes, or goes to the head. */
-static void pass_kept(struct putting *putting)
+static void make_room_kept(struct store_putting *putting, uint32_t units);
+
+/* There is something at the ring's tail: that goes, or goes to the head of the ring of those kept,
+ * which is wrapped if it is that one's own. */
+static void pass(struct store_putting *putting, struct store_ring *ring)
 {
 	struct store *store = putting->store;
-	struct store_ring *kept = &store->kept;
-	const uint32_t units = store_entry_at(store, kept->tail)->units;
-	const struct index_place place = store_tail_place(store, kept);
+	const uint32_t units = store_entry_at(store, ring->tail)->units;
+	uint32_t *slot = store_tail_slot(store, ring);
 
-	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
+	if (slot != NULL && deserves_a_chance(putting, slot)) {
 		putting->chances -= units;
-		/* What it leaves behind the tail is as much as it needs, gap or no gap. */
-		move_to_head(store, place);
-	} else if (place.bucket != NULL) {
-		put_out(putting, place);
+		/* Of those kept, what it leaves behind the tail is as much as it needs, gap or no
+		 * gap. */
+		if (ring == &store->newcomers)
+			make_room_kept(putting, units);
+		move_to_head(store, slot);
+	} else if (slot != NULL) {
+		put_out(putting, slot);
 	}
 	store->passed++;
-	store_leave_tail(kept, units);
+	store_leave_tail(ring, units);
 }
 
 /* Before the head comes to the ceiling, the tail is to be through with what lies above it: so it
  * goes ahead, by twice what is put in. */
-static void keep_ahead(struct putting *putting, uint32_t units)
+static void keep_ahead(struct store_putting *putting, uint32_t units)
 {
 	struct store_ring *kept = &putting->store->kept;
 	const uint32_t above = kept->end - kept->ceiling;
@@ -341,47 +316,31 @@ static void keep_ahead(struct putting *putting, uint32_t units)
 		if (kept->tail + above < kept->ceiling)
 			return;
 		gone += store_entry_at(putting->store, kept->tail)->units;
-		pass_kept(putting);
+		pass(putting, kept);
 	}
 }
 
 /* A put has found no slot, so the room is held by fewer entries than could be: the ring goes on
  * without anything being put in, until it has come round and the index can grow. */
-RARELY static void bring_round(struct putting *putting, uint32_t units)
+RARELY static void bring_round(struct store_putting *putting)
 {
 	struct store_ring *kept = &putting->store->kept;
 
-	for (uint32_t gone = 0; kept->is_wrapped && gone < 2 * units;) {
+	for (uint32_t gone = 0; kept->is_wrapped && gone < 2 * putting->units;) {
 		gone += store_entry_at(putting->store, kept->tail)->units;
-		pass_kept(putting);
+		pass(putting, kept);
 	}
 	putting->store->is_short = false;
 }
 
 /* For `units`, by putting out what is in the way. */
-static void make_room_kept(struct putting *putting, uint32_t units)
+static void make_room_kept(struct store_putting *putting, uint32_t units)
 {
+	struct store_ring *kept = &putting->store->kept;
+
 	keep_ahead(putting, units);
-	while (!has_room(&putting->store->kept, units))
-		pass_kept(putting);
-}
-
-/* The same of newcomers: that goes, or to those that are kept. */
-static void pass_newcomer(struct putting *putting)
-{
-	struct store *store = putting->store;
-	const uint32_t tail = store->newcomers.tail, units = store_entry_at(store, tail)->units;
-	struct index_place place = store_tail_place(store, &store->newcomers);
-
-	if (place.bucket != NULL && deserves_a_chance(putting, place)) {
-		putting->chances -= units;
-		make_room_kept(putting, units);
-		move_to_head(store, place);
-	} else if (place.bucket != NULL) {
-		put_out(putting, place);
-	}
-	store->passed++;
-	store_leave_tail(&store->newcomers, units);
+	while (!has_room(kept, units))
+		pass(putting, kept);
 }
 
 /* At the tail of those kept nothing is in anybody's way that is of use to anybody. */
@@ -392,68 +351,64 @@ static bool has_idle_room(struct store *store, uint32_t units, uint64_t now_us)
 	while (!has_room(kept, units)) {
 		const struct entry *entry = store_entry_at(store, kept->tail);
 		const uint32_t freed = entry->units;
-		const struct index_place place = store_tail_place(store, kept);
+		uint32_t *slot = store_tail_slot(store, kept);
 
-		if (place.bucket != NULL && entry_is_showable(entry, now_us))
+		if (slot != NULL && entry_is_showable(entry, now_us))
 			return false;
-		if (place.bucket != NULL)
-			store_drop(store, place);
+		if (slot != NULL)
+			store_drop(store, slot);
 		store->passed++;
 		store_leave_tail(kept, freed);
 	}
 	return true;
 }
 
-/* The ring that has room for it, with `units` in one piece at its head. */
-static struct store_ring *make_room(struct putting *putting, uint32_t units, enum store_rank rank)
+/* The ring that has room for it, in one piece at its head. */
+static struct store_ring *make_room(struct store_putting *putting)
 {
 	struct store *store = putting->store;
 	struct store_ring *newcomers = &store->newcomers;
 
-	if (rank != STORE_KNOWN && newcomers->end > newcomers->start &&
-	    (rank == STORE_NEWCOMER || !has_idle_room(store, units, putting->now_us))) {
-		while (!has_room(newcomers, units))
-			pass_newcomer(putting);
+	if (putting->rank != STORE_KNOWN && newcomers->end > newcomers->start &&
+	    (putting->rank == STORE_NEWCOMER ||
+	     !has_idle_room(store, putting->units, putting->now_us))) {
+		while (!has_room(newcomers, putting->units))
+			pass(putting, newcomers);
 		return newcomers;
 	}
-	make_room_kept(putting, units);
+	make_room_kept(putting, putting->units);
 	return &store->kept;
 }
 
-static struct index_place find_slot(struct putting *putting, uint32_t hash)
+static uint32_t *find_slot(struct store_putting *putting)
 {
 	struct store *store = putting->store;
-	const struct index_home home = index_home(&store->index, hash);
-	struct index_place place = index_make_slot(&store->index, &home);
+	uint32_t *slot = index_make_slot(&store->index, putting->hash);
 
-	if (place.bucket == NULL) {
-		place = least_of(store, &home, putting->now_us);
-		put_out(putting, place);
+	if (slot == NULL) {
+		slot = least_of(store, putting->hash, putting->now_us);
+		put_out(putting, slot);
 		store->is_short = index_count(&store->index) < store->index.max_count;
 	}
-	return place;
+	return slot;
 }
 
-struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
-			uint64_t now_us, uint64_t *evictions)
+struct entry *store_put(struct store_putting *putting)
 {
-	struct putting putting = { .store = store,
-				   .now_us = now_us,
-				   .chances = SECOND_CHANCE_UNITS + 4 * units,
-				   .evictions = evictions };
+	struct store *store = putting->store;
 
-	assert(units > 0 && units <= store->max_units);
-	grow_index(store, hash);
+	assert(putting->units > 0 && putting->units <= store->max_units);
+	putting->chances = SECOND_CHANCE_UNITS + 4 * putting->units;
+	grow_index(store, putting->hash);
 	if (store->is_short)
-		bring_round(&putting, units);
-	struct store_ring *ring = make_room(&putting, units, rank);
-	const struct index_place place = find_slot(&putting, hash);
-	const uint32_t unit = take_head(ring, units);
-	struct entry *entry = store_entry_at(store, unit);
-	entry->units = (uint16_t)units;
-	place.bucket->hash[place.slot] = hash;
-	place.bucket->unit[place.slot] = unit;
+		bring_round(putting);
+	struct store_ring *ring = make_room(putting);
+	uint32_t *slot = find_slot(putting);
+	*index_hash(slot) = putting->hash;
+	*slot = take_head(ring, putting->units);
 	store->entries++;
+	struct entry *entry = store_entry(store, slot);
+	entry->units = (uint16_t)putting->units;
 	return entry;
 }
 

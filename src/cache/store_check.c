@@ -16,10 +16,12 @@ static unsigned slots_of(const struct store *store, uint32_t unit)
 	for (unsigned i = 0; i < 2; i++) {
 		if (i == 1 && home.bucket[1] == home.bucket[0])
 			break;
-		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-			if ((home.bucket[i]->unit[slot] & ~INDEX_FOUND) != unit)
+		for (unsigned j = 0; j < INDEX_SLOTS; j++) {
+			uint32_t *slot = index_slot(home.bucket[i], j);
+
+			if (index_unit(slot) != unit)
 				continue;
-			must(home.bucket[i]->hash[slot] == entry->hash);
+			must(*index_hash(slot) == entry->hash);
 			count++;
 		}
 	}
@@ -32,8 +34,8 @@ static bool is_sole(const struct store *store, const struct entry *entry)
 	const struct index_home home = index_home(&store->index, entry->hash);
 
 	for (unsigned i = 0; i < 2 * INDEX_SLOTS; i++) {
-		const struct index_place place = { home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS };
-		const uint32_t unit = index_unit(place);
+		const uint32_t unit =
+			index_unit(index_slot(home.bucket[i / INDEX_SLOTS], i % INDEX_SLOTS));
 
 		if (unit != 0 && store_entry_at(store, unit) != entry &&
 		    entry_is_rival(store_entry_at(store, unit), entry))
@@ -99,9 +101,11 @@ void store_check(const struct store *store)
 		verify_ring(store, &store->newcomers) + verify_ring(store, &store->kept);
 	must(in_use == store->entries);
 	for (uint32_t i = 0; i < index_count(&store->index); i++) {
-		for (unsigned slot = 0; slot < INDEX_SLOTS; slot++) {
-			must(index_bucket(&store->index, i)->unit[slot] != INDEX_FOUND);
-			slots += index_bucket(&store->index, i)->unit[slot] != 0;
+		for (unsigned j = 0; j < INDEX_SLOTS; j++) {
+			const uint32_t *slot = index_slot(index_bucket(&store->index, i), j);
+
+			must(*slot != INDEX_FOUND);
+			slots += *slot != 0;
 		}
 	}
 	must(slots == in_use);

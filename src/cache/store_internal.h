@@ -86,16 +86,24 @@ void store_map_clear(struct store *store);
  * have. */
 RARELY size_t store_map_close_some(struct store *store, size_t bytes);
 
-/** Of this key and sort; bucket is NULL for none, and slot 0 too where store_may_have() says so.
- * Good until the next store_put(). */
-struct index_place store_find(const struct store *store, const struct cache_key *key, uint32_t hash,
-			      bool is_failure);
+/* A key may have two entries: the last answer, and beside it a failure that came after. */
+enum sort { SORT_ANSWER, SORT_FAILURE };
+#define SORTS 2
+
+/* The half of a hash that is not used up by who chooses among stores. */
+static inline uint32_t store_hash(const struct cache_key *key)
+{
+	return (uint32_t)(key->hash >> 32);
+}
+
+/** The slot of this key and sort, NULL for none. Good until the next store_put(). */
+uint32_t *store_find(const struct store *store, const struct cache_key *key, enum sort sort);
 /** False where there is nothing of this hash, of either sort, nor is one of it remembered. */
 bool store_may_have(const struct store *store, uint32_t hash);
 /** One of this hash has been put out not long ago, too early if it comes again. */
 bool store_remembers(const struct store *store, uint32_t hash);
-struct entry *store_entry(const struct store *store, struct index_place place);
-void store_drop(struct store *store, struct index_place place);
+struct entry *store_entry(const struct store *store, const uint32_t *slot);
+void store_drop(struct store *store, uint32_t *slot);
 
 /** Has the processor fetch the buckets of this hash, or what they have under it. */
 void store_prefetch(const struct store *store, uint32_t hash);
@@ -106,19 +114,26 @@ enum store_rank {
 	STORE_GOOD,  /* a newcomer that may be kept where there is room */
 	STORE_KNOWN, /* in place of one that was there, or is remembered: kept */
 };
+struct store_putting {
+	struct store *store;
+	uint32_t hash, units;
+	enum store_rank rank;
+	uint32_t chances; /* the store's own: units that may still be moved for it */
+	uint64_t now_us;
+	uint64_t *evictions; /* to which is added each entry put out that might still be shown */
+};
 /** Makes room for an entry of this size and hash, puts it in the index, and returns it to be filled
- * in at once. Adds to *evictions one for each entry put out that might still have been shown. */
-struct entry *store_put(struct store *store, uint32_t hash, uint32_t units, enum store_rank rank,
-			uint64_t now_us, uint64_t *evictions);
+ * in at once. */
+struct entry *store_put(struct store_putting *putting);
 
 /** The slot of the entry at the tail, none of a gap. There is something there. */
-struct index_place store_tail_place(const struct store *store, const struct store_ring *ring);
+uint32_t *store_tail_slot(const struct store *store, const struct store_ring *ring);
 /** So many units of what is there go. */
 void store_leave_tail(struct store_ring *ring, uint32_t units);
 
 /* How far store_sweep_named() has come; zeroed at first. */
 struct store_sweep {
-	uint64_t at; /* of the ring: units since it was empty and new */
+	uint64_t at; /* of the ring: as store_ring.left counts */
 	bool is_in_kept;
 };
 /** Drops what is named so (entry_is_named()) among the next `units`, and adds to *dropped. True
@@ -127,17 +142,11 @@ struct store_sweep {
 bool store_sweep_named(struct store *store, struct store_sweep *sweep, uint32_t units,
 		       const uint8_t *name, bool below, uint64_t *dropped);
 
-/* The one to go next, for who empties it, with no more ado. */
-struct store_oldest {
-	uint32_t units;		   /* that it takes up; 0: nothing is left */
-	const struct entry *entry; /* NULL: a gap */
-	bool is_known;		   /* kept or found: no newcomer */
-	struct store_ring *ring;
-	struct index_place place;
-};
-RARELY struct store_oldest store_sweep_oldest(struct store *store);
-/** It goes, and gives its memory back. */
-RARELY void store_sweep_leave(struct store *store, const struct store_oldest *oldest);
+/** The ring at whose tail is what goes next, for who empties it with no more ado; NULL: nothing is
+ * left. */
+RARELY struct store_ring *store_sweep_oldest(struct store *store);
+/** What is there goes, and gives its memory back. It has no slot any more. */
+RARELY void store_sweep_leave(struct store *store, struct store_ring *ring);
 
 /** Aborts unless what is said above holds. */
 void store_check(const struct store *store);

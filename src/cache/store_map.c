@@ -10,14 +10,11 @@
 /* A store below this, the smallest that can be configured, is not divided. */
 #define TWO_RINGS_BYTES (UINT64_C(64) << 10)
 
-static struct store_ring empty_ring(uint32_t start, uint32_t end)
+static void empty_ring(struct store_ring *ring, uint32_t start, uint32_t end)
 {
-	return (struct store_ring){ .start = start,
-				    .end = end,
-				    .head = start,
-				    .tail = start,
-				    .limit = end,
-				    .ceiling = end };
+	*ring = (struct store_ring){ .start = start, .end = end };
+	ring->head = ring->tail = start;
+	ring->limit = ring->ceiling = end;
 }
 
 /* The rings, with nothing in them: all that the index leaves. */
@@ -26,8 +23,8 @@ static void lay_out(struct store *store, uint64_t bytes)
 	const uint32_t start = 1, end = store_floor(store);
 	const uint32_t middle = bytes < TWO_RINGS_BYTES ? start : start + (end - start) / 4;
 
-	store->newcomers = empty_ring(start, middle);
-	store->kept = empty_ring(middle, end);
+	empty_ring(&store->newcomers, start, middle);
+	empty_ring(&store->kept, middle, end);
 	store->max_units = (end - start) / 8; /* half of the smaller ring */
 	if (store->max_units > ENTRY_MAX_UNITS)
 		store->max_units = ENTRY_MAX_UNITS;

@@ -18,7 +18,7 @@ static void give_back(const struct store *store, uint32_t free, uint32_t from, u
 }
 
 /* While it is wrapped, the newest lie before the tail, and may share its page. */
-static void leave_ring(struct store *store, struct store_ring *ring)
+void store_sweep_leave(struct store *store, struct store_ring *ring)
 {
 	const uint32_t from = ring->tail, free = ring->is_wrapped ? ring->head : ring->start;
 
@@ -26,32 +26,11 @@ static void leave_ring(struct store *store, struct store_ring *ring)
 	give_back(store, free, from, ring->tail);
 }
 
-struct store_oldest store_sweep_oldest(struct store *store)
+struct store_ring *store_sweep_oldest(struct store *store)
 {
-	struct store_ring *const rings[] = { &store->newcomers, &store->kept };
-
-	for (unsigned i = 0; store->map != NULL && i < 2; i++) {
-		struct store_ring *ring = rings[i];
-
-		if (ring->used == 0)
-			continue;
-		struct store_oldest oldest = { .units = store_entry_at(store, ring->tail)->units,
-					       .ring = ring,
-					       .place = store_tail_place(store, ring) };
-		if (oldest.place.bucket != NULL) {
-			oldest.entry = store_entry(store, oldest.place);
-			oldest.is_known = ring == &store->kept || index_is_marked(oldest.place);
-		}
-		return oldest;
-	}
-	return (struct store_oldest){ .units = 0 };
-}
-
-void store_sweep_leave(struct store *store, const struct store_oldest *oldest)
-{
-	if (oldest->entry != NULL)
-		store_drop(store, oldest->place);
-	leave_ring(store, oldest->ring);
+	if (store->newcomers.used > 0)
+		return &store->newcomers;
+	return store->kept.used > 0 ? &store->kept : NULL;
 }
 
 /* --- by name --------------------------------------------------------------------------------- */
@@ -72,11 +51,10 @@ static void drop_if_named(struct store *store, uint32_t unit, const uint8_t *nam
 
 	if (!entry_is_named(entry, name, name_len(name), below))
 		return;
-	const struct index_home home = index_home(&store->index, entry->hash);
-	const struct index_place place = index_find_unit(&home, unit);
-	if (place.bucket == NULL) /* a gap */
+	uint32_t *slot = index_find_unit(&store->index, entry->hash, unit);
+	if (slot == NULL) /* a gap */
 		return;
-	store_drop(store, place);
+	store_drop(store, slot);
 	(*dropped)++;
 }
 

@@ -1,6 +1,10 @@
 /* What is to be forgotten, by name, by zone, or all. */
 #include "cache_fixture.h"
 
+#include <stdio.h>
+
+#include "../../../src/cache/cache_internal.h"
+
 #define LIFETIME_S 3600u
 #define FILLING 14000u /* more than a roomy cache holds of them */
 
@@ -276,6 +280,30 @@ static void a_shared_one_goes_in_all_its_parts(void **state)
 	assert_int_equal(entries(f), 0);
 }
 
+/* Where a sweep stands is told by what has gone by the tail: after some days more than 2^32 units.
+ */
+static void of_one_that_many_have_passed_through_all_go(void **state)
+{
+	(void)state;
+	static const uint32_t short_of[] = { 2000, 20, 3, 0 };
+	char name[32];
+
+	for (size_t i = 0; i < sizeof(short_of) / sizeof(short_of[0]); i++) {
+		struct fixture *f = fixture_new(ROOMY);
+		struct store *store = &f->cache->shared->shards[0].store;
+		const uint64_t gone_by = (UINT64_C(1) << 32) - short_of[i];
+
+		for (unsigned n = 0; n < 200; n++) {
+			snprintf(name, sizeof(name), "w%u.example.org", n);
+			keep(f, name, TYPE_A);
+		}
+		store->newcomers.left += gone_by;
+		store->kept.left += gone_by;
+		assert_int_equal(flush(f, CACHE_FLUSH_ZONE, "example.org"), 200);
+		assert_int_equal(entries(f), 0);
+	}
+}
+
 static void one_that_keeps_nothing_has_nothing_to_forget(void **state)
 {
 	(void)state;
@@ -296,6 +324,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_moves_meanwhile_does_not_escape),
 	cmocka_unit_test(one_that_was_cleared_midway_is_gone_through_anew),
 	cmocka_unit_test(a_shared_one_goes_in_all_its_parts),
+	cmocka_unit_test(of_one_that_many_have_passed_through_all_go),
 	cmocka_unit_test(one_that_keeps_nothing_has_nothing_to_forget),
 };
 UNIT_MAIN_PLAIN(tests)
