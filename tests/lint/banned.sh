@@ -23,6 +23,8 @@ BEGIN {
 	file = $0; sub(/:.*/, "", file)
 	line = $0; sub(/^[^:]*:/, "", line); sub(/:.*/, "", line)
 	code = $0; sub(/^[^:]*:[^:]*:[^:]*:/, "", code)
+	# whether a handler stays, systems differ; that a signal is ignored, they do not
+	gsub(/signal\([A-Z0-9]+, SIG_IGN\)/, "", code)
 	before = ""
 	while (match(code, /[A-Za-z_][A-Za-z0-9_]*[ \t]*\(/)) {
 		name = substr(code, RSTART, RLENGTH - 1); sub(/[ \t]*$/, "", name)
