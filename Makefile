@@ -30,17 +30,19 @@ PIE ?= yes
 ifeq ($(origin NFTSET),undefined)
 NFTSET := $(call is_here,libmnl/libmnl.h,mnl_nlmsg_put_header(0),-lmnl)
 endif
+# SYSTEMD=no leaves out what is told to systemd, and the sockets that it opens
+SYSTEMD ?= yes
 # Of a file beyond 2 GB, or with an inode number as large file systems have them, systems of 32 bits know
 # only where they are asked for that; elsewhere it would give calls other names.
 WIDE := $(if $(filter 4,$(lastword $(shell echo __SIZEOF_LONG__ | $(CC) -x c -E - 2>/dev/null))),-D_FILE_OFFSET_BITS=64)
 # What was left out because somebody said so is built beside; what was found is kept, so that all is built
 # anew where more is found.
 said_no = $(filter no-command no-environment,$($(1))-$(firstword $(origin $(1))))
-WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(call said_no,NFTSET),-nonftset)$(if $(filter no,$(PIE)),-nopie)
+WITHOUT := $(if $(call said_no,WEB),-noweb)$(if $(call said_no,SECCOMP),-noseccomp)$(if $(call said_no,NFTSET),-nonftset)$(if $(call said_no,SYSTEMD),-nosystemd)$(if $(filter no,$(PIE)),-nopie)
 FOUND := build/found$(WITHOUT)
 $(shell mkdir -p build && echo '$(WEB) $(SECCOMP) $(NFTSET)' | cmp -s - $(FOUND) || echo '$(WEB) $(SECCOMP) $(NFTSET)' >$(FOUND))
 # without what a router does without, as which $(ROUTER) is built
-AS_ROUTER := WEB=no SECCOMP=no NFTSET=no TLS=
+AS_ROUTER := WEB=no SECCOMP=no NFTSET=no SYSTEMD=no TLS=
 NEEDS := sh contrib/needs.sh
 MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j2)
 ifneq (,$(filter clean,$(MAKECMDGOALS)))
@@ -57,7 +59,7 @@ STRICT := base wire cache policy devices
 comma := ,
 COMPILER := $(notdir $(lastword $(CC)))
 RELEASE := build/release$(filter-out -gcc,-$(COMPILER))$(TLS:%=-%)$(WITHOUT)
-ROUTER := build/release$(filter-out -gcc,-$(COMPILER))-noweb-noseccomp-nonftset
+ROUTER := build/release$(filter-out -gcc,-$(COMPILER))-noweb-noseccomp-nonftset-nosystemd
 BUILD := build/$(if $(COVERAGE),coverage,$(COMPILER)$(if $(SAN),-$(subst $(comma),-,$(SAN))))$(TLS:%=-%)$(WITHOUT)
 
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -65,7 +67,8 @@ WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototyp
 HARDEN := $(if $(filter no,$(PIE)),-fno-pie,-fPIE) -fstack-protector-strong -fvisibility=hidden -fno-common
 BASEFLAGS := -std=c11 -D_GNU_SOURCE $(WIDE) -DCOURIERDNS_VERSION='"$(VERSION)"' -Iinclude $(WARN) $(HARDEN) \
 	$(if $(filter openssl,$(TLS)),-DCOURIERDNS_OPENSSL) -DCOURIERDNS_WEB=$(if $(filter no,$(WEB)),0,1) \
-	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1) -DCOURIERDNS_NFTSET=$(if $(filter no,$(NFTSET)),0,1)
+	-DCOURIERDNS_SECCOMP=$(if $(filter no,$(SECCOMP)),0,1) -DCOURIERDNS_NFTSET=$(if $(filter no,$(NFTSET)),0,1) \
+	-DCOURIERDNS_SYSTEMD=$(if $(filter no,$(SYSTEMD)),0,1)
 TESTFLAGS := $(if $(COVERAGE),-O0 --coverage,-O1) -g -fno-omit-frame-pointer -DCOURIERDNS_TESTS \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(SAN)$(COVERAGE),-DCOURIERDNS_SANITIZED)
 # What is answered from the cache passes through the first, what is asked upstream through the second,
@@ -92,7 +95,8 @@ LINKFLAGS := $(if $(filter no,$(PIE)),-no-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as
 LIBS := -lldns -lconfig $(if $(filter-out no,$(WEB)),-levent_extra) -levent_core $(if $(filter-out no,$(SECCOMP)),-lseccomp) $(if $(filter-out no,$(NFTSET)),-lmnl) -pthread $(if $(filter openssl,$(TLS)),-lssl -lcrypto)
 
 SOURCES := $(wildcard $(FLOORS:%=src/%/*.c))
-UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
+# What is not built is not tested.
+UNIT := $(filter-out $(if $(filter no,$(NFTSET)),net/test_nftset%) $(if $(filter no,$(SYSTEMD)),net/test_passed),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c)))
 SCENARIO := $(patsubst tests/%.c,%,$(wildcard tests/scenario/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
@@ -211,7 +215,7 @@ $(BUILD)/starve.so $(BUILD)/intrude.so: $(BUILD)/%.so: tests/functional/%.c Make
 MILL := $(RELEASE)/faults
 LAB := devices apple
 functional: $(BUILD)/courierdns $(BUILD)/starve.so $(BUILD)/intrude.so $(MILL)/load $(MILL)/upstream $(LAB:%=$(RELEASE)/lab/%)	## the program on loopback against scripted and real servers
-	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN)$(if $(COVERAGE),coverage) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) NFTSET=$(NFTSET) \
+	$(Q)COURIERDNS=$(abspath $<) SAN=$(SAN)$(if $(COVERAGE),coverage) TLS=$(TLS) WEB=$(WEB) SECCOMP=$(SECCOMP) NFTSET=$(NFTSET) SYSTEMD=$(SYSTEMD) \
 		STARVER=$(abspath $(BUILD)/starve.so) INTRUDER=$(abspath $(BUILD)/intrude.so) \
 		MILL=$(abspath $(MILL)) LAB=$(abspath $(RELEASE)/lab) sh tests/functional/run.sh
 
@@ -425,10 +429,10 @@ deb: needs-package	## Debian packages, in build/deb, read by lintian
 rpm: needs-package	## RPM packages, in build/rpm, read by rpmlint
 	$(Q)sh contrib/rpm.sh $(VERSION)
 
-# ONLY="busy purge" picks scenes, SYSTEMD=no leaves out those under systemd, KEEP=1 keeps the machine.
+# ONLY="busy purge" picks scenes, MANAGER=no leaves out those under systemd, KEEP=1 keeps the machine.
 package-check: needs-package	## installs, starts, upgrades and purges the Debian package in a machine of its own
 	$(Q)$(MAKE) deb
-	$(Q)ONLY="$(ONLY)" SYSTEMD="$(SYSTEMD)" KEEP="$(KEEP)" sh tests/package/run.sh
+	$(Q)ONLY="$(ONLY)" MANAGER="$(MANAGER)" KEEP="$(KEEP)" sh tests/package/run.sh
 
 clean:	## removes build/
 	rm -rf build

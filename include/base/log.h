@@ -1,10 +1,10 @@
 /* base/log.h: one event, one line, told once by the one who decides.
  *
- * base/, wire/, cache/ and rr/ never call this. Text is built only when its level is on. To
- * stderr (with the <N> prefix that journald reads where $JOURNAL_STREAM says that it is journald's)
- * or to syslog.
- * The level and the target are the program's only mutable static state. Lines of several threads
- * stay whole. */
+ * base/, wire/, cache/ and rr/ never call this. Of what is off nothing is formatted; whoever goes
+ * to some length for what a line says asks log_is_on() before. To stderr (with the <N> prefix that
+ * journald reads where $JOURNAL_STREAM says that it is journald's, but in a build with SYSTEMD=no)
+ * or to syslog. The level and the target are the program's only mutable static state. Lines of
+ * several threads stay whole. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +23,8 @@ void log_set_level(enum log_level level);
 enum log_level log_level(void);
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+/** Somebody has asked for this line: a notice, whatever the level. */
+void log_answer(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /** Many lines, which are written whatever the level, several in one call, each whole: its level as
  * one byte, its text (printable ASCII, of LOG_TEXT_MAX bytes at most) and a line end. Returns how
@@ -43,8 +45,4 @@ struct log_minute {
 /** True when a line may be written now, and then how many were held back since the last one. */
 bool log_minute_allows(struct log_minute *minute, uint64_t now_us, uint64_t *ret_held_back);
 
-#define LOG(level, ...)                                \
-	do {                                           \
-		if (log_is_on(level))                  \
-			log_write(level, __VA_ARGS__); \
-	} while (0)
+#define LOG(level, ...) log_write(level, __VA_ARGS__)

@@ -13,6 +13,9 @@
 void *mem_alloc(size_t size);		   /* NULL when memory is short */
 void *mem_zalloc(size_t size);		   /* zeroed */
 void *mem_realloc(void *old, size_t size); /* NULL leaves `old` as it was */
+/** A list of `count` things of `each` bytes, in room for `*max`, that has room for one more: moved
+ * where it must be. NULL when memory is short, which leaves all as it was. */
+void *mem_grow(void *list, size_t count, size_t *max, size_t each);
 char *mem_strdup(const char *text);
 void *mem_dup(const void *bytes, size_t size);
 void mem_free(void *block); /* NULL is fine */

@@ -77,7 +77,12 @@ struct stats {
 	uint64_t count[STAT_COUNT];
 };
 
-static inline void stats_add(struct stats *stats, enum stat stat, uint64_t n)
+static inline void stats_count(struct stats *stats, enum stat stat)
+{
+	stats->count[stat]++;
+}
+
+static inline void stats_add(struct stats *stats, enum stat stat, uint32_t n)
 {
 	stats->count[stat] += n;
 }

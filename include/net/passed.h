@@ -16,13 +16,13 @@
 struct passed;
 
 /** What was passed to this process, from the descriptor `first` on; NULL where nothing was, or the
- * environment speaks of another process. Before anything is opened, which would be taken for what
- * was passed. ERR_MALFORMED where it makes no sense; -ENOMEM. */
+ * environment speaks of another process, and in a build with SYSTEMD=no. Before anything is opened,
+ * which would be taken for what was passed. ERR_MALFORMED where it makes no sense; -ENOMEM. */
 MUST_CHECK RARELY int passed_new(int first, struct passed **ret_passed);
 RARELY void passed_free(struct passed *passed); /* NULL is fine */
 
 /** A descriptor of its own, to be closed by the caller, of a socket that serves clients at that
- * address; of several such the one for the at-th worker. -ENOENT for none; -errno. */
+ * address; of several such the one for the at-th worker. -ENOENT for none, and for NULL; -errno. */
 MUST_CHECK RARELY int passed_take(const struct passed *passed, const struct addr *addr, bool is_tcp,
 				  size_t at);
 

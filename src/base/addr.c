@@ -1,6 +1,7 @@
 #include "base/addr.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -170,44 +171,46 @@ bool addr_is_link_local(const struct addr *addr)
 	return addr->family == ADDR_IPV6 && is_link_local(addr->bytes);
 }
 
+/* The family and the port lie at the same place in both kinds. */
+#define PORT_AT offsetof(struct sockaddr_in, sin_port)
+#define IPV4_AT offsetof(struct sockaddr_in, sin_addr)
+static_assert(PORT_AT == offsetof(struct sockaddr_in6, sin6_port), "the port of both kinds");
+
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *ret_sockaddr)
 {
-	memset(ret_sockaddr, 0, sizeof(*ret_sockaddr));
+	struct sockaddr_in6 to = { .sin6_family = AF_INET, .sin6_port = htons(addr->port) };
+	socklen_t len = sizeof(struct sockaddr_in);
+
 	if (addr->family == ADDR_IPV4) {
-		struct sockaddr_in ipv4 = { .sin_family = AF_INET, .sin_port = htons(addr->port) };
-		memcpy(&ipv4.sin_addr, addr->bytes, 4);
-		memcpy(ret_sockaddr, &ipv4, sizeof(ipv4));
-		return sizeof(ipv4);
+		memcpy((uint8_t *)&to + IPV4_AT, addr->bytes, 4);
+	} else {
+		to.sin6_family = AF_INET6;
+		to.sin6_scope_id = addr->scope;
+		memcpy(&to.sin6_addr, addr->bytes, 16);
+		len = sizeof(to);
 	}
-	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6,
-				     .sin6_port = htons(addr->port),
-				     .sin6_scope_id = addr->scope };
-	memcpy(&ipv6.sin6_addr, addr->bytes, 16);
-	memcpy(ret_sockaddr, &ipv6, sizeof(ipv6));
-	return sizeof(ipv6);
+	memcpy(ret_sockaddr, &to, sizeof(to));
+	return len;
 }
 
 int addr_from_sockaddr(const struct sockaddr *from, struct addr *ret_addr)
 {
-	struct addr addr = { 0 };
+	const uint8_t *bytes = (const uint8_t *)from;
+	uint16_t port;
 
-	if (from->sa_family == AF_INET) {
-		struct sockaddr_in ipv4;
-		memcpy(&ipv4, from, sizeof(ipv4));
-		addr.family = ADDR_IPV4;
-		addr.port = ntohs(ipv4.sin_port);
-		memcpy(addr.bytes, &ipv4.sin_addr, 4);
-	} else if (from->sa_family == AF_INET6) {
-		struct sockaddr_in6 ipv6;
-		memcpy(&ipv6, from, sizeof(ipv6));
-		set_ipv6(&addr, ipv6.sin6_addr.s6_addr);
-		addr.port = ntohs(ipv6.sin6_port);
-		if (addr.family == ADDR_IPV6 && is_link_local(addr.bytes))
-			addr.scope = ipv6.sin6_scope_id;
-	} else {
+	if (from->sa_family != AF_INET && from->sa_family != AF_INET6)
 		return ERR_MALFORMED;
+	*ret_addr = (struct addr){ .family = ADDR_IPV4 };
+	memcpy(&port, bytes + PORT_AT, sizeof(port));
+	ret_addr->port = ntohs(port);
+	if (from->sa_family == AF_INET) {
+		memcpy(ret_addr->bytes, bytes + IPV4_AT, 4);
+		return 0;
 	}
-	*ret_addr = addr;
+	set_ipv6(ret_addr, bytes + offsetof(struct sockaddr_in6, sin6_addr));
+	if (addr_is_link_local(ret_addr))
+		memcpy(&ret_addr->scope, bytes + offsetof(struct sockaddr_in6, sin6_scope_id),
+		       sizeof(ret_addr->scope));
 	return 0;
 }
 

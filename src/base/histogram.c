@@ -37,16 +37,10 @@ uint64_t histogram_total(const struct histogram *histogram)
 	return total;
 }
 
-/* "0.001" ... "4.096", "+Inf". */
-static void write_end(unsigned step, char *out, size_t out_max)
-{
-	const unsigned end_ms = 1u << step;
-
-	if (step + 1 < HISTOGRAM_STEPS)
-		(void)snprintf(out, out_max, "%u.%03u", end_ms / 1000, end_ms % 1000);
-	else
-		(void)snprintf(out, out_max, "+Inf");
-}
+/* Of the steps, in seconds. */
+static const char ends[][6] = { "0.001", "0.002", "0.004", "0.008", "0.016", "0.032", "0.064",
+				"0.128", "0.256", "0.512", "1.024", "2.048", "4.096", "+Inf" };
+_Static_assert(sizeof(ends) / sizeof(ends[0]) == HISTOGRAM_STEPS, "an end for each");
 
 void histogram_report(const struct histogram *histogram, const char *name, const char *labels,
 		      histogram_line_fn line, void *ctx)
@@ -54,13 +48,12 @@ void histogram_report(const struct histogram *histogram, const char *name, const
 	const char *comma = labels[0] == '\0' ? "" : ",";
 	const char *open = labels[0] == '\0' ? "" : "{", *close = labels[0] == '\0' ? "" : "}";
 	uint64_t total = 0;
-	char text[512], end[16];
+	char text[512];
 
 	for (unsigned i = 0; i < HISTOGRAM_STEPS; i++) {
 		total += histogram->counts[i];
-		write_end(i, end, sizeof(end));
 		(void)snprintf(text, sizeof(text), "%s_bucket{%s%sle=\"%s\"} %" PRIu64, name,
-			       labels, comma, end, total);
+			       labels, comma, ends[i], total);
 		line(ctx, text);
 	}
 	(void)snprintf(text, sizeof(text), "%s_sum%s%s%s %" PRIu64 ".%06" PRIu64, name, open,

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,15 +26,17 @@ static struct {
 	enum log_level level;
 	enum log_target target;
 	bool for_journal;
-	log_tap_fn tap;
-	void *tap_ctx;
-	dev_t device;	 /* of standard error */
-	ino_t inode;	 /* likewise */
-	bool is_socket;	 /* likewise */
-	int own_fd;	 /* standard error, by a description of our own; or -1 */
-	int syslog_fd;	 /* connected to the system's log, or -1 */
-	size_t rest_len; /* of `rest` */
-} present = { .level = LEVEL_INFO, .own_fd = -1, .syslog_fd = -1 };
+	bool is_socket;		  /* standard error */
+	int fd;			  /* that, or it by a description of our own */
+	int syslog_fd;		  /* connected to the system's log, or -1 */
+	size_t rest_at, rest_len; /* of `rest` */
+	dev_t device;		  /* of standard error */
+	ino_t inode;		  /* likewise */
+} present = { .level = LEVEL_INFO, .fd = STDERR_FILENO, .syslog_fd = -1 };
+
+/* Of tests, by themselves: what nobody sets the link makes nothing of. */
+static log_tap_fn tap;
+static void *tap_ctx;
 
 /* Of a write that standard error has taken a part of: goes before anything else. Begins as zeros,
  * which need no place in the file. */
@@ -43,27 +46,26 @@ static char rest[WRITE_MAX];
  * What else is in there changes only while one thread runs. */
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
 
-static const struct {
-	const char *word, *journal;
-	int priority;
-} levels[] = {
-	[LEVEL_ERROR] = { "error: ", "<3>", LOG_ERR },
-	[LEVEL_WARNING] = { "warning: ", "<4>", LOG_WARNING },
-	[LEVEL_NOTICE] = { "notice: ", "<5>", LOG_NOTICE },
-	[LEVEL_INFO] = { "info: ", "<6>", LOG_INFO },
-	[LEVEL_DEBUG] = { "debug: ", "<7>", LOG_DEBUG },
+static const char words[][10] = {
+	[LEVEL_ERROR] = "error: ", [LEVEL_WARNING] = "warning: ", [LEVEL_NOTICE] = "notice: ",
+	[LEVEL_INFO] = "info: ",   [LEVEL_DEBUG] = "debug: ",
 };
+/* as syslog numbers them, which is in our order */
+static const char journal_words[][4] = {
+	[LEVEL_ERROR] = "<3>", [LEVEL_WARNING] = "<4>", [LEVEL_NOTICE] = "<5>",
+	[LEVEL_INFO] = "<6>",  [LEVEL_DEBUG] = "<7>",
+};
+static_assert(LOG_ERR == 3 && LOG_DEBUG == LOG_ERR + LEVEL_DEBUG, "the order of syslog's levels");
 
-/* A closed descriptor 2 would soon be somebody's socket, and our lines would go there. */
-static void occupy_stderr(void)
+/* A closed descriptor 2 would soon be somebody's socket, and our lines would go there. What is
+ * opened takes the lowest that is free, and so this one sooner or later. */
+static bool look_at_stderr(struct stat *ret_given)
 {
-	if (fcntl(STDERR_FILENO, F_GETFD) >= 0 || errno != EBADF)
-		return;
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && fd != STDERR_FILENO) {
-		dup2(fd, STDERR_FILENO);
-		close(fd);
+	while (fstat(STDERR_FILENO, ret_given) != 0) {
+		if (errno != EBADF || open("/dev/null", O_WRONLY) < 0)
+			return false;
 	}
+	return true;
 }
 
 /* The description that we were given is not ours alone to make O_NONBLOCK. It is opened once: later
@@ -72,21 +74,22 @@ static void open_stderr(void)
 {
 	struct stat given;
 
-	occupy_stderr();
-	if (fstat(STDERR_FILENO, &given) != 0)
+	if (!look_at_stderr(&given))
 		return;
 	if (given.st_dev != present.device || given.st_ino != present.inode) {
-		if (present.own_fd >= 0)
-			close(present.own_fd);
-		present.own_fd = -1;
+		if (present.fd != STDERR_FILENO)
+			close(present.fd);
+		present.fd = STDERR_FILENO;
 		present.rest_len = 0;
 	}
 	present.device = given.st_dev;
 	present.inode = given.st_ino;
 	present.is_socket = S_ISSOCK(given.st_mode);
-	if (present.own_fd < 0 && (S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO)))
-		present.own_fd =
-			open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (present.fd != STDERR_FILENO || !(S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO)))
+		return;
+	const int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		present.fd = fd;
 }
 
 /* Who has put another file in its place inherits the name of the journal's all the same
@@ -123,10 +126,11 @@ static void connect_syslog(void)
 
 void log_open(enum log_level level, enum log_target target)
 {
+	(void)signal(SIGPIPE, SIG_IGN); /* of a reader that has gone we do not die */
 	open_stderr();
 	present.level = level;
 	present.target = target;
-	present.for_journal = is_journal();
+	present.for_journal = COURIERDNS_SYSTEMD && is_journal();
 	close_syslog();
 	if (target == LOG_TO_SYSLOG)
 		connect_syslog();
@@ -178,36 +182,26 @@ static bool has_room(void)
 	return poll(&stderr_poll, 1, 0) == 1 && (stderr_poll.revents & POLLOUT) != 0;
 }
 
-/* How much of it standard error takes without our waiting for a reader that has stopped, or dying
- * (SIGPIPE) of one that has gone; 0 is nothing. */
+/* How much of it standard error takes without our waiting for a reader that has stopped; 0 is
+ * nothing. */
 static size_t put(const char *bytes, size_t len)
 {
-	sigset_t pipe_signal, before;
-	ssize_t taken;
+	ssize_t taken = 0;
 
-	if (present.is_socket) {
-		taken = send(STDERR_FILENO, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		return taken > 0 ? (size_t)taken : 0;
-	}
-	if (present.own_fd < 0 && !has_room())
-		return 0;
-	sigemptyset(&pipe_signal);
-	sigaddset(&pipe_signal, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-	taken = write(present.own_fd >= 0 ? present.own_fd : STDERR_FILENO, bytes, len);
-	if (taken < 0 && errno == EPIPE && !sigismember(&before, SIGPIPE))
-		sigtimedwait(&pipe_signal, NULL, &(struct timespec){ 0 });
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (present.is_socket)
+		taken = send(STDERR_FILENO, bytes, len, MSG_DONTWAIT);
+	else if (present.fd != STDERR_FILENO || has_room())
+		taken = write(present.fd, bytes, len);
 	return taken > 0 ? (size_t)taken : 0;
 }
 
 static bool put_rest(void)
 {
 	if (present.rest_len > 0) {
-		const size_t taken = put(rest, present.rest_len);
+		const size_t taken = put(rest + present.rest_at, present.rest_len);
 
+		present.rest_at += taken;
 		present.rest_len -= taken;
-		memmove(rest, rest + taken, present.rest_len);
 	}
 	return present.rest_len == 0;
 }
@@ -220,6 +214,7 @@ static bool write_stderr(const char *lines, size_t len)
 
 	if (taken == 0)
 		return false;
+	present.rest_at = 0;
 	present.rest_len = len - taken;
 	memcpy(rest, lines + taken, present.rest_len);
 	return true;
@@ -229,23 +224,22 @@ static bool write_stderr(const char *lines, size_t len)
  * for it; a logger that was started anew is found again. */
 static bool write_syslog(enum log_level level, const char *line, size_t len)
 {
-	char head[80], stamp[32];
-	const time_t now = time(NULL);
+	char message[80 + LINE_MAX_LEN], stamp[32];
+	struct timespec now;
 	struct tm local;
 
-	if (localtime_r(&now, &local) == NULL ||
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (localtime_r(&now.tv_sec, &local) == NULL ||
 	    strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &local) == 0)
 		return false;
-	const int head_len = snprintf(head, sizeof(head), "<%d>%s courierdns[%ld]: ",
-				      LOG_DAEMON | levels[level].priority, stamp, (long)getpid());
-	if (head_len < 0 || (size_t)head_len >= sizeof(head))
+	const int message_len =
+		snprintf(message, sizeof(message), "<%d>%s courierdns[%d]: %.*s",
+			 LOG_DAEMON | (LOG_ERR + (int)level), stamp, (int)getpid(), (int)len, line);
+	if (message_len < 0 || (size_t)message_len >= sizeof(message))
 		return false;
-	struct iovec parts[2] = { { .iov_base = head, .iov_len = (size_t)head_len },
-				  { .iov_base = (char *)(uintptr_t)line, .iov_len = len } };
-	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	for (unsigned tries = 0; tries < 2; tries++) {
 		if (present.syslog_fd >= 0) {
-			if (sendmsg(present.syslog_fd, &message, MSG_NOSIGNAL) >= 0)
+			if (send(present.syslog_fd, message, (size_t)message_len, 0) >= 0)
 				return true;
 			if (errno == EAGAIN)
 				return false;
@@ -257,23 +251,20 @@ static bool write_syslog(enum log_level level, const char *line, size_t len)
 
 static const char *prefix_of(enum log_level level)
 {
-	return present.for_journal ? levels[level].journal : levels[level].word;
+	return COURIERDNS_SYSTEMD && present.for_journal ? journal_words[level] : words[level];
 }
 
-void log_write(enum log_level level, const char *format, ...)
+PRINTF_LIKE(2, 0)
+static void write_line(enum log_level level, const char *format, va_list args)
 {
 	const int err_before = errno;
 	char text[LINE_MAX_LEN], line[LINE_MAX_LEN];
 	size_t len = 0;
-	va_list args;
 
-	va_start(args, format);
-	int text_len = vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (text_len < 0)
+	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		goto out;
-	if (present.tap != NULL) {
-		present.tap(present.tap_ctx, level, text);
+	if (tap != NULL) {
+		tap(tap_ctx, level, text);
 		goto out;
 	}
 	if (present.target == LOG_TO_STDERR)
@@ -289,6 +280,26 @@ void log_write(enum log_level level, const char *format, ...)
 	pthread_mutex_unlock(&writing);
 out:
 	errno = err_before;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	va_start(args, format);
+	write_line(level, format, args);
+	va_end(args);
+}
+
+void log_answer(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(LEVEL_NOTICE, format, args);
+	va_end(args);
 }
 
 /* --- many lines ---------------------------------------------------------------------------- */
@@ -308,7 +319,7 @@ static size_t tap_line(const char *lines, size_t len)
 
 	memcpy(text, lines + 1, its - 2);
 	text[its - 2] = '\0';
-	present.tap(present.tap_ctx, (enum log_level)lines[0], text);
+	tap(tap_ctx, (enum log_level)lines[0], text);
 	return its;
 }
 
@@ -342,15 +353,16 @@ static size_t write_stderr_lines(const char *lines, size_t len)
 
 size_t log_write_lines(const char *lines, size_t len)
 {
-	size_t (*const write_some)(const char *lines, size_t len) =
-		present.tap != NULL		  ? tap_line
-		: present.target == LOG_TO_SYSLOG ? write_syslog_line
-						  : write_stderr_lines;
 	size_t done = 0, some = 1;
 
 	pthread_mutex_lock(&writing);
 	while (done < len && some > 0) {
-		some = write_some(lines + done, len - done);
+		if (tap != NULL)
+			some = tap_line(lines + done, len - done);
+		else if (present.target == LOG_TO_SYSLOG)
+			some = write_syslog_line(lines + done, len - done);
+		else
+			some = write_stderr_lines(lines + done, len - done);
 		done += some;
 	}
 	pthread_mutex_unlock(&writing);
@@ -359,8 +371,8 @@ size_t log_write_lines(const char *lines, size_t len)
 
 void log_tap(log_tap_fn fn, void *ctx)
 {
-	present.tap = fn;
-	present.tap_ctx = ctx;
+	tap = fn;
+	tap_ctx = ctx;
 }
 
 bool log_minute_allows(struct log_minute *minute, uint64_t now_us, uint64_t *ret_held_back)

@@ -15,9 +15,11 @@ struct pool {
 	uint8_t bytes[256];
 };
 
-/* NULL until the first use, and for good where the kernel cannot do that. One per thread. */
-static _Thread_local struct pool *pool;
-static _Thread_local bool has_tried;
+/* One per thread: NULL until the first use, and for good where the kernel cannot do that. */
+static _Thread_local struct {
+	struct pool *pool;
+	bool has_tried;
+} own;
 
 /* Nothing safe is left to do where the kernel has no randomness: predictable IDs are worse than
  * no service. */
@@ -35,24 +37,31 @@ static void fetch(void *out, size_t len)
 	}
 }
 
-static void open_pool(void)
+static struct pool *open_pool(void)
 {
-	has_tried = true;
 	void *page = mmap(NULL, sizeof(struct pool), PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
-		return;
-	if (madvise(page, sizeof(struct pool), MADV_WIPEONFORK) != 0) {
-		munmap(page, sizeof(struct pool));
-		return;
+		return NULL;
+	if (madvise(page, sizeof(struct pool), MADV_WIPEONFORK) == 0)
+		return page;
+	munmap(page, sizeof(struct pool));
+	return NULL;
+}
+
+static struct pool *own_pool(void)
+{
+	if (!own.has_tried) {
+		own.has_tried = true;
+		own.pool = open_pool();
 	}
-	pool = page;
+	return own.pool;
 }
 
 void random_bytes(void *out, size_t len)
 {
-	if (!has_tried)
-		open_pool();
+	struct pool *pool = own_pool();
+
 	if (pool == NULL || len > sizeof(pool->bytes)) {
 		fetch(out, len);
 		return;
@@ -63,13 +72,14 @@ void random_bytes(void *out, size_t len)
 	}
 	uint8_t *from = pool->bytes + sizeof(pool->bytes) - pool->left;
 	memcpy(out, from, len);
-	explicit_bzero(from, len);
+	memset(from, 0, len); /* which others may read, for all that the compiler knows */
 	pool->left -= len;
 }
 
 /* Drawn for every question, so without a call for the two bytes. */
 uint16_t random_u16(void)
 {
+	struct pool *pool = own.pool;
 	uint16_t value;
 
 	if (pool == NULL || pool->left < sizeof(value)) {

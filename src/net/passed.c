@@ -93,10 +93,12 @@ static void name_all(struct passed *passed)
 
 int passed_new(int first, struct passed **ret_passed)
 {
+	*ret_passed = NULL;
+	if (!COURIERDNS_SYSTEMD)
+		return 0;
 	const char *names = getenv("LISTEN_FDNAMES"), *number = getenv("LISTEN_FDS");
 	const long count = number_of(number);
 
-	*ret_passed = NULL;
 	if (number == NULL || number_of(getenv("LISTEN_PID")) != getpid() || count == 0)
 		return 0;
 	if (count < 0 || count > SOCKETS_MAX)
@@ -117,9 +119,15 @@ int passed_new(int first, struct passed **ret_passed)
 	return 0;
 }
 
+/* Without what systemd speaks there never is one, and the link drops what would be done with it. */
+static bool is_there(const struct passed *passed)
+{
+	return COURIERDNS_SYSTEMD && passed != NULL;
+}
+
 void passed_free(struct passed *passed)
 {
-	if (passed == NULL)
+	if (!is_there(passed))
 		return;
 	for (size_t i = 0; i < passed->count; i++) {
 		if (passed->sockets[i].fd >= 0)
@@ -142,7 +150,7 @@ int passed_take(const struct passed *passed, const struct addr *addr, bool is_tc
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < passed->count; i++)
+	for (size_t i = 0; i < passed_count(passed); i++)
 		count += serves(&passed->sockets[i], addr, is_tcp);
 	if (count == 0)
 		return -ENOENT;
@@ -156,7 +164,7 @@ int passed_take(const struct passed *passed, const struct addr *addr, bool is_tc
 
 size_t passed_count(const struct passed *passed)
 {
-	return passed == NULL ? 0 : passed->count;
+	return is_there(passed) ? passed->count : 0;
 }
 
 struct passed_socket passed_get(const struct passed *passed, size_t at)

@@ -2,7 +2,7 @@
 # What becomes of a machine that the package is installed on: a Debian of its own is made by debootstrap,
 # from the mirror that apt has here, and the package of build/deb is built again, installed, started,
 # asked, reloaded, upgraded and purged there. Wants root. Ends within 15 minutes, and leaves nothing.
-# SYSTEMD=no leaves out what systemd must run for; where it cannot, that is told. KEEP=1 keeps what was
+# MANAGER=no leaves out what systemd must run for; where it cannot, that is told. KEEP=1 keeps what was
 # downloaded in build/package, and uses it the next time; ONLY="busy purge" picks scenes.
 set -eu
 LIMIT=900
@@ -127,7 +127,7 @@ scene busy alone "port 53 is busy: installed, left off, nothing taken"
 scene plain alone "installed, started as the unit says, asked, reloaded; its tests pass"
 scene upgrade alone "upgraded: the edited configuration is kept"
 scene purge alone "removed and purged: nothing is left"
-if [ "${SYSTEMD:-yes}" != no ]; then
+if [ "${MANAGER:-yes}" != no ]; then
 	scene service systemd "under systemd: answers once installed; its tests pass; purged"
 	scene renewed systemd "under systemd: upgraded; not with a configuration that it does not take"
 	scene occupied systemd "under systemd: port 53 is busy, and stays with whoever has it"

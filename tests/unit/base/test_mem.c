@@ -19,6 +19,29 @@ static void nth_allocation_fails_once(void **state)
 	assert_int_equal(mem_allocations(), 0);
 }
 
+static void list_grows_as_it_is_filled(void **state)
+{
+	uint32_t *list = NULL;
+	size_t max = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		list = mem_grow(list, i, &max, sizeof(*list));
+		assert_non_null(list);
+		assert_true(max > i && max <= 2 * i + 8);
+		list[i] = i;
+	}
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(list[i], i);
+	const size_t before = max;
+	mem_fail_nth(1);
+	assert_null(mem_grow(list, max, &max, sizeof(*list)));
+	assert_int_equal(max, before);
+	assert_int_equal(list[999], 999);
+	mem_fail_nth(0);
+	mem_free(list);
+}
+
 static void failed_realloc_keeps_the_old_block(void **state)
 {
 	(void)state;
@@ -185,6 +208,7 @@ static void slab_refuses_sizes_that_wrap(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nth_allocation_fails_once),
 	cmocka_unit_test(failed_realloc_keeps_the_old_block),
+	cmocka_unit_test(list_grows_as_it_is_filled),
 	cmocka_unit_test(nothing_is_still_a_block),
 	cmocka_unit_test(zeroed_means_zeroed),
 	cmocka_unit_test(arena_uses_the_scratch_first),
