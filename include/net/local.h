@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/time.h>
 
 #include "net/loop.h"
 
@@ -36,6 +37,9 @@ int local_listener_fd(const struct local_listener *listener);
 /** Its file is still there, and still its own. */
 bool local_listener_is_there(const struct local_listener *listener);
 
+/** A descriptor, to be closed, of who listens there; or what the system says. Whatever is done with
+ * it takes as long as `patience` at most, also the connecting; NULL: it never waits. */
+int local_connect(const char *path, const struct timeval *patience);
 /** The process that listens there, 0 where that cannot be told. */
 int local_holder(const char *path);
 

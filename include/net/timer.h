@@ -27,6 +27,8 @@ void timer_wheel_free(struct timers *timers); /* NULL is fine; timers still set 
 void timer_init(struct timer *timer, timer_fn fn, void *ctx);
 /** Sets it to fire once, `delay_us` from the clock's now; sets it anew where it was set already. */
 void timer_start(struct timers *timers, struct timer *timer, uint64_t delay_us);
+/** The same, at that time; at once where it is past. */
+void timer_start_at(struct timers *timers, struct timer *timer, uint64_t due_us);
 void timer_stop(struct timers *timers, struct timer *timer); /* fine when it is not set */
 static inline bool timer_is_set(const struct timer *timer)
 {

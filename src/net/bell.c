@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "socket.h"
 
 struct bell {
 	struct loop *loop;
@@ -37,14 +38,10 @@ int bell_new(struct loop *loop, void (*fn)(void *ctx), void *ctx, struct bell **
 	err = -errno;
 	if (bell->fd < 0)
 		goto out;
-	err = -ENOMEM;
-	if (event_assign(&bell->rung, loop_base(loop), bell->fd, EV_READ | EV_PERSIST, on_rung,
-			 bell) != 0 ||
-	    event_add(&bell->rung, NULL) != 0)
+	if ((err = socket_watch(loop, &bell->rung, bell->fd, on_rung, bell)) != 0)
 		goto out;
 	*ret_bell = bell;
 	bell = NULL;
-	err = 0;
 out:
 	bell_free(bell);
 	return err;
@@ -55,10 +52,7 @@ void bell_free(struct bell *bell)
 	if (bell == NULL)
 		return;
 	loop_task_cancel(&bell->task);
-	if (event_initialized(&bell->rung))
-		event_del(&bell->rung);
-	if (bell->fd >= 0)
-		close(bell->fd);
+	socket_close(&bell->rung, bell->fd);
 	mem_free(bell);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "socket.h"
 
 #define BACKLOG 16
 /* Then others have their turn. */
@@ -33,15 +34,15 @@ struct local {
 
 struct local_listener {
 	struct loop *loop;
-	struct event acceptable;
-	struct timer pause;
 	int fd;
-	struct sockaddr_un at;
 	dev_t device; /* the file that we made, */
 	ino_t inode;  /* where is_bound */
 	bool is_bound;
 	local_accept_fn fn;
 	void *ctx;
+	struct event acceptable;
+	struct timer pause;
+	struct sockaddr_un at;
 };
 
 /* --- a connection -------------------------------------------------------------------------- */
@@ -90,11 +91,9 @@ static struct local *local_new(struct loop *loop, int fd)
 	}
 	local->loop = loop;
 	local->fd = fd;
-	if (event_assign(&local->readable, loop_base(loop), fd, EV_READ | EV_PERSIST, on_readable,
+	if (event_assign(&local->writable, loop_base(loop), fd, EV_WRITE | EV_PERSIST, on_writable,
 			 local) == 0 &&
-	    event_assign(&local->writable, loop_base(loop), fd, EV_WRITE | EV_PERSIST, on_writable,
-			 local) == 0 &&
-	    event_add(&local->readable, NULL) == 0)
+	    socket_watch(loop, &local->readable, fd, on_readable, local) == 0)
 		return local;
 	local_free(local);
 	return NULL;
@@ -104,11 +103,9 @@ void local_free(struct local *local)
 {
 	if (local == NULL)
 		return;
-	if (event_initialized(&local->readable))
-		event_del(&local->readable);
 	if (event_initialized(&local->writable))
 		event_del(&local->writable);
-	close(local->fd);
+	socket_close(&local->readable, local->fd);
 	mem_free(local->answer);
 	mem_free(local);
 }
@@ -195,14 +192,18 @@ static int address_of(const char *path, struct sockaddr_un *ret_at)
 	return 0;
 }
 
-/* Connects without waiting; the descriptor. -EAGAIN: a full backlog, which is somebody's too. */
-static int connect_to(const struct sockaddr_un *at)
+/* -EAGAIN: a full backlog, which is somebody's too. */
+static int connect_to(const struct sockaddr_un *at, const struct timeval *patience)
 {
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int wait = patience == NULL ? SOCK_NONBLOCK : 0;
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | wait, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0) {
+	if ((patience != NULL &&
+	     (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, patience, sizeof(*patience)) != 0 ||
+	      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, sizeof(*patience)) != 0)) ||
+	    connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0) {
 		const int err = -errno;
 
 		close(fd);
@@ -211,15 +212,20 @@ static int connect_to(const struct sockaddr_un *at)
 	return fd;
 }
 
-int local_holder(const char *path)
+int local_connect(const char *path, const struct timeval *patience)
 {
 	struct sockaddr_un at;
+	const int err = address_of(path, &at);
+
+	return err != 0 ? err : connect_to(&at, patience);
+}
+
+int local_holder(const char *path)
+{
 	struct ucred peer = { .pid = 0 };
 	socklen_t len = sizeof(peer);
+	const int fd = local_connect(path, NULL);
 
-	if (address_of(path, &at) != 0)
-		return 0;
-	const int fd = connect_to(&at);
 	if (fd < 0)
 		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
@@ -231,7 +237,7 @@ int local_holder(const char *path)
 /* 0: nobody listens there; -EADDRINUSE: somebody does. */
 static int find_nobody(const struct sockaddr_un *at)
 {
-	const int fd = connect_to(at);
+	const int fd = connect_to(at, NULL);
 
 	if (fd >= 0) {
 		close(fd);
@@ -342,14 +348,11 @@ int local_listener_new(struct loop *loop, const char *path, local_accept_fn fn, 
 	err = -errno;
 	if (listener->fd < 0 || (err = bind_at(listener)) != 0)
 		goto out;
-	err = -ENOMEM;
-	if (fn != NULL && (event_assign(&listener->acceptable, loop_base(loop), listener->fd,
-					EV_READ | EV_PERSIST, on_acceptable, listener) != 0 ||
-			   event_add(&listener->acceptable, NULL) != 0))
+	if (fn != NULL && (err = socket_watch(loop, &listener->acceptable, listener->fd,
+					      on_acceptable, listener)) != 0)
 		goto out;
 	*ret_listener = listener;
 	listener = NULL;
-	err = 0;
 out:
 	local_listener_free(listener);
 	return err;
@@ -360,11 +363,8 @@ void local_listener_free(struct local_listener *listener)
 	if (listener == NULL)
 		return;
 	timer_stop(loop_timers(listener->loop), &listener->pause);
-	if (event_initialized(&listener->acceptable))
-		event_del(&listener->acceptable);
 	if (local_listener_is_there(listener))
 		(void)unlink(listener->at.sun_path);
-	if (listener->fd >= 0)
-		close(listener->fd);
+	socket_close(&listener->acceptable, listener->fd);
 	mem_free(listener);
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "socket.h"
 
 struct loop_signal {
 	struct loop_signal *next;
@@ -51,23 +52,23 @@ const struct loop_sockets *loop_sockets(const struct loop *loop)
 	return &loop->sockets;
 }
 
-static int let_in(int fd, int on)
+static int let_in(int fd, bool on)
 {
-	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	return socket_set(fd, SOL_SOCKET, SO_REUSEPORT, on);
 }
 
 /* A port is asked for without SO_REUSEPORT first: with it, another program's that has set it too
  * would be shared. Both sockets must have it set when the second one binds, no sooner. */
 static int bind_own(const struct loop *loop, int fd, const struct addr *to)
 {
-	const int on = 1;
 	struct sockaddr_storage sockaddr;
 	const socklen_t len = addr_to_sockaddr(to, &sockaddr);
 
+	if (to->family == ADDR_IPV6 && socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, true) != 0)
+		return -errno;
 	if ((loop->ports == LOOP_PORTS_NEXT || loop->binding.takes_over) && let_in(fd, true) != 0)
 		return -errno;
-	if (loop->binding.is_absent &&
-	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) != 0)
+	if (loop->binding.is_absent && socket_set(fd, IPPROTO_IP, IP_FREEBIND, true) != 0)
 		return -errno;
 	if (bind(fd, (struct sockaddr *)&sockaddr, len) != 0)
 		return -errno;
@@ -78,9 +79,7 @@ static int bind_own(const struct loop *loop, int fd, const struct addr *to)
 
 int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp)
 {
-	const int passed = loop->passed == NULL
-				   ? -ENOENT
-				   : passed_take(loop->passed, to, is_tcp, loop->passed_at);
+	const int passed = passed_take(loop->passed, to, is_tcp, loop->passed_at);
 
 	if (passed == -ENOENT)
 		return bind_own(loop, fd, to);
@@ -302,14 +301,6 @@ static int base_new(struct event_base **ret_base)
 	return 0;
 }
 
-/* A peer that has gone away is told by EPIPE. */
-static int ignore_sigpipe(void)
-{
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	return sigaction(SIGPIPE, &ignore, NULL) == 0 ? 0 : -errno;
-}
-
 int loop_new(struct loop **ret_loop)
 {
 	int err = -ENOMEM;
@@ -324,7 +315,8 @@ int loop_new(struct loop **ret_loop)
 	if (event_get_struct_event_size() > sizeof(struct event))
 		goto out;
 	event_set_log_callback(on_words);
-	if ((err = ignore_sigpipe()) != 0 || (err = base_new(&loop->base)) != 0)
+	(void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone away is told by EPIPE */
+	if ((err = base_new(&loop->base)) != 0)
 		goto out;
 	clock_tick(&loop->clock);
 	loop->wake_at_us = UINT64_MAX;

@@ -10,8 +10,9 @@
 #include "base/list.h"
 #include "net/loop.h"
 
-/** Binds a socket that serves clients, or where one for that address was passed to us makes `fd`
- * that one (LOOP_BOUND_PASSED): what options it is to have must be set afterwards. -errno. */
+/** Binds a socket that serves clients, one of IPv6 to that alone, or where one for that address was
+ * passed to us makes `fd` that one (LOOP_BOUND_PASSED): what options it is to have must be set
+ * afterwards. -errno. */
 #define LOOP_BOUND_PASSED 1
 MUST_CHECK int loop_bind(const struct loop *loop, int fd, const struct addr *to, bool is_tcp);
 /** Lets sockets of ours that take over in, or no longer; where the port is shared with other loops,

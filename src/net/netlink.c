@@ -10,21 +10,19 @@
 #include "loop_internal.h"
 #include "net/netlink_message.h"
 #include "net/settle.h"
+#include "socket.h"
 
 #define READS_PER_TURN 64u
 /* A flood of routes has room for some thousand messages before any is lost. */
 #define RECEIVE_BUFFER (1 << 20)
 /* Of more links and addresses than this it is not known what they were before, so that whatever is
  * told of them counts. */
-#define KNOWN_MAX 4096u
+#define KNOWN_MAX 16384u
 
-struct known_link {
+/* A link that is up and running, or an address of ours. */
+struct known {
 	uint32_t index;
-	bool is_usable;
-};
-struct known_address {
-	uint32_t index;
-	struct addr addr;
+	struct addr addr; /* ADDR_NONE: a link */
 };
 
 struct netlink {
@@ -33,14 +31,13 @@ struct netlink {
 	uint32_t port;	/* ours */
 	uint16_t asked; /* RTM_GETLINK, then RTM_GETADDR, then 0: all is known */
 	bool has_lost;	/* meanwhile */
-	struct event readable;
-	struct settle settle;
-	struct known_link *links;
-	struct known_address *addresses;
-	size_t link_count, link_room, address_count, address_room;
+	struct known *known;
+	size_t known_count, known_room;
 	struct netlink_changes changes;
 	const struct netlink_events *events;
 	void *ctx;
+	struct event readable;
+	struct settle settle;
 };
 
 static void note(struct netlink *netlink, unsigned *counter)
@@ -51,45 +48,10 @@ static void note(struct netlink *netlink, unsigned *counter)
 
 /* --- what is known ------------------------------------------------------------------------- */
 
-/* Room for one more, or NULL where there is none and it stays unknown. */
-static void *grow(void *list, size_t each, size_t count, size_t *room)
+static struct known *find(const struct netlink *netlink, const struct netlink_message *message)
 {
-	if (count < *room)
-		return list;
-	if (count >= KNOWN_MAX)
-		return NULL;
-	void *grown = mem_realloc(list, (*room * 2 + 8) * each);
-	if (grown != NULL)
-		*room = *room * 2 + 8;
-	return grown;
-}
-
-static struct known_link *find_link(const struct netlink *netlink, uint32_t index)
-{
-	for (size_t i = 0; i < netlink->link_count; i++) {
-		if (netlink->links[i].index == index)
-			return &netlink->links[i];
-	}
-	return NULL;
-}
-
-static void add_link(struct netlink *netlink, uint32_t index, bool is_usable)
-{
-	struct known_link *links =
-		grow(netlink->links, sizeof(*links), netlink->link_count, &netlink->link_room);
-
-	if (links == NULL)
-		return;
-	netlink->links = links;
-	links[netlink->link_count++] =
-		(struct known_link){ .index = index, .is_usable = is_usable };
-}
-
-static struct known_address *find_address(const struct netlink *netlink,
-					  const struct netlink_message *message)
-{
-	for (size_t i = 0; i < netlink->address_count; i++) {
-		struct known_address *known = &netlink->addresses[i];
+	for (size_t i = 0; i < netlink->known_count; i++) {
+		struct known *known = &netlink->known[i];
 
 		if (known->index == message->index && addr_equal(&known->addr, &message->addr))
 			return known;
@@ -97,16 +59,22 @@ static struct known_address *find_address(const struct netlink *netlink,
 	return NULL;
 }
 
-static void add_address(struct netlink *netlink, const struct netlink_message *message)
+/* Where there is no room it stays unknown. */
+static void add(struct netlink *netlink, const struct netlink_message *message)
 {
-	struct known_address *addresses = grow(netlink->addresses, sizeof(*addresses),
-					       netlink->address_count, &netlink->address_room);
+	if (netlink->known_count == netlink->known_room) {
+		const size_t room = netlink->known_room * 2 + 8;
+		struct known *grown = NULL;
 
-	if (addresses == NULL)
-		return;
-	netlink->addresses = addresses;
-	addresses[netlink->address_count++] =
-		(struct known_address){ .index = message->index, .addr = message->addr };
+		if (room <= KNOWN_MAX)
+			grown = mem_realloc(netlink->known, room * sizeof(*grown));
+		if (grown == NULL)
+			return;
+		netlink->known = grown;
+		netlink->known_room = room;
+	}
+	netlink->known[netlink->known_count++] =
+		(struct known){ .index = message->index, .addr = message->addr };
 }
 
 /* --- what matters -------------------------------------------------------------------------- */
@@ -123,10 +91,11 @@ static bool address_matters(const struct netlink *netlink, const struct addr *ad
 
 static bool link_matters(const struct netlink *netlink, uint32_t index)
 {
-	for (size_t i = 0; i < netlink->address_count; i++) {
-		const struct addr *addr = &netlink->addresses[i].addr;
+	for (size_t i = 0; i < netlink->known_count; i++) {
+		const struct addr *addr = &netlink->known[i].addr;
 
-		if (netlink->addresses[i].index == index && address_matters(netlink, addr) &&
+		if (netlink->known[i].index == index && addr->family != ADDR_NONE &&
+		    address_matters(netlink, addr) &&
 		    netlink->events->leaves_from(netlink->ctx, addr))
 			return true;
 	}
@@ -135,42 +104,34 @@ static bool link_matters(const struct netlink *netlink, uint32_t index)
 
 /* --- what is told -------------------------------------------------------------------------- */
 
-static void take_link(struct netlink *netlink, const struct netlink_message *message, bool is_old)
+static void tell_address(struct netlink *netlink, const struct addr *addr)
 {
-	struct known_link *known = find_link(netlink, message->index);
-	const bool is_usable = message->is_usable && !message->is_removed;
-	const bool was_usable = known != NULL && known->is_usable;
-
-	if (known != NULL && message->is_removed)
-		*known = netlink->links[--netlink->link_count];
-	else if (known != NULL)
-		known->is_usable = is_usable;
-	else if (!message->is_removed)
-		add_link(netlink, message->index, is_usable);
-	if (!is_old && is_usable != was_usable && link_matters(netlink, message->index))
-		note(netlink, &netlink->changes.links);
+	if (!address_matters(netlink, addr))
+		return;
+	if (addr_is_link_local(addr) || netlink->events->leaves_from(netlink->ctx, addr))
+		note(netlink, &netlink->changes.addresses);
+	else
+		note(netlink, &netlink->changes.others);
 }
 
-/* One that another machine may have too is none yet. */
-static void take_address(struct netlink *netlink, const struct netlink_message *message,
-			 bool is_old)
+/* A link, or an address: one that another machine may have too is none yet. */
+static void take_one(struct netlink *netlink, const struct netlink_message *message, bool is_old)
 {
-	struct known_address *known = find_address(netlink, message);
+	struct known *known = find(netlink, message);
 	const bool is_here = message->is_usable && !message->is_removed;
 
 	if (is_here == (known != NULL))
 		return;
 	if (known != NULL)
-		*known = netlink->addresses[--netlink->address_count];
+		*known = netlink->known[--netlink->known_count];
 	else
-		add_address(netlink, message);
-	if (is_old || !address_matters(netlink, &message->addr))
+		add(netlink, message);
+	if (is_old)
 		return;
-	if (addr_is_link_local(&message->addr) ||
-	    netlink->events->leaves_from(netlink->ctx, &message->addr))
-		note(netlink, &netlink->changes.addresses);
-	else
-		note(netlink, &netlink->changes.others);
+	if (message->kind == NETLINK_OF_ADDRESS)
+		tell_address(netlink, &message->addr);
+	else if (link_matters(netlink, message->index))
+		note(netlink, &netlink->changes.links);
 }
 
 /* --- learning what there is ---------------------------------------------------------------- */
@@ -195,7 +156,7 @@ static void ask_for(struct netlink *netlink, uint16_t type)
 
 static void learn(struct netlink *netlink)
 {
-	netlink->link_count = netlink->address_count = 0;
+	netlink->known_count = 0;
 	netlink->has_lost = false;
 	ask_for(netlink, RTM_GETLINK);
 }
@@ -227,10 +188,8 @@ static void take_message(struct netlink *netlink, const struct netlink_message *
 
 	switch (message->kind) {
 	case NETLINK_OF_LINK:
-		take_link(netlink, message, is_old);
-		return;
 	case NETLINK_OF_ADDRESS:
-		take_address(netlink, message, is_old);
+		take_one(netlink, message, is_old);
 		return;
 	case NETLINK_OF_ROUTE:
 		if (!is_old && netlink->events->matters(netlink->ctx, &message->to))
@@ -304,7 +263,6 @@ static void on_settled(void *ctx)
 
 static int open_socket(struct netlink *netlink)
 {
-	const int buffer = RECEIVE_BUFFER;
 	struct sockaddr_nl self = { .nl_family = AF_NETLINK,
 				    .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 						 RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
@@ -314,7 +272,7 @@ static int open_socket(struct netlink *netlink)
 	netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (netlink->fd < 0)
 		return -errno;
-	(void)setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	(void)socket_set(netlink->fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	if (bind(netlink->fd, (struct sockaddr *)&self, sizeof(self)) != 0 ||
 	    getsockname(netlink->fd, (struct sockaddr *)&self, &len) != 0)
 		return -errno;
@@ -332,10 +290,8 @@ int netlink_new(struct loop *loop, const struct netlink_events *events, void *ct
 	*netlink = (struct netlink){ .loop = loop, .fd = -1, .events = events, .ctx = ctx };
 	settle_init(&netlink->settle, loop, on_settled, netlink);
 	int err = open_socket(netlink);
-	if (err == 0 && (event_assign(&netlink->readable, loop_base(loop), netlink->fd,
-				      EV_READ | EV_PERSIST, on_readable, netlink) != 0 ||
-			 event_add(&netlink->readable, NULL) != 0))
-		err = -ENOMEM;
+	if (err == 0)
+		err = socket_watch(loop, &netlink->readable, netlink->fd, on_readable, netlink);
 	if (err != 0) {
 		netlink_free(netlink);
 		return err;
@@ -350,11 +306,7 @@ void netlink_free(struct netlink *netlink)
 	if (netlink == NULL)
 		return;
 	settle_done(&netlink->settle);
-	if (event_initialized(&netlink->readable))
-		event_del(&netlink->readable);
-	if (netlink->fd >= 0)
-		close(netlink->fd);
-	mem_free(netlink->links);
-	mem_free(netlink->addresses);
+	socket_close(&netlink->readable, netlink->fd);
+	mem_free(netlink->known);
 	mem_free(netlink);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "loop_internal.h"
+#include "socket.h"
 
 /* Not IP_UNICAST_IF, which would send by the interface and still take packets that come in by any
  * other. */
@@ -20,11 +21,10 @@ static int bind_interface(int fd, const char *name)
  * (IP_FREEBIND), for nothing would come back to it. */
 static int bind_source(int fd, const struct addr *source)
 {
-	const int on = 1;
 	struct sockaddr_storage sockaddr;
 	const socklen_t len = addr_to_sockaddr(source, &sockaddr);
 
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0)
+	if (socket_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, true) != 0)
 		return -1;
 	return bind(fd, (struct sockaddr *)&sockaddr, len);
 }

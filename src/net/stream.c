@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "loop_internal.h"
 #include "outgoing.h"
+#include "socket.h"
 #include "stream_internal.h"
 #include "stream_queue.h"
 #include "wire/frame.h"
@@ -386,7 +387,6 @@ static void on_linger_over(void *ctx)
 
 int stream_adopt(struct loop *loop, int fd, const struct addr *peer, struct stream **ret_stream)
 {
-	const int on = 1;
 	struct stream *stream = mem_zalloc(sizeof(*stream));
 
 	if (stream == NULL) {
@@ -402,8 +402,8 @@ int stream_adopt(struct loop *loop, int fd, const struct addr *peer, struct stre
 		     stream);
 	event_assign(&stream->writable, loop_base(loop), fd, EV_WRITE, on_writable, stream);
 	/* Urgent bytes stay where they are in the stream: set aside they would leave a gap. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) != 0) {
+	if (socket_set(fd, IPPROTO_TCP, TCP_NODELAY, true) != 0 ||
+	    socket_set(fd, SOL_SOCKET, SO_OOBINLINE, true) != 0) {
 		const int err = -errno;
 		stream_free(stream);
 		return err;
@@ -417,9 +417,7 @@ int stream_connect(struct loop *loop, const struct conf_server *to,
 {
 	struct stream *stream = NULL;
 
-	int fd = socket(to->addr.family == ADDR_IPV4 ? AF_INET : AF_INET6,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	fd = outgoing_keep(loop, fd < 0 ? -errno : fd);
+	const int fd = outgoing_keep(loop, socket_open(to->addr.family, SOCK_STREAM));
 	if (fd < 0)
 		return fd;
 	int err = stream_adopt(loop, fd, &to->addr, &stream);
@@ -491,11 +489,8 @@ struct addr stream_peer(const struct stream *stream)
 
 struct addr stream_local(const struct stream *stream)
 {
-	struct sockaddr_storage sockaddr;
-	socklen_t len = sizeof(sockaddr);
 	struct addr local = { .family = ADDR_NONE };
 
-	if (getsockname(stream->fd, (struct sockaddr *)&sockaddr, &len) == 0)
-		(void)!addr_from_sockaddr((struct sockaddr *)&sockaddr, &local);
+	(void)!socket_local(stream->fd, &local);
 	return local;
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "socket.h"
 #include "stream_internal.h"
 
 #define BACKLOG 256
@@ -105,11 +106,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
  * that somebody listens on is refused all the same. */
 static int listener_bind(const struct stream_listener *listener, const struct addr *bind_to)
 {
-	const int on = 1;
-
-	if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    (bind_to->family == ADDR_IPV6 &&
-	     setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0))
+	if (socket_set(listener->fd, SOL_SOCKET, SO_REUSEADDR, true) != 0)
 		return -errno;
 	const int err = loop_bind(listener->loop, listener->fd, bind_to, true);
 	if (err < 0)
@@ -129,19 +126,15 @@ int stream_listener_new(struct loop *loop, const struct addr *bind_to, stream_ac
 		goto out;
 	*listener = (struct stream_listener){ .loop = loop, .fn = fn, .ctx = ctx, .fd = -1 };
 	timer_init(&listener->pause, on_pause_over, listener);
-	listener->fd = socket(bind_to->family == ADDR_IPV4 ? AF_INET : AF_INET6,
-			      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	err = -errno;
-	if (listener->fd < 0 || (err = listener_bind(listener, bind_to)) != 0)
+	if ((err = listener->fd = socket_open(bind_to->family, SOCK_STREAM)) < 0)
 		goto out;
-	err = -ENOMEM;
-	if (event_assign(&listener->acceptable, loop_base(loop), listener->fd, EV_READ | EV_PERSIST,
-			 on_acceptable, listener) != 0 ||
-	    event_add(&listener->acceptable, NULL) != 0)
+	if ((err = listener_bind(listener, bind_to)) != 0)
+		goto out;
+	err = socket_watch(loop, &listener->acceptable, listener->fd, on_acceptable, listener);
+	if (err != 0)
 		goto out;
 	*ret_listener = listener;
 	listener = NULL;
-	err = 0;
 out:
 	stream_listener_free(listener);
 	return err;
@@ -154,10 +147,7 @@ void stream_listener_free(struct stream_listener *listener)
 	if (listener->is_freed != NULL)
 		*listener->is_freed = true;
 	timer_stop(loop_timers(listener->loop), &listener->pause);
-	if (event_initialized(&listener->acceptable))
-		event_del(&listener->acceptable);
-	if (listener->fd >= 0)
-		close(listener->fd);
+	socket_close(&listener->acceptable, listener->fd);
 	mem_free(listener);
 }
 
@@ -179,11 +169,8 @@ void stream_listener_empty(struct stream_listener *listener)
 
 struct addr stream_listener_local(const struct stream_listener *listener)
 {
-	struct sockaddr_storage sockaddr;
-	socklen_t len = sizeof(sockaddr);
 	struct addr local = { .family = ADDR_NONE };
 
-	if (getsockname(listener->fd, (struct sockaddr *)&sockaddr, &len) == 0)
-		(void)!addr_from_sockaddr((struct sockaddr *)&sockaddr, &local);
+	(void)!socket_local(listener->fd, &local);
 	return local;
 }

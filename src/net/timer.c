@@ -225,14 +225,19 @@ void timer_stop(struct timers *timers, struct timer *timer)
 	timers->count--;
 }
 
-void timer_start(struct timers *timers, struct timer *timer, uint64_t delay_us)
+void timer_start_at(struct timers *timers, struct timer *timer, uint64_t due_us)
 {
-	const uint64_t now_us = timers->clock->now_us;
-
 	timer_stop(timers, timer);
-	timer->due_us = delay_us < UINT64_MAX - now_us ? now_us + delay_us : UINT64_MAX - 1;
+	timer->due_us = due_us;
 	place(timers, timer);
 	timers->count++;
+}
+
+void timer_start(struct timers *timers, struct timer *timer, uint64_t delay_us)
+{
+	const uint64_t due_us = timers->clock->now_us + delay_us;
+
+	timer_start_at(timers, timer, due_us < delay_us ? UINT64_MAX - 1 : due_us);
 }
 
 void timer_run_due(struct timers *timers)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "loop_internal.h"
 #include "outgoing.h"
+#include "socket.h"
 
 struct tls_look {
 	struct loop *loop;
@@ -123,10 +124,7 @@ static int make_ssl(struct tls_look *look, const struct tls_look_names *names)
 
 static int open_socket(struct tls_look *look, const struct conf_server *to)
 {
-	const int fd = socket(to->addr.family == ADDR_IPV4 ? AF_INET : AF_INET6,
-			      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	look->fd = outgoing_keep(look->loop, fd < 0 ? -errno : fd);
+	look->fd = outgoing_keep(look->loop, socket_open(to->addr.family, SOCK_STREAM));
 	if (look->fd < 0)
 		return look->fd;
 	const int err = outgoing_connect(look->fd, to);
@@ -159,12 +157,9 @@ void tls_look_free(struct tls_look *look)
 {
 	if (look == NULL)
 		return;
-	if (event_initialized(&look->event))
-		event_del(&look->event);
 	SSL_free(look->ssl);
 	SSL_CTX_free(look->context);
-	if (look->fd >= 0)
-		close(look->fd);
+	socket_close(&look->event, look->fd);
 	mem_free(look);
 }
 

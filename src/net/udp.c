@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "loop_internal.h"
+#include "socket.h"
 #include "udp_internal.h"
 #include "udp_replies.h"
 
@@ -73,32 +74,20 @@ struct udp_server {
  * be forged in turn (RFC 8085 section 3.2; as Knot, NSD and unbound do). */
 static int ignore_path_mtu(int fd, uint8_t family)
 {
-	const int omit = family == ADDR_IPV4 ? IP_PMTUDISC_OMIT : IPV6_PMTUDISC_OMIT;
-
 	if (family == ADDR_IPV4)
-		return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit, sizeof(omit));
+		return socket_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	return socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
 }
 
 int udp_open_socket(uint8_t family)
 {
-	const int fd = socket(family == ADDR_IPV4 ? AF_INET : AF_INET6,
-			      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int fd = socket_open(family, SOCK_DGRAM);
 
-	if (fd >= 0 && ignore_path_mtu(fd, family) == 0)
+	if (fd < 0 || ignore_path_mtu(fd, family) == 0)
 		return fd;
 	const int err = -errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
-}
-
-int udp_watch(struct loop *loop, struct event *event, int fd, event_callback_fn fn, void *ctx)
-{
-	if (event_assign(event, loop_base(loop), fd, EV_READ | EV_PERSIST, fn, ctx) != 0 ||
-	    event_add(event, NULL) != 0)
-		return -ENOMEM;
-	return 0;
 }
 
 bool udp_knows_cutting(int fd)
@@ -278,33 +267,19 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 /* To what address a datagram came is only asked for where that is not known. */
 static int set_options(int fd, const struct addr *bind_to)
 {
-	const int buffer = RECEIVE_BUFFER;
-	const int is_wildcard = addr_is_wildcard(bind_to);
+	const bool is_wildcard = addr_is_wildcard(bind_to);
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	(void)socket_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	if (bind_to->family == ADDR_IPV4)
-		return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &is_wildcard, sizeof(is_wildcard));
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &is_wildcard, sizeof(is_wildcard));
-}
-
-static int leave_out_ipv4(int fd, uint8_t family)
-{
-	const int on = 1;
-
-	if (family == ADDR_IPV4)
-		return 0;
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+		return socket_set(fd, IPPROTO_IP, IP_PKTINFO, is_wildcard);
+	return socket_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, is_wildcard);
 }
 
 /* No SO_REUSEADDR: two servers on one UDP port would take each other's queries. The options are set
  * before the first datagram can come, and again for a socket that another had opened. */
 static int bind_server(struct udp_server *server, const struct addr *bind_to)
 {
-	struct sockaddr_storage to;
-	socklen_t len = sizeof(to);
-
-	if (set_options(server->fd, bind_to) != 0 ||
-	    leave_out_ipv4(server->fd, bind_to->family) != 0)
+	if (set_options(server->fd, bind_to) != 0)
 		return -errno;
 	int err = loop_bind(server->loop, server->fd, bind_to, false);
 	if (err < 0)
@@ -314,10 +289,8 @@ static int bind_server(struct udp_server *server, const struct addr *bind_to)
 	if (ignore_path_mtu(server->fd, bind_to->family) != 0 ||
 	    set_options(server->fd, bind_to) != 0)
 		return -errno;
-	if (getsockname(server->fd, (struct sockaddr *)&to, &len) != 0)
-		return -errno;
 	server->is_wildcard = addr_is_wildcard(bind_to);
-	err = addr_from_sockaddr((struct sockaddr *)&to, &server->local);
+	err = socket_local(server->fd, &server->local);
 	server->client.local = server->local;
 	server->client.local.port = 0;
 	return err;
@@ -342,7 +315,7 @@ int udp_server_new(struct loop *loop, const struct addr *bind_to, const struct c
 		set_up(server->batch, server->fd);
 	if ((err = bind_server(server, bind_to)) != 0)
 		goto out;
-	if ((err = udp_watch(loop, &server->readable, server->fd, on_readable, server)) != 0)
+	if ((err = socket_watch(loop, &server->readable, server->fd, on_readable, server)) != 0)
 		goto out;
 	*ret_server = server;
 	server = NULL;
@@ -361,10 +334,7 @@ void udp_server_free(struct udp_server *server)
 		udp_replies_send(&server->batch->replies);
 		server->batch->sender = NULL;
 	}
-	if (event_initialized(&server->readable))
-		event_del(&server->readable);
-	if (server->fd >= 0)
-		close(server->fd);
+	socket_close(&server->readable, server->fd);
 	mem_free(server);
 }
 

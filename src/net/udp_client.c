@@ -7,6 +7,7 @@
 #include "loop_internal.h"
 #include "net/udp.h"
 #include "outgoing.h"
+#include "socket.h"
 #include "udp_burst.h"
 #include "udp_internal.h"
 
@@ -271,7 +272,7 @@ int udp_client_new(struct loop *loop, const struct conf_server *to, udp_client_f
 	if (err != 0)
 		goto out;
 	*client = (struct udp_client){ .loop = loop, .post = post, .fd = fd, .fn = fn, .ctx = ctx };
-	err = udp_watch(loop, &client->readable, fd, on_readable, client);
+	err = socket_watch(loop, &client->readable, fd, on_readable, client);
 	if (err != 0)
 		goto out;
 	*ret_client = client;
@@ -288,17 +289,13 @@ out:
 
 int udp_client_source(const struct conf_server *to, struct addr *ret_source)
 {
-	struct sockaddr_storage from;
-	socklen_t len = sizeof(from);
 	const int fd = udp_open_socket(to->addr.family);
 
 	if (fd < 0)
 		return fd;
 	int err = outgoing_connect(fd, to);
-	if (err == 0 && getsockname(fd, (struct sockaddr *)&from, &len) != 0)
-		err = -errno;
 	if (err == 0)
-		err = addr_from_sockaddr((struct sockaddr *)&from, ret_source);
+		err = socket_local(fd, ret_source);
 	if (err == 0)
 		ret_source->port = 0;
 	close(fd);

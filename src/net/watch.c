@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "loop_internal.h"
 #include "net/settle.h"
+#include "socket.h"
 #include "wire/cursor.h"
 
 /* What may befall a name in a directory. A file is written in place (by IN_MODIFY, too, for a
@@ -32,9 +33,6 @@ struct mark {
 struct watch {
 	struct loop *loop;
 	int fd;
-	struct event readable;
-	struct settle settle;
-	struct timer retry;
 	char **paths;
 	size_t path_count;
 	struct mark *marks;
@@ -42,6 +40,9 @@ struct watch {
 	bool is_incomplete; /* there is something that cannot be watched */
 	watch_fn fn;
 	void *ctx;
+	struct event readable;
+	struct settle settle;
+	struct timer retry;
 };
 
 /* --- marks --------------------------------------------------------------------------------- */
@@ -227,7 +228,7 @@ static void on_settled(void *ctx)
 
 int watch_new(struct loop *loop, watch_fn fn, void *ctx, struct watch **ret_watch)
 {
-	int err = -ENOMEM;
+	int err;
 	struct watch *watch = mem_zalloc(sizeof(*watch));
 
 	if (watch == NULL)
@@ -238,10 +239,8 @@ int watch_new(struct loop *loop, watch_fn fn, void *ctx, struct watch **ret_watc
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch->fd < 0)
 		err = -errno;
-	else if (event_assign(&watch->readable, loop_base(loop), watch->fd, EV_READ | EV_PERSIST,
-			      on_readable, watch) == 0 &&
-		 event_add(&watch->readable, NULL) == 0)
-		err = 0;
+	else
+		err = socket_watch(loop, &watch->readable, watch->fd, on_readable, watch);
 	if (err != 0) {
 		watch_free(watch);
 		return err;
@@ -263,13 +262,10 @@ void watch_free(struct watch *watch)
 		return;
 	settle_done(&watch->settle);
 	timer_stop(loop_timers(watch->loop), &watch->retry);
-	if (event_initialized(&watch->readable))
-		event_del(&watch->readable);
 	remove_marks(watch);
 	mem_free(watch->marks);
 	free_paths(watch->paths, watch->path_count);
-	if (watch->fd >= 0)
-		close(watch->fd);
+	socket_close(&watch->readable, watch->fd);
 	mem_free(watch);
 }
 

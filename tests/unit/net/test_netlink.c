@@ -160,6 +160,23 @@ static void an_address_that_is_refreshed_is_no_change(void **state)
 	assert_not_told(seen);
 }
 
+/* Where there are thousands of both, as of a host of containers: links take no room from them. */
+static void one_of_very_many_that_is_refreshed_is_no_change(void **state)
+{
+	(void)state;
+	run(WITH_WAN
+	    " && ip address add 2001:db8::2/64 dev wan nodad valid_lft 500 preferred_lft 500 && "
+	    "for i in $(seq 20); do echo link add a$i type veth peer name b$i; "
+	    "echo link set a$i addrgenmode none; echo link set b$i addrgenmode none; "
+	    "echo link set a$i up; echo link set b$i up; done | ip -batch - && "
+	    "for i in $(seq 8170); do echo address add 10.9.$((i / 250)).$((i % 250))/32 dev wan; "
+	    "done | ip -batch - && sleep 0.5");
+	struct seen *seen = listening("198.51.100.1");
+	assert_not_told(seen);
+	run("ip address change 2001:db8::2/64 dev wan valid_lft 900 preferred_lft 900");
+	assert_not_told(seen);
+}
+
 static void links_are_told_where_they_have_an_address(void **state)
 {
 	(void)state;
@@ -291,6 +308,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(addresses_are_told),
 	TEST(addresses_that_nobody_is_asked_from_are_told_apart),
 	TEST(an_address_that_is_refreshed_is_no_change),
+	TEST(one_of_very_many_that_is_refreshed_is_no_change),
 	TEST(links_are_told_where_they_have_an_address),
 	TEST(a_bridge_that_nobody_is_asked_from_is_not_told),
 	TEST(routes_are_told_where_somebody_is_asked),

@@ -3,7 +3,6 @@
 #include "loop_bench.h"
 #include "unit.h"
 
-#if COURIERDNS_NFTSET
 /* A set that no system has: the kernel is asked for it, and whatever it says, that it cannot be
  * done. */
 static struct conf_nftset missing = { (char *)(uintptr_t) "ip#courierdns_test#no_such_set",
@@ -117,13 +116,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_forgotten_is_not_heard_of),
 	cmocka_unit_test(a_user_may_go_at_any_time),
 };
-#else
-static void there_is_nothing_in_a_build_without(void **state)
-{
-	(void)state;
-	assert_int_equal(COURIERDNS_NFTSET, 0);
-}
-
-static const struct CMUnitTest tests[] = { cmocka_unit_test(there_is_nothing_in_a_build_without) };
-#endif
 UNIT_MAIN_MEM(tests)

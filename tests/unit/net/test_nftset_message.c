@@ -2,7 +2,6 @@
 
 #include "unit.h"
 
-#if COURIERDNS_NFTSET
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
@@ -307,13 +306,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_cut_off_is_not_read_beyond),
 	cmocka_unit_test(the_question_names_the_set),
 };
-#else
-static void there_is_nothing_in_a_build_without(void **state)
-{
-	(void)state;
-	assert_int_equal(COURIERDNS_NFTSET, 0);
-}
-
-static const struct CMUnitTest tests[] = { cmocka_unit_test(there_is_nothing_in_a_build_without) };
-#endif
 UNIT_MAIN(tests)

@@ -146,6 +146,23 @@ static void those_of_one_moment_fire_as_they_were_started(void **state)
 	assert_memory_equal(bench->order, expected, sizeof(expected));
 }
 
+static void fires_at_its_time_and_at_once_where_that_is_past(void **state)
+{
+	struct bench *bench = new_bench();
+	const uint64_t now_us = bench->clock.now_us;
+	(void)state;
+
+	timer_start_at(bench->timers, &bench->probes[0].timer, now_us + 1000);
+	timer_start_at(bench->timers, &bench->probes[1].timer, now_us - 1000);
+	pass(bench, 0);
+	assert_int_equal(bench->probes[1].fired, 1);
+	pass(bench, 999);
+	assert_int_equal(bench->probes[0].fired, 0);
+	pass(bench, 1);
+	assert_int_equal(bench->probes[0].fired_at_us, now_us + 1000);
+	assert_int_equal(bench->probes[1].fired, 1);
+}
+
 static void on_restart(void *ctx)
 {
 	struct probe *probe = ctx;
@@ -305,6 +322,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_stopped_timer_does_not_fire),
 	cmocka_unit_test(starting_again_moves_it),
 	cmocka_unit_test(those_of_one_moment_fire_as_they_were_started),
+	cmocka_unit_test(fires_at_its_time_and_at_once_where_that_is_past),
 	cmocka_unit_test(one_that_restarts_itself_at_once_fires_once_a_run),
 	cmocka_unit_test(a_callback_may_stop_those_due_with_it),
 	cmocka_unit_test(agrees_with_a_plain_list_whatever_is_done),
