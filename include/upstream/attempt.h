@@ -61,21 +61,12 @@ struct attempt_question {
 /* Filled in by attempt_init(), and the module's own; to be read: server, late_us, due_us,
  * has_failed, has_spoken; to be written: is_judged and is_refused. */
 struct attempt {
-	struct attempt *next; /* for the owner */
-	const struct attempt_question *question;
-	struct server *server;
-	struct transport_datagram udp;
 	uint8_t udp_sends, stream_sends, stream_failures;
-	uint8_t unheard_sends;	    /* since it answered, or since the start */
-	uint64_t first_us, last_us; /* when the first and the last of these were */
-	uint64_t patience_us;	    /* the server's usual time, after which it is late */
-	uint64_t late_us;	    /* when it is, reckoned from the last send */
-	uint64_t due_us;	    /* when it is to be sent again */
+	uint8_t unheard_sends; /* since it answered, or since the start */
 	bool with_edns;
 	bool may_lack_edns;  /* it has refused EDNS, in a way that tells of the server itself */
 	bool needs_stream;   /* the client's wish, or TC: a UDP reply is of no use */
 	bool prefers_stream; /* a packet came that did not match */
-	unsigned mismatches; /* packets that did not, over UDP */
 	bool is_udp_dead, is_stream_dead; /* it cannot be reached that way */
 	bool has_spoken;		  /* something came from it, though not the answer */
 	bool has_failed;
@@ -83,6 +74,15 @@ struct attempt {
 	bool is_judged;	 /* for the owner */
 	bool is_owed;	 /* the last send came to nothing for want of our own resources */
 	bool is_silence_noted;
+	unsigned mismatches;  /* packets that were not the answer, over UDP */
+	struct attempt *next; /* for the owner */
+	const struct attempt_question *question;
+	struct server *server;
+	uint64_t first_us, last_us; /* when the first and the last of the unheard sends were */
+	uint32_t patience_us;	    /* the server's usual time, after which it is late */
+	uint64_t late_us;	    /* when it is, reckoned from the last send */
+	uint64_t due_us;	    /* when it is to be sent again */
+	struct transport_datagram udp;
 	struct letter_case letters; /* over UDP; TCP needs none */
 	/* A second one on another connection, where the first seems to lead nowhere. Not even
 	 * zeroed while stream_sends is 0, for most never need them. */
@@ -102,7 +102,7 @@ bool attempt_has_hope(const struct attempt *attempt);
  * nothing has come from it, that is told, once. */
 void attempt_note_silence(struct attempt *attempt);
 /** It has been asked for so long, and nothing has come from it. */
-bool attempt_is_unheard(const struct attempt *attempt, uint64_t for_us);
+bool attempt_is_unheard(const struct attempt *attempt, uint32_t for_us);
 /** Sends once. A negative code where that came to nothing because of the server or the way to it;
  * what failed for want of our own resources is lost like a packet. Must be askable. */
 MUST_CHECK int attempt_send(struct attempt *attempt);

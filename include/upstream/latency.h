@@ -23,20 +23,20 @@ struct latency {
 	uint16_t steps[LATENCY_STEPS];
 };
 
-/** A reply came so long after the first and after the last of so many sends. Which of them it
- * answers is not known; one that comes soon after the last, when the first had been out for much
- * longer than this server takes, answers the last: the first was lost. */
-void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
-		 uint64_t since_last_us, unsigned sends);
+/** A reply came so long after the first and after the last of so many sends, less than an hour.
+ * Which of them it answers is not known; one that comes soon after the last, when the first had
+ * been out for much longer than this server takes, answers the last: the first was lost. */
+void latency_add(struct latency *latency, uint64_t now_us, uint32_t since_first_us,
+		 uint32_t since_last_us, unsigned sends);
 /** Nothing came: until something does it looks slower than it was. */
 void latency_add_silence(struct latency *latency, uint64_t now_us);
 
 /** Of answers alone, however old; 0 while there is none. */
-uint64_t latency_measured_us(const struct latency *latency);
+uint32_t latency_measured_us(const struct latency *latency);
 /** 0 while unknown, else at least 1. Halves for every minute without an answer, so that one that
  * was slow is worth another try. */
-uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us);
+uint32_t latency_smoothed_us(const struct latency *latency, uint64_t now_us);
 /** 0 while fewer than four answers are known. */
-uint64_t latency_p95_us(const struct latency *latency);
+uint32_t latency_p95_us(const struct latency *latency);
 /** About every twelfth packet or more is lost. */
 bool latency_is_lossy(const struct latency *latency);

@@ -28,16 +28,16 @@ struct probe_ways {
 
 /* Filled in by probe_init(), and the module's own. */
 struct probe {
-	struct probe_ways ways;
+	const struct probe_ways *ways;
 	struct server *server;
 	probe_fn fn;
 	struct transport_datagram udp;
 	struct transport_question stream;
-	uint8_t question[PROBE_QUESTION_MAX];
 	size_t question_len;
+	uint8_t question[PROBE_QUESTION_MAX];
 };
 
-/** All borrowed, `ways` but for what it points to copied. */
+/** All borrowed. */
 void probe_init(struct probe *probe, const struct probe_ways *ways, struct server *server,
 		probe_fn fn);
 /** Asks that from here on, the root's with NULL. What is out is closed. */

@@ -45,32 +45,32 @@ uint64_t server_heard_us(const struct server *server);
 unsigned server_times_down(const struct server *server);
 
 /** One packet has left for it. */
-void server_note_sent(struct server *server, uint64_t now_us, bool by_stream);
+void server_note_sent(struct server *server, bool by_stream, uint64_t now_us);
 /** A reply that matches a question came from it, whatever the rcode, so long after the first and
  * after the last of so many sends. It is up. */
-void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
-		       uint64_t since_last_us, unsigned sends);
+void server_note_reply(struct server *server, uint64_t now_us, uint32_t since_first_us,
+		       uint32_t since_last_us, unsigned sends);
 /** A question's time with it has passed, or the question is settled elsewhere after it should have
  * answered, without anything from it. */
 void server_note_silence(struct server *server, uint64_t now_us);
 /** The system says that it is not to be had: -ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH and such.
  * (Not for want of our own: -EMFILE, -ENOMEM.) */
-void server_note_error(struct server *server, uint64_t now_us, int err);
+void server_note_error(struct server *server, int err, uint64_t now_us);
 
 /* --- how long it takes --- */
 
 /** Smoothed, 0 while unknown; fades while it is not asked, so that it is worth trying again. */
-uint64_t server_latency_us(const struct server *server, uint64_t now_us);
+uint32_t server_latency_us(const struct server *server, uint64_t now_us);
 /** When to ask another one as well: its p95, at least 20 and at most 400 ms; 400 ms while unknown.
  */
-uint64_t server_hedge_us(const struct server *server);
+uint32_t server_hedge_us(const struct server *server);
 /** What it has not answered for so long it does not mean to answer, or packets are lost: twice its
  * usual time, at least 400 ms. */
-uint64_t server_silence_us(const struct server *server);
+uint32_t server_silence_us(const struct server *server);
 /** How long after the `sends`-th send (1, 2, 3) to wait for it before the next one: 0.4 s, 1.2 s,
  * 0.2 s, so that what takes 1.5 s sees two; where packets are being lost twice its p95, at least
  * 100 ms, then twice that, then 0.2 s. */
-uint64_t server_resend_us(const struct server *server, unsigned sends);
+uint32_t server_resend_us(const struct server *server, unsigned sends);
 bool server_is_lossy(const struct server *server);
 
 /** It has failed at a question that another one answered. That is no matter of health, but where
@@ -78,7 +78,7 @@ bool server_is_lossy(const struct server *server);
  * happens. */
 void server_note_worse(struct server *server, uint64_t now_us);
 /** By how much. */
-uint64_t server_penalty_us(const struct server *server, uint64_t now_us);
+uint32_t server_penalty_us(const struct server *server, uint64_t now_us);
 
 /* --- what is counted --- */
 
@@ -110,12 +110,12 @@ struct server_sums {
 	uint64_t sent, answered, failed; /* questions sent; answers; failures of all kinds */
 	uint64_t heard_us;		 /* when something came from it last; 0: never, or not
 					  * since the network changed */
-	uint64_t latency_us;		 /* as whoever heard it last knows it; 0: unknown */
+	uint32_t latency_us;		 /* as whoever heard it last knows it; 0: unknown */
 	enum server_state state;	 /* the worst that any of them has found */
 	uint64_t sent_tcp;		 /* of those sent */
-	uint64_t failures[SERVER_FAILURE_COUNT];
-	unsigned times_down; /* as often as any of them has found it so */
+	unsigned times_down;		 /* as often as any of them has found it so */
 	bool lacks_edns, is_lossy;
+	uint64_t failures[SERVER_FAILURE_COUNT];
 };
 /* Each worker has a server of its own for one that is asked: `servers` are these, `count` of them.
  * The workers are held. */

@@ -34,13 +34,13 @@ typedef void (*transport_stream_fn)(struct transport_question *question, int err
 struct transport_question {
 	transport_stream_fn fn;
 	void *ctx;
-	bool is_alone; /* on a connection of its own: what ends that is no loss to others */
+	bool is_alone;	 /* on a connection of its own: what ends that is no loss to others */
+	bool was_reused; /* of a lost one: its connection was in use before, so it may have been
+			  * closed just when we asked: ask anew (RFC 7766 section 6.2.4) */
+	uint16_t id;
 	struct transport_connection *connection; /* NULL: it is not out */
 	struct list link;			 /* in its connection's */
 	uint64_t asked_us;
-	uint16_t id;
-	bool was_reused; /* of a lost one: its connection was in use before, so it may have been
-			  * closed just when we asked: ask anew (RFC 7766 section 6.2.4) */
 };
 
 /** Puts the question, whose `fn` is set, with an ID of its own on its connection, which is written

@@ -30,9 +30,15 @@ static uint64_t now_us(const struct attempt *attempt)
 	return loop_clock(attempt->question->loop)->now_us;
 }
 
+/* A question lives for seconds. */
+static uint32_t since(const struct attempt *attempt, uint64_t us)
+{
+	return (uint32_t)(now_us(attempt) - us);
+}
+
 static void count(const struct attempt *attempt, enum stat stat)
 {
-	stats_add(attempt->question->stats, stat, 1);
+	stats_count(attempt->question->stats, stat);
 }
 
 /* Against the server, too. */
@@ -93,10 +99,10 @@ bool attempt_has_hope(const struct attempt *attempt)
 	       (attempt->is_owed && attempt_is_askable(attempt));
 }
 
-bool attempt_is_unheard(const struct attempt *attempt, uint64_t for_us)
+bool attempt_is_unheard(const struct attempt *attempt, uint32_t for_us)
 {
 	return !attempt->has_spoken && attempt->unheard_sends > 0 && attempt_has_hope(attempt) &&
-	       now_us(attempt) - attempt->first_us >= for_us;
+	       since(attempt, attempt->first_us) >= for_us;
 }
 
 void attempt_note_silence(struct attempt *attempt)
@@ -121,11 +127,10 @@ static void close_all(struct attempt *attempt)
  * or asked in another way. */
 static void note_reply(struct attempt *attempt)
 {
-	const uint64_t now = now_us(attempt);
-
 	if (attempt->unheard_sends > 0)
-		server_note_reply(attempt->server, now, now - attempt->first_us,
-				  now - attempt->last_us, attempt->unheard_sends);
+		server_note_reply(attempt->server, now_us(attempt),
+				  since(attempt, attempt->first_us),
+				  since(attempt, attempt->last_us), attempt->unheard_sends);
 	attempt->unheard_sends = 0;
 }
 
@@ -283,6 +288,20 @@ static void take_packet(struct attempt *attempt, uint16_t id, uint8_t *wire, siz
 
 /* --- what the transports tell -------------------------------------------------------------- */
 
+static void note_error(struct attempt *attempt, int err)
+{
+	server_note_error(attempt->server, err, now_us(attempt));
+}
+
+/* There is no way to it over UDP. */
+static void lose_datagrams(struct attempt *attempt, int err)
+{
+	count(attempt, STAT_UPSTREAM_FAILURES);
+	note_error(attempt, err);
+	attempt->is_udp_dead = true;
+	transport_udp_close(&attempt->udp);
+}
+
 static void on_datagram(struct transport_datagram *question, int err, uint8_t *wire,
 			size_t wire_len)
 {
@@ -297,9 +316,7 @@ static void on_datagram(struct transport_datagram *question, int err, uint8_t *w
 		take_packet(attempt, question->id, wire, wire_len, false);
 		return;
 	}
-	count(attempt, STAT_UPSTREAM_FAILURES);
-	server_note_error(attempt->server, now_us(attempt), err);
-	attempt->is_udp_dead = true;
+	lose_datagrams(attempt, err);
 	tell(attempt, ATTEMPT_STUCK);
 }
 
@@ -308,7 +325,7 @@ static void note_stream_error(struct attempt *attempt, int err)
 {
 	count(attempt, STAT_UPSTREAM_FAILURES);
 	if (err == -ENETUNREACH || err == -EHOSTUNREACH)
-		server_note_error(attempt->server, now_us(attempt), err);
+		note_error(attempt, err);
 	else
 		server_count_failure(attempt->server, SERVER_FAILED_CONNECTION);
 }
@@ -376,14 +393,6 @@ static int send_datagram(struct attempt *attempt, uint8_t *query, size_t len)
 					 &attempt->udp);
 	if (err == 0)
 		err = transport_udp_send(&attempt->udp, query, len);
-	if (err == 0)
-		count(attempt, STAT_UPSTREAM_UDP);
-	else if (!err_is_lack(err)) {
-		count(attempt, STAT_UPSTREAM_FAILURES);
-		server_note_error(attempt->server, now_us(attempt), err);
-		attempt->is_udp_dead = true;
-		transport_udp_close(&attempt->udp);
-	}
 	return err;
 }
 
@@ -404,32 +413,22 @@ static int send_by_stream(struct attempt *attempt, uint8_t *query, size_t len)
 	question->fn = on_stream;
 	question->ctx = attempt;
 	question->is_alone = has_more_to_come(attempt);
-	int err = transport_stream_ask(attempt->question->streams, server_how(attempt->server),
-				       attempt->stream_sends > 0, question, query, len);
-	attempt->stream_sends++;
-	if (err == 0)
-		count(attempt, STAT_UPSTREAM_TCP);
-	else if (!err_is_lack(err) && err != ERR_LIMIT) {
-		note_stream_error(attempt, err);
-		attempt->is_stream_dead = true;
-	}
-	return err;
+	return transport_stream_ask(attempt->question->streams, server_how(attempt->server),
+				    attempt->stream_sends++ > 0, question, query, len);
 }
 
 /* What is to be done if nothing comes; reckoned from this send, whether it has left or not. */
 static void plan_next(struct attempt *attempt, bool by_stream)
 {
-	const uint64_t now = now_us(attempt);
+	uint32_t patience_us = server_hedge_us(attempt->server), resend_us = STREAM_RESEND_US;
 
-	attempt->patience_us = server_hedge_us(attempt->server);
-	attempt->due_us = now + server_resend_us(attempt->server, attempt->udp_sends);
-	if (by_stream) {
-		attempt->due_us = now + STREAM_RESEND_US;
-		attempt->patience_us *= STREAM_PATIENCE;
-		if (attempt->patience_us > PATIENCE_MAX_US)
-			attempt->patience_us = PATIENCE_MAX_US;
-	}
-	attempt->late_us = now + attempt->patience_us;
+	if (!by_stream)
+		resend_us = server_resend_us(attempt->server, attempt->udp_sends);
+	else if ((patience_us *= STREAM_PATIENCE) > PATIENCE_MAX_US)
+		patience_us = PATIENCE_MAX_US;
+	attempt->patience_us = patience_us;
+	attempt->late_us = now_us(attempt) + patience_us;
+	attempt->due_us = now_us(attempt) + resend_us;
 	attempt_postpone(attempt);
 }
 
@@ -448,12 +447,24 @@ static void note_sent(struct attempt *attempt, bool by_stream)
 {
 	const uint64_t now = now_us(attempt);
 
-	server_note_sent(attempt->server, now, by_stream);
+	count(attempt, by_stream ? STAT_UPSTREAM_TCP : STAT_UPSTREAM_UDP);
+	server_note_sent(attempt->server, by_stream, now);
 	if (by_stream && attempt->prefers_stream && attempt->unheard_sends > 0)
 		return;
 	if (attempt->unheard_sends++ == 0)
 		attempt->first_us = now;
 	attempt->last_us = now;
+}
+
+/* A connection that takes no more is no fault of the server's. */
+static void note_unsent(struct attempt *attempt, bool by_stream, int err)
+{
+	if (!by_stream) {
+		lose_datagrams(attempt, err);
+	} else if (err != ERR_LIMIT) {
+		note_stream_error(attempt, err);
+		attempt->is_stream_dead = true;
+	}
 }
 
 int attempt_send(struct attempt *attempt)
@@ -470,6 +481,8 @@ int attempt_send(struct attempt *attempt)
 	const int err = by_stream ? send_by_stream(attempt, query, len)
 				  : send_datagram(attempt, query, len);
 	attempt->is_owed = err != 0 && err_is_lack(err);
+	if (err != 0 && !attempt->is_owed)
+		note_unsent(attempt, by_stream, err);
 	plan_next(attempt, by_stream);
 	if (err == 0)
 		note_sent(attempt, by_stream);

@@ -113,7 +113,6 @@ static void finish_without_answer(struct exchange *exchange)
 
 static void set_timer(struct exchange *exchange)
 {
-	const uint64_t now = now_us(exchange);
 	uint64_t due_us = exchange->end_us;
 
 	if (due_us > exchange->next_us)
@@ -124,8 +123,7 @@ static void set_timer(struct exchange *exchange)
 		if (attempt_is_askable(a) && due_us > a->due_us)
 			due_us = a->due_us;
 	}
-	timer_start(loop_timers(exchange->upstream->loop), &exchange->timer,
-		    due_us > now ? due_us - now : 0);
+	timer_start_at(loop_timers(exchange->upstream->loop), &exchange->timer, due_us);
 }
 
 /* Where there is something to tell already, nobody is waited for who is down. */
@@ -407,6 +405,19 @@ static void on_news(void *ctx, struct attempt *attempt, enum attempt_news news,
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
+struct pool *exchange_pool_ref(struct pool *pool)
+{
+	return pool_ref(pool_latest(pool));
+}
+
+void exchange_pool_renew(struct pool **pool)
+{
+	struct pool *latest = exchange_pool_ref(*pool);
+
+	pool_unref(*pool);
+	*pool = latest;
+}
+
 /* Nobody is told of an end from inside this call. */
 static void begin(struct exchange *exchange)
 {
@@ -441,23 +452,23 @@ int exchange_start(struct upstream *upstream, const struct exchange_ask *ask, ex
 
 	if (exchange == NULL)
 		return ERR_LIMIT;
-	*exchange = (struct exchange){
-		.upstream = upstream,
-		.end = { .done = done, .ctx = ctx, .pool = pool_ref(pool_latest(ask->pool)) },
-		.question = { .loop = upstream->loop,
-			      .stats = upstream->stats,
-			      .datagrams = upstream->datagrams,
-			      .streams = upstream->streams,
-			      .view = ask->view,
-			      .via_stream = ask->via_stream,
-			      .strip_ecs = ask->strip_ecs,
-			      .edns_size = ask->edns_size,
-			      .on_news = on_news,
-			      .ctx = exchange },
-		.judge = ask->judge,
-		.is_picky = ask->is_picky,
-		.is_patient = ask->is_patient,
-	};
+	*exchange = (struct exchange){ .upstream = upstream };
+	exchange->judge = ask->judge;
+	exchange->is_picky = ask->is_picky;
+	exchange->is_patient = ask->is_patient;
+	exchange->end.done = done;
+	exchange->end.ctx = ctx;
+	exchange->end.pool = exchange_pool_ref(ask->pool);
+	exchange->question.loop = upstream->loop;
+	exchange->question.stats = upstream->stats;
+	exchange->question.datagrams = upstream->datagrams;
+	exchange->question.streams = upstream->streams;
+	exchange->question.view = ask->view;
+	exchange->question.via_stream = ask->via_stream;
+	exchange->question.strip_ecs = ask->strip_ecs;
+	exchange->question.edns_size = ask->edns_size;
+	exchange->question.on_news = on_news;
+	exchange->question.ctx = exchange;
 	exchange_reserve_take(exchange->end.reserves, ask);
 	list_add(&upstream->running, &exchange->running);
 	timer_init(&exchange->timer, on_timer, exchange);
@@ -490,10 +501,7 @@ void exchange_suspend(struct exchange *exchange)
 
 void exchange_resume(struct exchange *exchange)
 {
-	struct pool *latest = pool_ref(pool_latest(exchange->end.pool));
-
-	pool_unref(exchange->end.pool);
-	exchange->end.pool = latest;
+	exchange_pool_renew(&exchange->end.pool);
 	exchange->asked = 0;
 	exchange_reserve_renew(exchange->end.reserves);
 	note_asked(exchange);

@@ -35,6 +35,11 @@ void exchange_kept_put(struct exchange_kept **kept, const struct attempt_reply *
 		       const struct server *server, bool instead);
 void exchange_kept_forget(struct exchange_kept **kept); /* fine for none */
 
+/** A reference to the pool that has the group's servers by now. */
+struct pool *exchange_pool_ref(struct pool *pool);
+/** That in place of the reference. */
+void exchange_pool_renew(struct pool **pool);
+
 /* Another group, of which all are asked when the own one does not say what is wanted. */
 struct exchange_reserve {
 	struct pool *pool; /* a reference, or NULL */
@@ -58,20 +63,20 @@ struct exchange_end {
 struct exchange {
 	struct upstream *upstream;
 	struct list running; /* in upstream->running */
-	struct exchange_end end;
-	struct attempt_question question;
-	struct timer timer;   /* whatever is due next */
+	struct attempt *attempts;
+	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
+	exchange_judge_fn judge;
+	bool is_picky, is_patient;
+	bool was_silent;      /* something was waited for in vain */
 	uint64_t deadline_us; /* the own group's */
 	uint64_t limit_us;    /* whosever */
 	uint64_t end_us;      /* that, or sooner where a failure is known already */
 	uint64_t next_us; /* when the next server is asked too; UINT64_MAX: when others are done */
 	uint64_t all_us;  /* when everybody is asked; UINT64_MAX: not, or it is done */
 	uint64_t asked;	  /* of the pool's servers, for pool_next() */
-	bool was_silent;  /* something was waited for in vain */
-	struct attempt *attempts;
-	struct attempt *latest; /* the last one asked in its turn; NULL while there is none */
-	exchange_judge_fn judge;
-	bool is_picky, is_patient;
+	struct exchange_end end;
+	struct attempt_question question;
+	struct timer timer; /* whatever is due next */
 };
 
 /** When everybody is to be asked, of one that begins now: UINT64_MAX where there is nobody else, or

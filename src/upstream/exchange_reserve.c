@@ -4,16 +4,13 @@ void exchange_reserve_take(struct exchange_reserve reserves[EXCHANGE_RESERVES],
 			   const struct exchange_ask *ask)
 {
 	for (unsigned i = 0; i < EXCHANGE_RESERVES && ask->reserves[i] != NULL; i++)
-		reserves[i].pool = pool_ref(pool_latest(ask->reserves[i]));
+		reserves[i].pool = exchange_pool_ref(ask->reserves[i]);
 }
 
 void exchange_reserve_renew(struct exchange_reserve reserves[EXCHANGE_RESERVES])
 {
 	for (unsigned i = 0; i < EXCHANGE_RESERVES && reserves[i].pool != NULL; i++) {
-		struct pool *latest = pool_ref(pool_latest(reserves[i].pool));
-
-		pool_unref(reserves[i].pool);
-		reserves[i].pool = latest;
+		exchange_pool_renew(&reserves[i].pool);
 		reserves[i].asked = 0;
 	}
 }

@@ -36,11 +36,9 @@ static void on_change(void *ctx)
 
 void exchange_upstream_network_changed(struct upstream *upstream)
 {
-	const uint64_t now = loop_clock(upstream->loop)->now_us;
-
 	if (!timer_is_set(&upstream->change))
-		timer_start(loop_timers(upstream->loop), &upstream->change,
-			    upstream->change_next > now ? upstream->change_next - now : 0);
+		timer_start_at(loop_timers(upstream->loop), &upstream->change,
+			       upstream->change_next);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */

@@ -22,10 +22,8 @@
 #define SOCKET_US (8u * USEC_PER_SEC)
 
 struct health {
-	struct loop *loop;
+	struct probe_ways ways;
 	struct stats *stats;
-	struct transport_udp *datagrams;
-	struct transport_stream *streams;
 	struct health_log *log;
 	struct list patients;
 };
@@ -34,28 +32,28 @@ struct health {
 struct patient {
 	struct server_watch watch; /* first: the server's */
 	struct health *health;
-	struct list link;      /* in health->patients */
-	struct server *server; /* not held: it tells when it goes */
-	struct probe probe;
-	struct timer timer;
-	struct health_log_entry log;
-	uint64_t began_us;	 /* when it came to be suspected */
-	uint64_t opened_us;	 /* the probe's socket */
-	uint64_t sent_us;	 /* the last probe */
-	unsigned probes;	 /* since then, without a reply */
+	struct server *server;	 /* not held: it tells when it goes */
 	bool knows_stream_alone; /* it has answered over TCP, but not over UDP */
 	bool wants_theirs;	 /* it is to be asked what a client asks next */
 	bool has_theirs;	 /* that is what was asked last */
+	unsigned probes;	 /* since it came to be suspected, without a reply */
+	uint64_t began_us;	 /* when that was */
+	uint64_t opened_us;	 /* the probe's socket */
+	uint64_t sent_us;	 /* the last probe */
+	struct list link;	 /* in health->patients */
+	struct health_log_entry log;
+	struct timer timer;
+	struct probe probe;
 };
 
 static uint64_t now_us(const struct patient *patient)
 {
-	return loop_clock(patient->health->loop)->now_us;
+	return loop_clock(patient->health->ways.loop)->now_us;
 }
 
 static void wake_in(struct patient *patient, uint64_t us)
 {
-	timer_start(loop_timers(patient->health->loop), &patient->timer, us);
+	timer_start(loop_timers(patient->health->ways.loop), &patient->timer, us);
 }
 
 static void wake_at(struct patient *patient, uint64_t at_us)
@@ -68,7 +66,7 @@ static void wake_at(struct patient *patient, uint64_t at_us)
 static void stop_asking(struct patient *patient)
 {
 	probe_close(&patient->probe);
-	timer_stop(loop_timers(patient->health->loop), &patient->timer);
+	timer_stop(loop_timers(patient->health->ways.loop), &patient->timer);
 }
 
 /* --- probes -------------------------------------------------------------------------------- */
@@ -110,10 +108,10 @@ static void ask(struct patient *patient, bool by_stream)
 		take_error(patient, err);
 }
 
-static uint64_t step_us(const struct patient *patient)
+static uint32_t step_us(const struct patient *patient)
 {
-	const uint64_t known_us = latency_measured_us(&patient->server->latency);
-	const uint64_t us = known_us + known_us / 4;
+	const uint32_t known_us = latency_measured_us(&patient->server->latency);
+	const uint32_t us = known_us + known_us / 4;
 
 	return us < STEP_LEAST_US ? STEP_LEAST_US : us > STEP_MOST_US ? STEP_MOST_US : us;
 }
@@ -186,8 +184,8 @@ static void on_probe(struct probe *probe, int err, bool by_stream)
 	/* once it is down, nobody knows which probe it was that it answers */
 	if (server_state(patient->server) == SERVER_SUSPECTED)
 		latency_add(&patient->server->latency, now,
-			    now - (by_stream ? patient->sent_us : patient->began_us),
-			    now - patient->sent_us, by_stream ? 1 : patient->probes);
+			    (uint32_t)(now - (by_stream ? patient->sent_us : patient->began_us)),
+			    (uint32_t)(now - patient->sent_us), by_stream ? 1 : patient->probes);
 	server_hear(patient->server, now);
 }
 
@@ -238,13 +236,11 @@ static void look_after(struct health *health, struct server *server)
 
 	if (patient == NULL)
 		return; /* another question, another try */
-	patient->watch = (struct server_watch){ .on_change = on_change, .on_gone = on_gone };
+	patient->watch.on_change = on_change;
+	patient->watch.on_gone = on_gone;
 	patient->health = health;
 	patient->server = server;
-	const struct probe_ways ways = { .loop = health->loop,
-					 .datagrams = health->datagrams,
-					 .streams = health->streams };
-	probe_init(&patient->probe, &ways, server, on_probe);
+	probe_init(&patient->probe, &health->ways, server, on_probe);
 	timer_init(&patient->timer, on_timer, patient);
 	if (health_log_enter(health->log, &patient->log, server) != 0) {
 		mem_free(patient);
@@ -290,10 +286,10 @@ struct health *health_new(struct loop *loop, struct stats *stats, struct transpo
 
 	if (health == NULL)
 		return NULL;
-	health->loop = loop;
+	health->ways.loop = loop;
+	health->ways.datagrams = datagrams;
+	health->ways.streams = streams;
 	health->stats = stats;
-	health->datagrams = datagrams;
-	health->streams = streams;
 	list_init(&health->patients);
 	health->log = first != NULL ? health_log_share(first->log, loop) : health_log_new(loop);
 	if (health->log == NULL) {

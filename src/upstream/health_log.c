@@ -1,7 +1,6 @@
 #include "upstream/health_log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,26 +9,26 @@
 #include "base/mem.h"
 #include "server_internal.h"
 
-#define LINE_COSTS_US (60ull * USEC_PER_SEC)
+#define LINE_COSTS_US (60u * USEC_PER_SEC)
 #define LINES_IN_A_ROW 4u
-#define SUMMARY_FIRST_US (60ull * USEC_PER_SEC)
-#define SUMMARY_MOST_US (3600ull * USEC_PER_SEC)
+#define SUMMARY_FIRST_US (60u * USEC_PER_SEC)
+#define SUMMARY_MOST_US (3600u * USEC_PER_SEC)
 /* Where several workers may have news, of which the first's timer knows nothing, it looks so often.
  */
-#define LOOK_US (5ull * USEC_PER_SEC)
+#define LOOK_US (5u * USEC_PER_SEC)
 
 /* What is told of the servers of one kind, of which each worker has its own. */
 struct health_log_told {
 	struct list link;
-	struct conf_server how;
+	bool is_told_down;
+	bool has_answered;	 /* ever */
 	unsigned holders, downs; /* entries; those that are down */
-	uint64_t down_us;	 /* when the first was set aside */
-	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
 	unsigned silences, probes;
 	int err;
-	unsigned untold; /* changes since the last line */
-	bool is_told_down;
-	bool has_answered; /* ever */
+	unsigned untold;	 /* changes since the last line */
+	uint64_t down_us;	 /* when the first was set aside */
+	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
+	struct conf_server how;
 	char group[];
 };
 
@@ -39,10 +38,10 @@ struct book {
 	unsigned holders;
 	struct list told;
 	struct loop *loop;	 /* the first's */
+	uint64_t summary_us;	 /* when the next is due */
+	uint32_t summary_gap_us; /* and how long after the one before; 0: no server is down */
 	struct timer timer;	 /* set while a server is down, or something is untold; of several
 				  * workers' always */
-	uint64_t summary_us;	 /* when the next is due */
-	uint64_t summary_gap_us; /* and how long after the one before; 0: no server is down */
 };
 
 struct health_log {
@@ -56,11 +55,11 @@ static uint64_t now_us(const struct health_log *log)
 }
 
 /* Clocks of workers differ by a little. */
-static uint64_t down_for_s(const struct health_log *log, const struct health_log_told *told)
+static unsigned down_for_s(const struct health_log *log, const struct health_log_told *told)
 {
 	const uint64_t now = now_us(log);
 
-	return now > told->down_us ? (now - told->down_us) / USEC_PER_SEC : 0;
+	return now > told->down_us ? (unsigned)((now - told->down_us) / USEC_PER_SEC) : 0;
 }
 
 static bool is_down(const struct health_log_told *told)
@@ -159,8 +158,7 @@ static void write_up(const struct health_log *log, const struct health_log_told 
 	struct addr_text addr;
 	struct phrase untold;
 
-	LOG(LEVEL_NOTICE,
-	    "group %s: server %s answers again after %" PRIu64 " s; %u of %u servers in use%s",
+	LOG(LEVEL_NOTICE, "group %s: server %s answers again after %u s; %u of %u servers in use%s",
 	    group, addr_to_text(&told->how.addr, &addr), down_for_s(log, told), left.up, left.all,
 	    phrase_untold(told, &untold));
 }
@@ -214,7 +212,7 @@ static void write_summary(const struct health_log *log, const char *group)
 
 		if (!is_down(e) || strcmp(e->group, group) != 0 || len + 96 > sizeof(list))
 			continue;
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s for %" PRIu64 " s",
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s for %u s",
 					len > 0 ? ", " : "", addr_to_text(&e->how.addr, &addr),
 					down_for_s(log, e));
 	}

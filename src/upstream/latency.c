@@ -8,8 +8,9 @@
 #define KNOWN_AT (WEIGHT * 4u)
 #define STEP_UNIT_US 64u
 
-#define FADE_US (60ull * USEC_PER_SEC)
-#define FORGET_US (1800ull * USEC_PER_SEC)
+#define FADE_US (60u * USEC_PER_SEC)
+#define FADINGS 31u /* after which nothing is left of it */
+#define FORGET_US (1800u * USEC_PER_SEC)
 /* A reply is soon after a send up to this, however quick the server is otherwise. */
 #define SOON_US (20u * USEC_PER_MSEC)
 #define LONGEST_US (8u * USEC_PER_SEC)
@@ -23,24 +24,24 @@
 #define LOST_GAIN 16u /* one loss makes it a sixteenth: two of a few make a server lossy */
 #define LOSSY_AT (LOST_ONE / 12u)
 
-static unsigned step_of(uint64_t us)
+static unsigned step_of(uint32_t us)
 {
-	const uint64_t units = us / STEP_UNIT_US;
+	const uint32_t units = us / STEP_UNIT_US;
 
 	if (units < 4)
-		return (unsigned)units;
+		return units;
 	/* so that 4 to 7 are left of it */
-	const unsigned octave = 61u - (unsigned)__builtin_clzll(units);
-	const unsigned step = octave * 4 + (unsigned)(units >> octave);
+	const unsigned octave = 29u - (unsigned)__builtin_clz(units);
+	const unsigned step = octave * 4 + (units >> octave);
 	return step < LATENCY_STEPS ? step : LATENCY_STEPS - 1;
 }
 
 /* The first that is beyond the step. */
-static uint64_t step_end_us(unsigned step)
+static uint32_t step_end_us(unsigned step)
 {
 	if (step < 4)
 		return (step + 1) * STEP_UNIT_US;
-	return (uint64_t)(step % 4 + 5) * STEP_UNIT_US << (step / 4 - 1);
+	return (step % 4 + 5) * STEP_UNIT_US << (step / 4 - 1);
 }
 
 static void halve(struct latency *latency)
@@ -65,7 +66,7 @@ static void follow_p95(struct latency *latency)
 		latency->beyond += latency->steps[latency->p95--];
 }
 
-static void count(struct latency *latency, uint64_t us)
+static void count(struct latency *latency, uint32_t us)
 {
 	const unsigned step = step_of(us);
 
@@ -77,9 +78,9 @@ static void count(struct latency *latency, uint64_t us)
 	follow_p95(latency);
 }
 
-static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
+static void smooth(struct latency *latency, uint64_t now_us, uint32_t us)
 {
-	const uint32_t sample = us > 0 ? (uint32_t)us : 1;
+	const uint32_t sample = us > 0 ? us : 1;
 	const bool is_old = now_us - latency->measured_us >= FADE_US;
 
 	if (latency->smoothed_us == 0 || is_old)
@@ -92,7 +93,7 @@ static void smooth(struct latency *latency, uint64_t now_us, uint64_t us)
 
 /* What a quarter of the answers take at most: its own speed, even while loss makes most of what is
  * counted late. Resends are rare: all steps may be looked at. */
-static uint64_t quartile_us(const struct latency *latency)
+static uint32_t quartile_us(const struct latency *latency)
 {
 	uint32_t within = 0;
 	unsigned step = 0;
@@ -104,11 +105,11 @@ static uint64_t quartile_us(const struct latency *latency)
 
 /* The last send is answered within twice the server's own time, and when it left, the first had
  * been out for longer than that. */
-static bool answers_a_resend(const struct latency *latency, uint64_t since_first_us,
-			     uint64_t since_last_us)
+static bool answers_a_resend(const struct latency *latency, uint32_t since_first_us,
+			     uint32_t since_last_us)
 {
-	const uint64_t quick_us = 2 * quartile_us(latency);
-	const uint64_t soon_us = quick_us > SOON_US ? quick_us : SOON_US;
+	const uint32_t quick_us = 2 * quartile_us(latency);
+	const uint32_t soon_us = quick_us > SOON_US ? quick_us : SOON_US;
 
 	return since_last_us <= soon_us && since_first_us - since_last_us >= soon_us;
 }
@@ -127,14 +128,14 @@ static void note_loss(struct latency *latency, bool was_lost)
 		latency->lost += LOST_ONE / LOST_GAIN;
 }
 
-void latency_add(struct latency *latency, uint64_t now_us, uint64_t since_first_us,
-		 uint64_t since_last_us, unsigned sends)
+void latency_add(struct latency *latency, uint64_t now_us, uint32_t since_first_us,
+		 uint32_t since_last_us, unsigned sends)
 {
 	forget_old(latency, now_us);
 	const bool was_lost = sends > 1 && latency_p95_us(latency) != 0 &&
 			      answers_a_resend(latency, since_first_us, since_last_us);
-	const uint64_t so_long_us = was_lost ? since_last_us : since_first_us;
-	const uint64_t took_us = so_long_us < LONGEST_US ? so_long_us : LONGEST_US;
+	const uint32_t so_long_us = was_lost ? since_last_us : since_first_us;
+	const uint32_t took_us = so_long_us < LONGEST_US ? so_long_us : LONGEST_US;
 
 	note_loss(latency, was_lost);
 	smooth(latency, now_us, took_us);
@@ -153,27 +154,27 @@ void latency_add_silence(struct latency *latency, uint64_t now_us)
 	latency->measured_us = now_us;
 }
 
-uint64_t latency_measured_us(const struct latency *latency)
+uint32_t latency_measured_us(const struct latency *latency)
 {
 	return latency->smoothed_us;
 }
 
-uint64_t latency_smoothed_us(const struct latency *latency, uint64_t now_us)
+uint32_t latency_smoothed_us(const struct latency *latency, uint64_t now_us)
 {
-	const uint64_t known_us = (uint64_t)latency->smoothed_us + latency->silent_us;
+	const uint32_t known_us = latency->smoothed_us + latency->silent_us;
 	const uint64_t idle_us = now_us - latency->measured_us;
-	const uint64_t halvings = idle_us / FADE_US;
 
 	if (known_us == 0)
 		return 0;
-	if (halvings >= 31)
+	if (idle_us >= FADINGS * FADE_US)
 		return 1;
-	const uint64_t whole = known_us >> halvings;
-	const uint64_t faded = whole - whole / 2 * (idle_us % FADE_US) / FADE_US;
+	const uint32_t whole = known_us >> (uint32_t)idle_us / FADE_US;
+	const uint64_t fading = (uint64_t)(whole / 2) * ((uint32_t)idle_us % FADE_US);
+	const uint32_t faded = whole - (uint32_t)(fading / FADE_US);
 	return faded > 0 ? faded : 1;
 }
 
-uint64_t latency_p95_us(const struct latency *latency)
+uint32_t latency_p95_us(const struct latency *latency)
 {
 	return latency->total < KNOWN_AT ? 0 : step_end_us(latency->p95);
 }

@@ -8,7 +8,7 @@
  * A young group looks around sooner. */
 #define EXPLORE_EVERY 32u
 /* An unknown latency, behind any known one: who is unknown is found by exploring. */
-#define UNKNOWN_US (UINT64_C(1) << 40)
+#define UNKNOWN_US (1u << 28)
 
 struct pool {
 	unsigned holders;
@@ -121,27 +121,27 @@ static struct server *take(const struct pool *pool, size_t at, uint64_t *asked)
 }
 
 /* The least is asked first; of equals, the one listed first. */
-static uint64_t rank(const struct pool *pool, const struct server *server, uint64_t now_us)
+static uint32_t rank(const struct pool *pool, const struct server *server, uint64_t now_us)
 {
-	const uint64_t health = (uint64_t)server_state(server) << 60;
+	const uint32_t health = (uint32_t)server_state(server) << 30;
 
 	if (pool->order != ORDER_FASTEST)
 		return health;
-	const uint64_t latency_us = server_latency_us(server, now_us);
+	const uint32_t latency_us = server_latency_us(server, now_us);
 	return health |
 	       ((latency_us != 0 ? latency_us : UNKNOWN_US) + server_penalty_us(server, now_us));
 }
 
 struct server *pool_next(const struct pool *pool, uint64_t now_us, bool down_too, uint64_t *asked)
 {
-	uint64_t best_rank = UINT64_MAX;
+	uint32_t best_rank = UINT32_MAX;
 	size_t best = pool->count;
 	bool all_down = true;
 
 	if (pool->count == 1) /* nobody to compare it with, and it may be asked if it is down */
 		return is_asked(*asked, 0) ? NULL : take(pool, 0, asked);
 	for (size_t i = 0; i < pool->count; i++) {
-		const uint64_t this_rank = rank(pool, pool->servers[i], now_us);
+		const uint32_t this_rank = rank(pool, pool->servers[i], now_us);
 
 		all_down = all_down && server_state(pool->servers[i]) == SERVER_DOWN;
 		if (is_asked(*asked, i) || this_rank >= best_rank)
@@ -156,45 +156,28 @@ struct server *pool_next(const struct pool *pool, uint64_t now_us, bool down_too
 	return take(pool, best, asked);
 }
 
-static bool explores(unsigned question)
+static bool is_to_explore(unsigned question)
 {
 	if (question < EXPLORE_EVERY)
 		return question > 0 && (question & (question - 1)) == 0;
 	return question % EXPLORE_EVERY == 0;
 }
 
-/* The servers take turns. */
-static struct server *explore(struct pool *pool, uint64_t *asked)
-{
-	for (size_t i = 0; i < pool->count; i++) {
-		pool->explored = (pool->explored + 1) % pool->count;
-		if (!is_asked(*asked, pool->explored) &&
-		    server_state(pool->servers[pool->explored]) == SERVER_UP)
-			return take(pool, pool->explored, asked);
-	}
-	return NULL;
-}
-
-static struct server *race(const struct pool *pool, uint64_t *asked)
-{
-	for (size_t i = 0; i < pool->count; i++) {
-		if (!is_asked(*asked, i) && server_state(pool->servers[i]) == SERVER_UP)
-			return take(pool, i, asked);
-	}
-	return NULL;
-}
-
 struct server *pool_beside(struct pool *pool, uint64_t *asked)
 {
 	const unsigned question = pool->questions++;
+	const bool explores = pool->order == ORDER_FASTEST;
 
-	switch (pool->order) {
-	case ORDER_LISTED:
+	if (pool->order == ORDER_LISTED || (explores && !is_to_explore(question)))
 		return NULL;
-	case ORDER_FASTEST:
-		return explores(question) ? explore(pool, asked) : NULL;
-	case ORDER_RACE:
-		return race(pool, asked);
+	/* those that are explored take turns; in a race whoever is listed first is the second */
+	size_t at = explores ? pool->explored : pool->count - 1;
+	for (size_t left = pool->count; left > 0; left--) {
+		at = (at + 1) % pool->count;
+		if (is_asked(*asked, at) || server_state(pool->servers[at]) != SERVER_UP)
+			continue;
+		pool->explored = at;
+		return take(pool, at, asked);
 	}
-	UNREACHABLE();
+	return NULL;
 }

@@ -52,7 +52,7 @@ static void on_stream(struct transport_question *stream, int err, uint8_t *wire,
 	struct probe *probe = stream->ctx;
 
 	if (err == 0)
-		transport_stream_hang_up(probe->ways.streams);
+		transport_stream_hang_up(probe->ways->streams);
 	if (err == 0 && is_reply(probe, stream->id, wire, wire_len))
 		probe->fn(probe, 0, true);
 }
@@ -60,11 +60,11 @@ static void on_stream(struct transport_question *stream, int err, uint8_t *wire,
 void probe_init(struct probe *probe, const struct probe_ways *ways, struct server *server,
 		probe_fn fn)
 {
-	*probe = (struct probe){ .ways = *ways, .server = server, .fn = fn };
-	probe->udp =
-		(struct transport_datagram){ .fn = on_datagram, .ctx = probe, .is_alone = true };
-	probe->stream =
-		(struct transport_question){ .fn = on_stream, .ctx = probe, .is_alone = true };
+	*probe = (struct probe){ .ways = ways, .server = server, .fn = fn };
+	probe->udp.fn = on_datagram;
+	probe->stream.fn = on_stream;
+	probe->udp.ctx = probe->stream.ctx = probe;
+	probe->udp.is_alone = probe->stream.is_alone = true;
 	put_question(probe, root, sizeof(root));
 }
 
@@ -82,7 +82,8 @@ int probe_send(struct probe *probe, bool by_stream)
 	const struct conf_server *how = server_how(probe->server);
 	const struct query_view view = view_of_question(probe);
 	const struct query_out out = { .with_edns = !server_lacks_edns(
-					       probe->server, loop_clock(probe->ways.loop)->now_us),
+					       probe->server,
+					       loop_clock(probe->ways->loop)->now_us),
 				       .edns_size = EDNS_SIZE };
 	uint8_t query[QUERY_MAX];
 	const size_t len = query_view_write(query, sizeof(query), &view, &out);
@@ -90,11 +91,11 @@ int probe_send(struct probe *probe, bool by_stream)
 
 	if (by_stream) {
 		transport_stream_forget(&probe->stream);
-		return transport_stream_ask(probe->ways.streams, how, false, &probe->stream, query,
+		return transport_stream_ask(probe->ways->streams, how, false, &probe->stream, query,
 					    len);
 	}
 	if (!transport_udp_is_open(&probe->udp))
-		err = transport_udp_open(probe->ways.datagrams, probe->server, &probe->udp);
+		err = transport_udp_open(probe->ways->datagrams, probe->server, &probe->udp);
 	if (err == 0)
 		err = transport_udp_send(&probe->udp, query, len);
 	if (err != 0)

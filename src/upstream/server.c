@@ -13,7 +13,7 @@
  * come in bursts. */
 #define SILENCES_SUSPECT 3u
 #define SILENT_US (500u * USEC_PER_MSEC)
-#define CLEARED_FOR_US (1ull * USEC_PER_SEC)
+#define CLEARED_FOR_US (1u * USEC_PER_SEC)
 #define CLEARED_DOUBLINGS 4u
 
 #define HEDGE_LEAST_US (20u * USEC_PER_MSEC)
@@ -25,7 +25,8 @@
  * hardly any. Halved for each of the times in which it does not happen again. */
 #define PENALTY_MOST_US (800u * USEC_PER_MSEC)
 #define PENALTY_GAIN 32u
-#define PENALTY_FADE_US (10ull * USEC_PER_SEC)
+#define PENALTY_FADE_US (10u * USEC_PER_SEC)
+#define PENALTY_FADINGS 31u /* after which nothing is left of it */
 
 struct server *server_new(const char *group, const struct conf_server *how)
 {
@@ -146,18 +147,15 @@ void server_forget(struct server *server)
 	server->err = 0;
 }
 
-void server_note_sent(struct server *server, uint64_t now_us, bool by_stream)
+void server_note_sent(struct server *server, bool by_stream, uint64_t now_us)
 {
-	if (by_stream)
-		server->counts.sent_tcp++;
-	else
-		server->counts.sent_udp++;
+	server->counts.sent[by_stream]++;
 	if (server->unheard_us == 0)
 		server->unheard_us = now_us;
 }
 
-void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_first_us,
-		       uint64_t since_last_us, unsigned sends)
+void server_note_reply(struct server *server, uint64_t now_us, uint32_t since_first_us,
+		       uint32_t since_last_us, unsigned sends)
 {
 	histogram_add(&server->counts.took, since_first_us);
 	server_hear(server, now_us);
@@ -167,7 +165,7 @@ void server_note_reply(struct server *server, uint64_t now_us, uint64_t since_fi
 }
 
 /* One that has cleared itself of late is not suspected again at once. */
-static void suspect(struct server *server, uint64_t now_us, uint64_t cleared_for_us)
+static void suspect(struct server *server, uint32_t cleared_for_us, uint64_t now_us)
 {
 	const bool is_cleared =
 		server->cleared_us != 0 && now_us - server->cleared_us < cleared_for_us;
@@ -183,49 +181,49 @@ void server_note_silence(struct server *server, uint64_t now_us)
 		latency_add_silence(&server->latency, now_us);
 	const uint64_t since_us = server->heard_us != 0 ? server->heard_us : server->unheard_us;
 	if (server->silences >= SILENCES_SUSPECT && now_us - since_us >= SILENT_US)
-		suspect(server, now_us, CLEARED_FOR_US << server->clearings);
+		suspect(server, CLEARED_FOR_US << server->clearings, now_us);
 }
 
-void server_note_error(struct server *server, uint64_t now_us, int err)
+void server_note_error(struct server *server, int err, uint64_t now_us)
 {
 	server_count_failure(server, SERVER_FAILED_UNREACHABLE);
 	server->err = err;
-	suspect(server, now_us, CLEARED_FOR_US);
+	suspect(server, CLEARED_FOR_US, now_us);
 }
 
 /* --- how long it takes --------------------------------------------------------------------- */
 
-uint64_t server_latency_us(const struct server *server, uint64_t now_us)
+uint32_t server_latency_us(const struct server *server, uint64_t now_us)
 {
 	return latency_smoothed_us(&server->latency, now_us);
 }
 
-uint64_t server_hedge_us(const struct server *server)
+uint32_t server_hedge_us(const struct server *server)
 {
-	const uint64_t p95_us = latency_p95_us(&server->latency);
+	const uint32_t p95_us = latency_p95_us(&server->latency);
 
 	if (p95_us == 0 || p95_us > HEDGE_MOST_US)
 		return HEDGE_MOST_US;
 	return p95_us < HEDGE_LEAST_US ? HEDGE_LEAST_US : p95_us;
 }
 
-uint64_t server_silence_us(const struct server *server)
+uint32_t server_silence_us(const struct server *server)
 {
-	const uint64_t twice_us = 2 * latency_measured_us(&server->latency);
+	const uint32_t twice_us = 2 * latency_measured_us(&server->latency);
 
 	return twice_us > HEDGE_MOST_US ? twice_us : HEDGE_MOST_US;
 }
 
-uint64_t server_resend_us(const struct server *server, unsigned sends)
+uint32_t server_resend_us(const struct server *server, unsigned sends)
 {
-	static const uint64_t lossless_us[RESENDS] = { 400 * USEC_PER_MSEC, 1200 * USEC_PER_MSEC,
+	static const uint32_t lossless_us[RESENDS] = { 400 * USEC_PER_MSEC, 1200 * USEC_PER_MSEC,
 						       200 * USEC_PER_MSEC };
 	const unsigned at = sends == 0 ? 0 : sends > RESENDS ? RESENDS - 1 : sends - 1;
 
 	/* the last wait ends with TCP, for which there must be time left */
 	if (!server_is_lossy(server) || at == RESENDS - 1)
 		return lossless_us[at];
-	uint64_t us = 2 * latency_p95_us(&server->latency);
+	uint32_t us = 2 * latency_p95_us(&server->latency);
 	if (us < RESEND_LEAST_US)
 		us = RESEND_LEAST_US;
 	if (us > lossless_us[0])
@@ -240,19 +238,21 @@ bool server_is_lossy(const struct server *server)
 
 void server_note_worse(struct server *server, uint64_t now_us)
 {
-	uint64_t us = server_penalty_us(server, now_us) + PENALTY_MOST_US / PENALTY_GAIN;
+	uint32_t us = server_penalty_us(server, now_us) + PENALTY_MOST_US / PENALTY_GAIN;
 
 	if (us > PENALTY_MOST_US)
 		us = PENALTY_MOST_US;
-	server->penalty_us = (uint32_t)us;
+	server->penalty_us = us;
 	server->worse_us = now_us;
 }
 
-uint64_t server_penalty_us(const struct server *server, uint64_t now_us)
+uint32_t server_penalty_us(const struct server *server, uint64_t now_us)
 {
-	const uint64_t halvings = (now_us - server->worse_us) / PENALTY_FADE_US;
+	const uint64_t since_us = now_us - server->worse_us;
 
-	return halvings < 31 ? server->penalty_us >> halvings : 0;
+	if (since_us >= PENALTY_FADINGS * PENALTY_FADE_US)
+		return 0;
+	return server->penalty_us >> (uint32_t)since_us / PENALTY_FADE_US;
 }
 
 /* --- what is counted ----------------------------------------------------------------------- */
@@ -280,8 +280,8 @@ static struct server_counts add_counts(const struct server *const *servers, size
 	for (size_t at = 0; at < count; at++) {
 		const struct server_counts *counts = &servers[at]->counts;
 
-		sum.sent_udp += counts->sent_udp;
-		sum.sent_tcp += counts->sent_tcp;
+		sum.sent[false] += counts->sent[false];
+		sum.sent[true] += counts->sent[true];
 		histogram_merge(&sum.took, &counts->took);
 		for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
 			sum.failures[i] += counts->failures[i];
@@ -303,23 +303,22 @@ void server_sum(const struct server *const *servers, size_t count, uint64_t now_
 {
 	const struct server_counts counts = add_counts(servers, count);
 
-	*ret_sums = (struct server_sums){
-		.sent = counts.sent_udp + counts.sent_tcp,
-		.answered = histogram_total(&counts.took),
-		.sent_tcp = counts.sent_tcp,
-		.latency_us = server_latency_us(servers[0], now_us),
-		.state = worst_state(servers, count),
-	};
+	const struct server *last = servers[0]; /* that has heard something */
+
+	*ret_sums = (struct server_sums){ .state = worst_state(servers, count) };
+	ret_sums->sent = counts.sent[false] + counts.sent[true];
+	ret_sums->sent_tcp = counts.sent[true];
+	ret_sums->answered = histogram_total(&counts.took);
 	for (size_t at = 0; at < count; at++) {
 		if (servers[at]->times_down > ret_sums->times_down)
 			ret_sums->times_down = servers[at]->times_down;
 		ret_sums->lacks_edns |= server_lacks_edns(servers[at], now_us);
 		ret_sums->is_lossy |= server_is_lossy(servers[at]);
-		if (servers[at]->heard_us <= ret_sums->heard_us)
-			continue;
-		ret_sums->heard_us = servers[at]->heard_us;
-		ret_sums->latency_us = server_latency_us(servers[at], now_us);
+		if (servers[at]->heard_us > last->heard_us)
+			last = servers[at];
 	}
+	ret_sums->heard_us = last->heard_us;
+	ret_sums->latency_us = server_latency_us(last, now_us);
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
 		ret_sums->failed += ret_sums->failures[i] = counts.failures[i];
 }
@@ -354,8 +353,8 @@ void server_report(const struct server *const *servers, size_t count, server_lin
 	(void)snprintf(report.labels, sizeof(report.labels), "group=\"%.100s\",server=\"%s\"",
 		       servers[0]->group, addr_to_text(&servers[0]->how.addr, &addr));
 	report_count(&report, "up", NULL, NULL, worst_state(servers, count) != SERVER_DOWN);
-	report_count(&report, "queries_total", "proto", "udp", counts.sent_udp);
-	report_count(&report, "queries_total", "proto", "tcp", counts.sent_tcp);
+	report_count(&report, "queries_total", "proto", "udp", counts.sent[false]);
+	report_count(&report, "queries_total", "proto", "tcp", counts.sent[true]);
 	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++) {
 		if (counts.failures[i] > 0)
 			report_count(&report, "failures_total", "reason", server_failure_name(i),

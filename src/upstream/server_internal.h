@@ -7,7 +7,7 @@
 #include "upstream/server.h"
 
 struct server_counts {
-	uint64_t sent_udp, sent_tcp;
+	uint64_t sent[2]; /* over UDP, over TCP */
 	uint64_t failures[SERVER_FAILURE_COUNT];
 	struct histogram took; /* answers */
 };
@@ -28,27 +28,28 @@ struct server_sockets {
 	uint64_t latest_us;
 };
 
+/* What is small comes first: it is reached by shorter instructions. */
 struct server {
+	uint8_t clearings; /* by probes, since it last answered a question */
+	bool is_unproven;  /* up on trust alone since server_forget() */
+	enum server_state state;
 	unsigned holders;
-	struct list link; /* in its table's; removes itself when the last lets go */
-	char *group;
-	struct conf_server how;
+	unsigned times_down;	    /* since the start */
+	unsigned silences;	    /* since it last said something */
+	int err;		    /* what the system said since then, 0: nothing */
+	struct server_watch *watch; /* NULL: nobody */
+	uint32_t penalty_us;	    /* as it was at worse_us */
+	uint64_t worse_us;	    /* when it last failed where another one did not */
+	uint64_t heard_us;	    /* when it last said something; 0: never */
+	uint64_t unheard_us;	    /* the first send since then; 0: none */
+	uint64_t cleared_us;	    /* when it last came up again */
 	uint64_t lacks_edns_until_us;
+	char *group;
+	struct list link; /* in its table's; removes itself when the last lets go */
 	struct server_sockets sockets;
 	struct latency latency;
-	uint64_t worse_us;   /* when it last failed where another one did not */
-	uint32_t penalty_us; /* as it was then */
+	struct conf_server how;
 	struct server_counts counts;
-	struct server_watch *watch; /* NULL: nobody */
-	enum server_state state;
-	unsigned times_down; /* since the start */
-	unsigned silences;   /* since it last said something */
-	uint64_t heard_us;   /* when that was; 0: never */
-	uint64_t unheard_us; /* the first send since then; 0: none */
-	uint64_t cleared_us; /* when it last came up again */
-	uint8_t clearings;   /* by probes, since it last answered a question */
-	bool is_unproven;    /* up on trust alone since server_forget() */
-	int err;	     /* what the system said since then, 0: nothing */
 };
 
 /** It is there: up, whatever was noted against it. Tells the watch where it was not, or where that

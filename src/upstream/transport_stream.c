@@ -28,15 +28,15 @@ struct transport_connection {
 	struct transport_stream *transport;
 	struct list link; /* in transport->connections until its end */
 	struct stream *stream;
-	struct conf_server server;
-	struct list questions;
-	unsigned question_count, forgotten, strangers;
 	bool is_connected;
 	bool has_answered;
-	bool is_alone;	   /* for the one question that it was opened for */
-	bool is_held;	   /* in use further up the stack: not to be freed */
+	bool is_alone; /* for the one question that it was opened for */
+	bool is_held;  /* in use further up the stack: not to be freed */
+	unsigned question_count, forgotten, strangers;
+	struct list questions;
 	uint64_t heard_us; /* last answer, or when the first of the questions out was asked */
 	struct timer idle;
+	struct conf_server server;
 };
 
 struct transport_stream {
@@ -145,7 +145,7 @@ static void on_stranger(struct transport_connection *connection)
 		connection->heard_us = now_us(connection->transport);
 		return;
 	}
-	stats_add(connection->transport->stats, STAT_UPSTREAM_MISMATCHED, 1);
+	stats_count(connection->transport->stats, STAT_UPSTREAM_MISMATCHED);
 	if (++connection->strangers == STRANGERS_MAX)
 		connection_lost(connection, ERR_MALFORMED);
 }
@@ -227,7 +227,7 @@ static bool is_silent(const struct transport_connection *connection)
 	       now_us(connection->transport) - connection->heard_us >= SILENCE_US;
 }
 
-/* The connections to one server. */
+/* The connections to one server: those for one question alone, or the others. */
 struct survey {
 	struct transport_connection *best; /* the least busy of the good ones */
 	unsigned good;			   /* not silent */
@@ -235,7 +235,7 @@ struct survey {
 };
 
 static struct survey survey(const struct transport_stream *transport,
-			    const struct conf_server *server)
+			    const struct conf_server *server, bool is_alone)
 {
 	struct survey found = { .best = NULL };
 
@@ -243,7 +243,7 @@ static struct survey survey(const struct transport_stream *transport,
 	     link = list_next(&transport->connections, link)) {
 		struct transport_connection *c = LIST_ITEM(link, struct transport_connection, link);
 
-		if (c->is_alone || !conf_server_equal(&c->server, server))
+		if (c->is_alone != is_alone || !conf_server_equal(&c->server, server))
 			continue;
 		found.all++;
 		if (is_silent(c))
@@ -257,36 +257,22 @@ static struct survey survey(const struct transport_stream *transport,
 
 /* The best connection, or a new one where there is none, where it is busy, or where one is wished
  * for; within the limits. */
-static int choose(struct transport_stream *transport, const struct conf_server *server, bool anew,
-		  struct transport_connection **ret_connection)
+static int choose(struct transport_stream *transport, const struct conf_server *server,
+		  bool is_alone, bool anew, struct transport_connection **ret_connection)
 {
-	const struct survey found = survey(transport, server);
+	const struct survey found = survey(transport, server, is_alone);
 	const bool wants_new =
 		found.best == NULL || anew || found.best->question_count >= BUSY_QUESTIONS;
+	const bool may_have_new = is_alone ? found.all < CONNECTIONS_MAX_ALONE
+					   : wants_new && found.good < CONNECTIONS_MAX &&
+						     found.all < CONNECTIONS_MAX_WITH_SILENT;
 
-	if (wants_new && found.good < CONNECTIONS_MAX && found.all < CONNECTIONS_MAX_WITH_SILENT)
-		return connection_new(transport, server, false, ret_connection);
-	if (found.best == NULL || found.best->question_count >= FULL_QUESTIONS)
+	if (may_have_new)
+		return connection_new(transport, server, is_alone, ret_connection);
+	if (is_alone || found.best == NULL || found.best->question_count >= FULL_QUESTIONS)
 		return ERR_LIMIT;
 	*ret_connection = found.best;
 	return 0;
-}
-
-static int choose_alone(struct transport_stream *transport, const struct conf_server *server,
-			struct transport_connection **ret_connection)
-{
-	unsigned count = 0;
-
-	for (struct list *link = list_first(&transport->connections); link != NULL;
-	     link = list_next(&transport->connections, link)) {
-		const struct transport_connection *c =
-			LIST_ITEM(link, struct transport_connection, link);
-
-		count += c->is_alone && conf_server_equal(&c->server, server);
-	}
-	if (count >= CONNECTIONS_MAX_ALONE)
-		return ERR_LIMIT;
-	return connection_new(transport, server, true, ret_connection);
 }
 
 static int put_on(struct transport_connection *connection, struct transport_question *question,
@@ -317,8 +303,7 @@ int transport_stream_ask(struct transport_stream *transport, const struct conf_s
 	struct transport_connection *connection;
 
 	assert(question->connection == NULL);
-	int err = question->is_alone ? choose_alone(transport, server, &connection)
-				     : choose(transport, server, anew, &connection);
+	int err = choose(transport, server, question->is_alone, anew, &connection);
 	if (err != 0)
 		return err;
 	err = put_on(connection, question, query, query_len);

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/random.h"
@@ -26,10 +25,10 @@ struct transport_socket {
 	struct transport_udp *transport;
 	struct server *server;
 	struct udp_client *client;
-	uint64_t used; /* places that have ever been taken */
-	uint64_t out;  /* those whose questions are out */
 	bool is_held;  /* in use further up the stack: not to be freed */
 	bool is_alone; /* for the one question that it was opened for */
+	uint64_t used; /* places that have ever been taken */
+	uint64_t out;  /* those whose questions are out */
 	uint16_t ids[PLACES];
 	struct transport_datagram *questions[PLACES];
 };
@@ -40,6 +39,11 @@ struct transport_udp {
 	struct list spare;
 	unsigned spare_count;
 };
+
+static bool has(uint64_t places, unsigned place)
+{
+	return (places >> place & 1) != 0;
+}
 
 /* --- the end of a socket ------------------------------------------------------------------- */
 
@@ -86,11 +90,12 @@ static void remove_question(struct transport_socket *socket, struct transport_da
 
 /* --- what a socket tells ------------------------------------------------------------------- */
 
-static struct transport_datagram *first_out(const struct transport_socket *socket, uint64_t among)
+/* The first from this place on. */
+static struct transport_datagram *first_out(const struct transport_socket *socket, unsigned place)
 {
-	const uint64_t out = socket->out & among;
-
-	return out == 0 ? NULL : socket->questions[ffsll((long long)out) - 1];
+	while (place < PLACES && !has(socket->out, place))
+		place++;
+	return place < PLACES ? socket->questions[place] : NULL;
 }
 
 static void tell_error(struct transport_socket *socket, int err)
@@ -98,29 +103,24 @@ static void tell_error(struct transport_socket *socket, int err)
 	struct transport_datagram *question;
 
 	retire(socket); /* before what is lost is asked anew */
-	while ((question = first_out(socket, ALL)) != NULL) {
+	while ((question = first_out(socket, 0)) != NULL) {
 		remove_question(socket, question);
 		question->fn(question, err, NULL, 0);
 	}
-}
-
-static uint64_t behind(const struct transport_datagram *question)
-{
-	return ~((UINT64_C(2) << question->place) - 1);
 }
 
 /* Whose question it is about, or the only one that is out; NULL for none. */
 static struct transport_datagram *addressee(const struct transport_socket *socket,
 					    const uint8_t *wire, size_t wire_len)
 {
-	struct transport_datagram *question = first_out(socket, ALL);
+	struct transport_datagram *question = first_out(socket, 0);
 
 	assert(question != NULL);
-	if (first_out(socket, behind(question)) == NULL)
+	if (first_out(socket, question->place + 1u) == NULL)
 		return question;
 	while (question != NULL &&
 	       (question->view == NULL || !packet_match_question(question->view, wire, wire_len)))
-		question = first_out(socket, behind(question));
+		question = first_out(socket, question->place + 1u);
 	return question;
 }
 
@@ -130,17 +130,17 @@ static struct transport_datagram *addressee(const struct transport_socket *socke
 static void take_stranger(struct transport_socket *socket, uint8_t *wire, size_t wire_len)
 {
 	struct transport_datagram *question = addressee(socket, wire, wire_len);
-	uint64_t untold = ALL;
+	unsigned place = 0;
 
 	retire(socket);
 	if (question != NULL) {
 		question->fn(question, 0, wire, wire_len);
 		return;
 	}
-	stats_add(socket->transport->stats, STAT_UPSTREAM_MISMATCHED, 1);
+	stats_count(socket->transport->stats, STAT_UPSTREAM_MISMATCHED);
 	server_count_failure(socket->server, SERVER_FAILED_MISMATCH);
-	while ((question = first_out(socket, untold)) != NULL) {
-		untold = behind(question);
+	while ((question = first_out(socket, place)) != NULL) {
+		place = question->place + 1u;
 		question->fn(question, 0, NULL, 0);
 	}
 }
@@ -153,12 +153,12 @@ static void take_packet(struct transport_socket *socket, uint8_t *wire, size_t w
 	struct transport_datagram *question = socket->questions[place];
 
 	if (socket->is_alone) {
-		question = first_out(socket, ALL);
+		question = first_out(socket, 0);
 		assert(question != NULL);
 		question->fn(question, 0, wire, wire_len);
-	} else if (!has_id || (socket->used >> place & 1) == 0 || socket->ids[place] != id) {
+	} else if (!has_id || !has(socket->used, place) || socket->ids[place] != id) {
 		take_stranger(socket, wire, wire_len);
-	} else if ((socket->out >> place & 1) != 0) { /* else one more answer to what is settled */
+	} else if (has(socket->out, place)) { /* else one more answer to what is settled */
 		question->fn(question, 0, wire, wire_len);
 	}
 }
@@ -248,13 +248,12 @@ static int choose(struct transport_udp *transport, struct server *server,
 static uint16_t draw_id(const struct transport_socket *socket)
 {
 	const uint16_t id = random_u16();
-	const unsigned at = id % PLACES;
-	const uint64_t left = ~socket->used;
-	const uint64_t from_there = left >> at | left << (PLACES - at) % PLACES;
-	const unsigned place = (at + (unsigned)ffsll((long long)from_there) - 1) % PLACES;
+	unsigned place = id % PLACES;
 
-	assert(left != 0);
-	return (uint16_t)(id - at + place);
+	assert(socket->used != ALL);
+	while (has(socket->used, place))
+		place = (place + 1) % PLACES;
+	return (uint16_t)(id - id % PLACES + place);
 }
 
 int transport_udp_open(struct transport_udp *transport, struct server *server,

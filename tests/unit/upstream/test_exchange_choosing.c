@@ -168,7 +168,7 @@ static void where_all_fail_nobody_is_the_worse(void **state)
 static void make_down(struct exchange_bench *bench, unsigned number)
 {
 	bench->loop->udp_new_fails = -ENETUNREACH;
-	server_note_error(server_at(bench, number), loop_clock(bench->loop)->now_us, -ENETUNREACH);
+	server_note_error(server_at(bench, number), -ENETUNREACH, loop_clock(bench->loop)->now_us);
 	fake_pass(bench->loop, 0);
 	bench->loop->udp_new_fails = 0;
 	assert_int_equal(server_state(server_at(bench, number)), SERVER_DOWN);

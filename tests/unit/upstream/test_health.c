@@ -81,7 +81,7 @@ static uint64_t now_us(const struct ward *ward)
 
 static void note_reply(struct ward *ward, unsigned server)
 {
-	server_note_sent(ward->servers[server], now_us(ward), false);
+	server_note_sent(ward->servers[server], false, now_us(ward));
 	server_note_reply(ward->servers[server], now_us(ward), MSEC, MSEC, 1);
 }
 
@@ -90,7 +90,7 @@ static void ask_in_vain(struct ward *ward, unsigned server, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
 		health_note_asked(ward->health, ward->servers[server], NULL);
-		server_note_sent(ward->servers[server], now_us(ward), false);
+		server_note_sent(ward->servers[server], false, now_us(ward));
 		fake_pass(ward->loop, 500 * MSEC);
 		server_note_silence(ward->servers[server], now_us(ward));
 	}
@@ -389,7 +389,7 @@ static void UF_31_refusal_is_made_sure_of_at_once(void **state)
 	struct ward *ward = ward_new(1);
 	(void)state;
 
-	server_note_error(ward->servers[0], now_us(ward), -ECONNREFUSED);
+	server_note_error(ward->servers[0], -ECONNREFUSED, now_us(ward));
 	assert_int_equal(server_state(ward->servers[0]), SERVER_SUSPECTED);
 	fake_pass(ward->loop, MSEC);
 	assert_int_equal(ward->loop->sent, 1);
@@ -407,7 +407,7 @@ static void server_that_refuses_tcp_alone_is_up(void **state)
 	(void)state;
 
 	for (unsigned i = 0; i < 100; i++) {
-		server_note_error(ward->servers[0], now_us(ward), -ECONNREFUSED);
+		server_note_error(ward->servers[0], -ECONNREFUSED, now_us(ward));
 		fake_pass(ward->loop, 100 * MSEC);
 		if (ward->loop->sent > 0)
 			reply_to_last(ward);
@@ -424,7 +424,7 @@ static void no_route_sets_aside_without_a_packet(void **state)
 
 	ward->loop->udp_new_fails = -ENETUNREACH;
 	for (unsigned i = 0; i < 2; i++)
-		server_note_error(ward->servers[i], now_us(ward), -ENETUNREACH);
+		server_note_error(ward->servers[i], -ENETUNREACH, now_us(ward));
 	fake_pass(ward->loop, MSEC);
 	assert_int_equal(server_state(ward->servers[0]), SERVER_DOWN);
 	assert_int_equal(server_state(ward->servers[1]), SERVER_DOWN);

@@ -114,7 +114,7 @@ static void it_takes_three_silent_questions_in_a_row(void **state)
 	struct server *server = new_server();
 	(void)state;
 
-	server_note_sent(server, SEC, false);
+	server_note_sent(server, false, SEC);
 	for (unsigned i = 0; i < 10; i++) {
 		server_note_silence(server, 10 * SEC);
 		server_note_silence(server, 10 * SEC);
@@ -133,7 +133,7 @@ static void one_error_is_enough(void **state)
 	struct server *server = new_server();
 	(void)state;
 
-	server_note_error(server, SEC, -ENETUNREACH);
+	server_note_error(server, -ENETUNREACH, SEC);
 	assert_int_equal(server_state(server), SERVER_SUSPECTED);
 }
 
@@ -215,11 +215,11 @@ static void report_has_the_names_of_the_metrics(void **state)
 	char *all = unit_zalloc(4096);
 	(void)state;
 
-	server_note_sent(server, SEC, false);
-	server_note_sent(server, SEC, false);
-	server_note_sent(server, SEC, true);
+	server_note_sent(server, false, SEC);
+	server_note_sent(server, false, SEC);
+	server_note_sent(server, true, SEC);
 	server_note_silence(server, SEC);
-	server_note_error(server, SEC, -ECONNREFUSED);
+	server_note_error(server, -ECONNREFUSED, SEC);
 	server_count_failure(server, SERVER_FAILED_SERVFAIL);
 	server_note_reply(server, SEC, 500, 500, 1);
 	server_note_reply(server, SEC, 1500 * MSEC, 1500 * MSEC, 1);
@@ -250,11 +250,11 @@ static void ways_to_one_server_are_reported_together(void **state)
 
 	memcpy(by_wan.interface, "wan", 4);
 	other.addr.port = 5353;
-	server_note_sent(take(tables[0], "corp", &how), SEC, false);
-	server_note_sent(take(tables[0], "corp", &other), SEC, false);
-	server_note_sent(take(tables[0], "corp", &by_wan), SEC, false);
-	server_note_sent(take(tables[1], "corp", &by_wan), SEC, false);
-	server_note_sent(take(tables[1], "isp", &how), SEC, true);
+	server_note_sent(take(tables[0], "corp", &how), false, SEC);
+	server_note_sent(take(tables[0], "corp", &other), false, SEC);
+	server_note_sent(take(tables[0], "corp", &by_wan), false, SEC);
+	server_note_sent(take(tables[1], "corp", &by_wan), false, SEC);
+	server_note_sent(take(tables[1], "isp", &how), true, SEC);
 	const struct server_table *const read[] = { tables[0], tables[1] };
 	server_table_report(read, 2, add_line, all);
 	assert_non_null(strstr(all, SENT("udp") "3\n"));
