@@ -1,7 +1,7 @@
 /* devices/timeline.h: what devices have asked on their way to being enrolled, and were told.
  *
  * A device is an address, or the hardware address that a trusted forwarder gave for it. At most
- * `limit` of them are remembered, 976 bytes each, in memory that is touched only as they come; the
+ * `limit` of them are remembered, 984 bytes each, in memory that is touched only as they come; the
  * one that has been idle longest is forgotten for a new one (STAT_LIMIT_DEVICES). Nothing is
  * allocated by timeline_note(). Silent.
  *
@@ -83,12 +83,12 @@ struct device_stage {
 	uint32_t good;	/* of them told what is right, or at least nothing wrong */
 	/* What it was told last; of HTTPS and AAAA, which often have no data, only where that is
 	 * all it was told. */
-	struct name_text name; /* ends in "..." where it is too long to be kept */
 	uint16_t type;
 	uint16_t rcode;
 	enum told told;
 	enum told_by by;
-	struct addr address; /* the first of the reply; ADDR_NONE */
+	struct addr address;   /* the first of the reply; ADDR_NONE */
+	struct name_text name; /* ends in "..." where it is too long to be kept */
 };
 
 struct device_report {
@@ -96,10 +96,10 @@ struct device_report {
 	bool has_hardware;
 	uint8_t hardware[OPTION_HARDWARE_LEN];
 	uint64_t first_us, last_us; /* of all its stages */
-	struct device_stage stages[STAGE_KINDS];
 	uint32_t variants;	    /* numbers it asked for; those 256 apart count as one */
 	uint32_t variants_answered; /* with an address, now or earlier */
 	struct diagnosis diagnosis;
+	struct device_stage stages[STAGE_KINDS];
 };
 typedef void (*timeline_report_fn)(void *ctx, const struct device_report *report);
 /** Reports each device, who asked last first, to a tenth of a second. The report is good during the

@@ -18,8 +18,9 @@ static void skip_name(struct cursor *cursor)
 	}
 }
 
-/* The first A or AAAA record of the answer. Where there is a question, it is that of the event. */
-static void read_address(const struct timeline_event *event, struct addr *ret_address)
+/* The first A or AAAA record of the answer, which may be any bytes: not all replies that are passed
+ * on are ones that we can read. Where there is a question, it is that of the event. */
+static void read_address(const struct timeline_event *event, struct saying *saying)
 {
 	struct cursor cursor = cursor_over(event->wire, event->wire_len);
 
@@ -39,22 +40,24 @@ static void read_address(const struct timeline_event *event, struct addr *ret_ad
 
 		if (rdata == NULL || (!is_ipv4 && (type != TYPE_AAAA || len != 16)))
 			continue;
-		memcpy(ret_address->bytes, rdata, len);
-		ret_address->family = is_ipv4 ? ADDR_IPV4 : ADDR_IPV6;
+		memcpy(saying->address, rdata, len);
+		saying->family = is_ipv4 ? ADDR_IPV4 : ADDR_IPV6;
 		return;
 	}
 }
 
 /* Nothing that a device could connect to: what blocklists answer. */
-static bool leads_nowhere(const struct addr *address)
+static bool leads_nowhere(const struct saying *saying)
 {
 	static const uint8_t any[16], loopback[16] = { [15] = 1 };
-	const uint8_t *bytes = address->bytes;
+	const uint8_t *address = saying->address;
 
-	if (address->family == ADDR_IPV4)
-		return bytes[0] == 127 || memcmp(bytes, any, 4) == 0;
-	return address->family == ADDR_IPV6 &&
-	       (memcmp(bytes, any, 16) == 0 || memcmp(bytes, loopback, 16) == 0);
+	if (saying->family == ADDR_NONE)
+		return false;
+	/* of IPv4 the rest is zero */
+	return memcmp(address, any, 16) == 0 ||
+	       (saying->family == ADDR_IPV4 ? address[0] == 127
+					    : memcmp(address, loopback, 16) == 0);
 }
 
 static enum worth worth_of_no_data(const struct timeline_event *event, enum told told)
@@ -83,33 +86,19 @@ static enum worth worth_of(const struct timeline_event *event, enum told told)
 {
 	if (is_beside_the_point(event, told))
 		return WORTH_NOTHING;
-	switch (told) {
-	case TOLD_ANSWERED:
+	if (told == TOLD_ANSWERED)
 		return WORTH_GOOD;
-	case TOLD_NODATA:
-	case TOLD_DANGLING:
-	case TOLD_BARE:
-		return worth_of_no_data(event, told);
-	case TOLD_NXDOMAIN:
-	case TOLD_DANGLING_NXDOMAIN:
-	case TOLD_FAILED:
-	case TOLD_SINKHOLE:
-	case TOLD_SILENCE:
-		return WORTH_BAD;
-	}
-	UNREACHABLE();
+	return device_is_failure(told) ? WORTH_BAD : worth_of_no_data(event, told);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-/* What a device is told after the reply of an event, as it is put down. */
-struct saying {
+/* What is new of a stage. */
+struct news {
+	struct saying saying;
 	uint32_t now;
-	enum told told;
-	enum worth worth;
 	bool is_same_name; /* as the stage's slot holds */
 	bool is_about_it;  /* the same; or both numbered couriers, of which one will do */
-	struct addr address;
 };
 
 static size_t kept_len(const struct timeline_event *event)
@@ -131,53 +120,45 @@ static void put_name(struct slot *slot, const struct timeline_event *event)
 
 /* What is bad stays until that same name is well, or the next attempt; what is of no worth is
  * better than nothing. */
-static bool is_telling(const struct slot *slot, const struct timeline_event *event,
-		       const struct saying *saying)
+static bool is_telling(const struct slot *slot, const struct news *news)
 {
-	if (slot->asked == 0 || slot->worth == WORTH_NOTHING || saying->worth == WORTH_BAD)
+	const uint8_t before = slot->saying.worth;
+
+	if (slot->asked == 0 || before == WORTH_NOTHING || news->saying.worth == WORTH_BAD)
 		return true;
-	if (saying->worth == WORTH_NOTHING)
-		return slot->type == event->type && slot->worth == WORTH_GOOD &&
-		       saying->is_about_it;
-	return slot->worth == WORTH_GOOD || saying->is_about_it;
+	if (news->saying.worth == WORTH_NOTHING)
+		return slot->saying.type == news->saying.type && before == WORTH_GOOD &&
+		       news->is_about_it;
+	return before == WORTH_GOOD || news->is_about_it;
 }
 
-static void put_down(struct slot *slot, const struct timeline_event *event,
-		     const struct saying *saying)
-{
-	slot->type = event->type;
-	slot->rcode = event->rcode;
-	slot->told = (uint8_t)saying->told;
-	slot->told_by = (uint8_t)event->by;
-	slot->worth = (uint8_t)saying->worth;
-	slot->family = saying->address.family;
-	memcpy(slot->address, saying->address.bytes, sizeof(slot->address));
-	if (!saying->is_same_name)
-		put_name(slot, event);
-}
-
-static void count_bad(struct slot *slot, const struct saying *saying)
+static void count_bad(struct slot *slot, uint32_t now)
 {
 	if (slot->bad_run == 0)
-		slot->bad_since = saying->now;
+		slot->bad_since = now;
 	if (slot->bad_run < UINT16_MAX)
 		slot->bad_run++;
 }
 
 static void note_stage(struct slot *slot, const struct timeline_event *event,
-		       const struct saying *saying)
+		       const struct news *news)
 {
-	if (is_telling(slot, event, saying))
-		put_down(slot, event, saying);
+	const uint8_t worth = news->saying.worth;
+
+	if (is_telling(slot, news)) {
+		slot->saying = news->saying;
+		if (!news->is_same_name)
+			put_name(slot, event);
+	}
 	if (slot->asked == 0)
-		slot->first = saying->now;
-	slot->last = saying->now;
+		slot->first = news->now;
+	slot->last = news->now;
 	slot->asked += slot->asked < UINT32_MAX;
-	slot->good += saying->worth != WORTH_BAD && !device_is_failure(saying->told) &&
+	slot->good += worth != WORTH_BAD && !device_is_failure(news->saying.told) &&
 		      slot->good < UINT32_MAX;
-	if (saying->worth == WORTH_BAD)
-		count_bad(slot, saying);
-	else if (saying->worth == WORTH_GOOD && saying->is_about_it)
+	if (worth == WORTH_BAD)
+		count_bad(slot, news->now);
+	else if (worth == WORTH_GOOD && news->is_about_it)
 		slot->bad_run = 0;
 }
 
@@ -188,7 +169,7 @@ static void begin_attempt(struct device *device, enum stage stage, uint32_t now)
 	device->since = now;
 	for (unsigned i = STAGE_ACTIVATION; i < STAGE_KINDS; i++) {
 		device->slots[i].bad_run = 0;
-		device->slots[i].worth = WORTH_NOTHING;
+		device->slots[i].saying.worth = WORTH_NOTHING;
 	}
 }
 
@@ -229,10 +210,10 @@ static void note_attempt(struct device *device, const struct stage_match *match,
 
 static struct try *try_for(struct device *device, const struct stage_match *match)
 {
-	struct try *oldest = &device->tries[0];
+	struct try *oldest = device->tries;
 
 	for (unsigned i = 0; i < DEVICE_TRIES; i++) {
-		struct try *try = &device->tries[i];
+		struct try *try = device->tries + i;
 
 		if (try->last > 0 && try->n == match->n && try->pool == match->pool)
 			return try;
@@ -244,22 +225,22 @@ static struct try *try_for(struct device *device, const struct stage_match *matc
 }
 
 static void note_variant(struct device *device, const struct stage_match *match,
-			 const struct saying *saying)
+			 const struct news *news)
 {
 	const uint64_t bit = UINT64_C(1) << match->n % 64;
 	const size_t word = match->n % DEVICE_NUMBERS / 64;
 	struct try *try = try_for(device, match);
 
-	try->last = saying->now;
+	try->last = news->now;
 	device->numbers[word] |= bit;
-	if (saying->worth == WORTH_BAD)
+	if (news->saying.worth == WORTH_BAD)
 		try->is_answered = false;
-	if (saying->worth != WORTH_GOOD)
+	if (news->saying.worth != WORTH_GOOD)
 		return;
 	try->is_answered = true;
 	device->numbers_good[word] |= bit;
 	device->has_courier = true;
-	device->courier_at = saying->now;
+	device->courier_at = news->now;
 }
 
 bool device_is_failure(enum told told)
@@ -283,20 +264,27 @@ bool device_is_failure(enum told told)
 void device_note(struct device *device, const struct timeline_event *event, uint32_t now)
 {
 	const enum stage stage = event->match.stage;
-	struct slot *slot = &device->slots[stage];
-	struct saying saying = { .now = now, .told = event->told };
+	struct slot *slot = device->slots + stage;
+	struct news news = { .now = now };
+	struct saying *saying = &news.saying;
 
+	*saying = (struct saying){
+		.type = event->type,
+		.rcode = event->rcode,
+		.told = (uint8_t)event->told,
+		.by = (uint8_t)event->by,
+	};
 	if (event->wire != NULL)
-		read_address(event, &saying.address);
-	if (saying.told == TOLD_ANSWERED && leads_nowhere(&saying.address))
-		saying.told = TOLD_SINKHOLE;
-	saying.worth = worth_of(event, saying.told);
-	saying.is_same_name = is_same_name(slot, event);
-	saying.is_about_it = saying.is_same_name || stage == STAGE_VARIANT;
+		read_address(event, saying);
+	if (event->told == TOLD_ANSWERED && leads_nowhere(saying))
+		saying->told = TOLD_SINKHOLE;
+	saying->worth = (uint8_t)worth_of(event, saying->told);
+	news.is_same_name = is_same_name(slot, event);
+	news.is_about_it = news.is_same_name || stage == STAGE_VARIANT;
 	note_attempt(device, &event->match, now);
-	note_stage(slot, event, &saying);
+	note_stage(slot, event, &news);
 	if (stage == STAGE_VARIANT)
-		note_variant(device, &event->match, &saying);
+		note_variant(device, &event->match, &news);
 }
 
 void device_name(const struct slot *slot, struct name_text *ret_name)

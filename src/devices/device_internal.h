@@ -3,6 +3,7 @@
  * All times are tenths of a second since the timeline was made, which is enough for 13 years. */
 #pragma once
 
+#include "base/list.h"
 #include "devices/timeline.h"
 
 #define TENTHS_PER_SEC 10u
@@ -17,19 +18,23 @@ enum worth {
 	WORTH_BAD,
 };
 
+/* What a device was told. */
+struct saying {
+	uint16_t type, rcode;
+	uint8_t told, by, worth; /* enum told, told_by, worth */
+	uint8_t family;		 /* of the address */
+	uint8_t address[16];	 /* the first of the reply */
+};
+
 /* A stage. */
 struct slot {
 	uint32_t first, last;
 	uint32_t asked, good; /* asked is 0: never reached */
 	uint32_t bad_since;
 	uint16_t bad_run; /* bad answers, with no good one for that name between them */
-	/* What it was told, that is of most worth since the attempt began. */
-	uint16_t type, rcode;
-	uint8_t told, told_by, worth; /* enum told, told_by, worth */
-	uint8_t family;		      /* of the address */
 	uint8_t name_len;
-	uint8_t address[16];
-	uint8_t name[DEVICE_NAME_MAX]; /* the first bytes of it */
+	struct saying saying;	       /* of most worth since the attempt began */
+	uint8_t name[DEVICE_NAME_MAX]; /* that of the saying: the first bytes of it */
 };
 
 /* A numbered courier that was asked for. */
@@ -52,14 +57,14 @@ struct device {
 	uint32_t asked;	     /* the last question of the attempt */
 	uint32_t courier_at; /* when it was last told the address of a numbered courier */
 
-	uint32_t last;	       /* question of any stage */
-	uint32_t chain;	       /* the next in the bucket */
-	uint32_t newer, older; /* who has asked after and before */
+	uint32_t last;	      /* question of any stage */
+	struct list link;     /* among those of its shard */
+	struct device *chain; /* the next in the bucket */
 	uint64_t numbers[DEVICE_NUMBERS / 64], numbers_good[DEVICE_NUMBERS / 64];
 	struct try tries[DEVICE_TRIES];
 	struct slot slots[STAGE_KINDS];
 };
-_Static_assert(sizeof(struct device) <= 976, "what timeline.h says");
+_Static_assert(sizeof(struct device) <= 984, "what timeline.h says");
 
 /* The attempt is over after so long without a question of it. */
 #define DEVICE_ATTEMPT_GAP (300u * TENTHS_PER_SEC)

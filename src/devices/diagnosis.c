@@ -64,11 +64,11 @@ static const char *remedy_for(enum told_by by)
 	UNREACHABLE();
 }
 
-static const char *badness_of(const struct slot *slot, struct type_text *into)
+static const char *badness_of(const struct saying *saying, struct type_text *into)
 {
-	switch ((enum told)slot->told) {
+	switch ((enum told)saying->told) {
 	case TOLD_FAILED:
-		return type_rcode_to_text(slot->rcode, into);
+		return type_rcode_to_text(saying->rcode, into);
 	case TOLD_NXDOMAIN:
 	case TOLD_DANGLING_NXDOMAIN:
 		return "NXDOMAIN";
@@ -92,8 +92,9 @@ static void advise_on_bad(struct diagnosis *diagnosis, const struct slot *slot)
 	struct name_text name;
 
 	device_name(slot, &name);
-	advise(diagnosis, "%.64s %s was told %s: %s", name.text, type_to_text(slot->type, &type),
-	       badness_of(slot, &rcode), remedy_for((enum told_by)slot->told_by));
+	advise(diagnosis, "%.64s %s was told %s: %s", name.text,
+	       type_to_text(slot->saying.type, &type), badness_of(&slot->saying, &rcode),
+	       remedy_for((enum told_by)slot->saying.by));
 }
 
 static const char *advice_on_good(enum stage stage)
@@ -138,10 +139,10 @@ static void decide(struct diagnosis *diagnosis, enum device_verdict verdict, enu
 static void stall(struct diagnosis *diagnosis, const struct device *device, enum stage stage,
 		  uint32_t for_tenths)
 {
-	const struct slot *slot = &device->slots[stage];
+	const struct slot *slot = device->slots + stage;
 
 	decide(diagnosis, DEVICE_STALLED, stage, for_tenths);
-	if (slot->worth == WORTH_BAD || device_is_failure((enum told)slot->told))
+	if (slot->saying.worth == WORTH_BAD || device_is_failure((enum told)slot->saying.told))
 		advise_on_bad(diagnosis, slot);
 	else
 		advise(diagnosis, "%s", advice_on_good(stage));
@@ -157,7 +158,7 @@ static void diagnose_onlooker(const struct device *device, uint32_t now,
 			      struct diagnosis *diagnosis)
 {
 	for (enum stage stage = STAGE_CAPTIVE; stage <= STAGE_ACTIVATION; stage++) {
-		const struct slot *slot = &device->slots[stage];
+		const struct slot *slot = device->slots + stage;
 
 		if (is_failing(slot, now)) {
 			stall(diagnosis, device, stage, now - slot->bad_since);
@@ -170,11 +171,11 @@ static void diagnose_onlooker(const struct device *device, uint32_t now,
 
 static const struct try *last_try(const struct device *device)
 {
-	const struct try *last = &device->tries[0];
+	const struct try *last = device->tries;
 
 	for (unsigned i = 1; i < DEVICE_TRIES; i++) {
 		if (device->tries[i].last > last->last)
-			last = &device->tries[i];
+			last = device->tries + i;
 	}
 	return last;
 }
@@ -186,7 +187,7 @@ static unsigned count_tries(const struct device *device, const struct try *last)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < DEVICE_TRIES; i++) {
-		const struct try *try = &device->tries[i];
+		const struct try *try = device->tries + i;
 
 		if (try->last == 0 || try->pool != last->pool ||
 		    last->last - try->last > TRIES_WINDOW)

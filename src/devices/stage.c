@@ -13,13 +13,14 @@ enum kind {
 
 struct row {
 	const char *name; /* lower-case wire form; the literal's own NUL is the root */
-	enum kind kind : 8;
 	uint8_t len;
-	enum stage stage : 8;
-	enum stage_expects expects : 8;
-	bool is_shared, is_everyday;
 	uint8_t pool;
+	enum kind kind : 8;
+	enum stage stage : 4;
+	enum stage_expects expects : 2;
+	bool is_shared : 1, is_everyday : 1;
 };
+_Static_assert(sizeof(struct row) <= 2 * sizeof(char *), "in the room that padding would take");
 /* clang-format off */
 #define ROW(of_kind, literal, of_stage) \
 	.kind = (of_kind), .name = (literal), .len = sizeof(literal), .stage = STAGE_##of_stage

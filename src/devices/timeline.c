@@ -15,48 +15,41 @@
 
 /* --- the shards ------------------------------------------------------------------------------- */
 
-static uint32_t word_at(const uint8_t *bytes, size_t i)
-{
-	uint32_t word;
-
-	memcpy(&word, bytes + i * sizeof(word), sizeof(word));
-	return word;
-}
-
 /* Strongly universal, so that nobody can choose addresses that meet in one bucket: products of
  * pairs of words, each with a secret number added (Thorup, "High speed hashing for integers and
  * strings", section 3.5). A fifth of what SipHash costs, which is felt on each hit. */
-static uint32_t hash_of(const uint64_t keys[KEYS], const uint8_t bytes[16], uint32_t more,
-			uint32_t sort)
+static uint32_t hash_of(const struct shared *shared, const struct addr *address,
+			const uint8_t *hardware)
 {
-	uint64_t sum = (keys[0] + word_at(bytes, 1)) * (keys[1] + word_at(bytes, 0));
+	uint32_t words[KEYS] = { 0 };
+	uint64_t sum = 0;
 
-	sum += (keys[2] + word_at(bytes, 3)) * (keys[3] + word_at(bytes, 2));
-	sum += (keys[4] + more) * (keys[5] + sort);
+	if (hardware != NULL) {
+		memcpy(words, hardware, OPTION_HARDWARE_LEN);
+		words[5] = UINT32_MAX;
+	} else {
+		memcpy(words, address->bytes, sizeof(address->bytes));
+		words[4] = address->scope;
+		words[5] = address->family;
+	}
+	for (unsigned i = 0; i < KEYS; i += 2)
+		sum += (shared->keys[i] + words[i]) * (shared->keys[i + 1] + words[i + 1]);
 	return (uint32_t)(sum >> 32);
-}
-
-static uint32_t hash_client(const struct shared *shared, const struct addr *address,
-			    const uint8_t *hardware)
-{
-	uint8_t bytes[16] = { 0 };
-
-	if (hardware == NULL)
-		return hash_of(shared->keys, address->bytes, address->scope, address->family);
-	memcpy(bytes, hardware, OPTION_HARDWARE_LEN);
-	return hash_of(shared->keys, bytes, 0, UINT32_MAX);
 }
 
 static uint32_t hash_device(const struct shared *shared, const struct device *device)
 {
-	return hash_client(shared, &device->address,
-			   device->has_hardware ? device->hardware : NULL);
+	return hash_of(shared, &device->address, device->has_hardware ? device->hardware : NULL);
 }
 
-/* By the upper bits; the lower ones choose the bucket. */
-static uint32_t shard_of(uint32_t hash, uint32_t count)
+static struct device **bucket_of(const struct shared *shared, uint32_t hash)
 {
-	return hash >> 24 & (count - 1);
+	return &shared->buckets[hash & shared->bucket_mask];
+}
+
+static struct shard *shard_of(struct shared *shared, uint32_t hash)
+{
+	return &shared->shards[hash & (shared->count - 1)];
 }
 
 static bool is_device(const struct device *device, const struct timeline_event *event)
@@ -67,20 +60,37 @@ static bool is_device(const struct device *device, const struct timeline_event *
 	return !device->has_hardware && addr_same_host(&device->address, event->client);
 }
 
-static struct device *find(const struct table *table, const struct timeline_event *event,
+static struct device *find(const struct shared *shared, const struct timeline_event *event,
 			   uint32_t hash)
 {
-	for (uint32_t at = table_first(table, hash); at != TABLE_NOBODY;
-	     at = table->devices[at].chain) {
-		if (is_device(&table->devices[at], event))
-			return &table->devices[at];
-	}
-	return NULL;
+	struct device *device = *bucket_of(shared, hash);
+
+	while (device != NULL && !is_device(device, event))
+		device = device->chain;
+	return device;
+}
+
+static void put_in_chain(struct shared *shared, struct device *device, uint32_t hash)
+{
+	struct device **bucket = bucket_of(shared, hash);
+
+	device->chain = *bucket;
+	*bucket = device;
+}
+
+static void forget(struct shared *shared, struct device *device)
+{
+	struct device **at = bucket_of(shared, hash_device(shared, device));
+
+	while (*at != device)
+		at = &(*at)->chain;
+	*at = device->chain;
+	list_remove(&device->link);
 }
 
 /* A place for one more, or that of the device that has been idle longest; NULL where there is
  * neither, all that are known being of other shards. */
-static struct device *find_place(struct timeline *timeline, struct table *table)
+static struct device *find_place(struct timeline *timeline, struct shard *shard)
 {
 	struct shared *shared = timeline->shared;
 	const uint32_t at = atomic_fetch_add(&shared->known, 1);
@@ -88,18 +98,19 @@ static struct device *find_place(struct timeline *timeline, struct table *table)
 	if (at < shared->limit)
 		return &shared->devices[at];
 	atomic_fetch_sub(&shared->known, 1);
-	stats_add(timeline->stats, STAT_LIMIT_DEVICES, 1);
-	if (table->oldest == TABLE_NOBODY)
+	stats_count(timeline->stats, STAT_LIMIT_DEVICES);
+	struct list *idlest = list_first(&shard->devices);
+	if (idlest == NULL)
 		return NULL;
-	struct device *device = &table->devices[table->oldest];
-	table_leave(table, device, hash_device(shared, device));
+	struct device *device = LIST_ITEM(idlest, struct device, link);
+	forget(shared, device);
 	return device;
 }
 
-static struct device *add(struct timeline *timeline, struct table *table,
+static struct device *add(struct timeline *timeline, struct shard *shard,
 			  const struct timeline_event *event, uint32_t hash)
 {
-	struct device *device = find_place(timeline, table);
+	struct device *device = find_place(timeline, shard);
 
 	if (device == NULL)
 		return NULL;
@@ -109,7 +120,7 @@ static struct device *add(struct timeline *timeline, struct table *table,
 		device->has_hardware = true;
 		memcpy(device->hardware, event->hardware, OPTION_HARDWARE_LEN);
 	}
-	table_enter(table, device, hash);
+	put_in_chain(timeline->shared, device, hash);
 	return device;
 }
 
@@ -143,26 +154,10 @@ static struct timeline *handle_new(struct shared *shared, const struct clock *cl
 
 static void shared_free(struct shared *shared)
 {
-	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
-		table_done(&shared->shards[i].table);
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
 		lock_done(&shared->shards[i].lock);
-	}
 	mem_free(shared->devices);
 	mem_free(shared);
-}
-
-/* What a limit asks for. */
-struct room {
-	uint32_t limit, count; /* of devices; of tables that are in use */
-	struct device *devices;
-	struct table tables[SHARDS_MAX];
-};
-
-static void room_done(struct room *room)
-{
-	for (uint32_t i = 0; i < SHARDS_MAX; i++)
-		table_done(&room->tables[i]);
-	mem_free(room->devices);
 }
 
 static uint32_t count_shards(uint32_t limit, bool has_workers)
@@ -174,40 +169,45 @@ static uint32_t count_shards(uint32_t limit, bool has_workers)
 	return count;
 }
 
-/* In memory that is not touched before it is used. */
-static int room_init(struct room *room, uint32_t limit, bool has_workers)
+/* With those who asked last, as many as the limit lets, to memory that is not touched before it is
+ * used. -ENOMEM: all is as it was. */
+static int move(struct shared *shared, uint32_t limit)
 {
-	int err = 0;
+	const uint32_t known = shared->known, kept = known < limit ? known : limit;
+	uint32_t buckets = 1;
+	struct walk walk;
 
-	*room = (struct room){ .limit = limit, .count = count_shards(limit, has_workers) };
-	room->devices = mem_zalloc((size_t)limit * sizeof(struct device));
-	if (room->devices == NULL)
+	while (buckets < limit && buckets < 1u << 30)
+		buckets *= 2;
+	struct device *devices = mem_zalloc((size_t)limit * sizeof(*devices) +
+					    (size_t)buckets * sizeof(*shared->buckets));
+	if (devices == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < room->count && err == 0; i++)
-		err = table_init(&room->tables[i], room->devices, limit / room->count);
-	if (err != 0)
-		room_done(room);
-	return err;
-}
-
-/* In place of what there is, whose devices it has. */
-static void put_room(struct shared *shared, const struct room *room)
-{
-	for (uint32_t i = 0; i < SHARDS_MAX; i++) {
-		table_done(&shared->shards[i].table);
-		shared->shards[i].table = room->tables[i];
+	timeline_walk_begin(&walk, shared);
+	for (uint32_t i = 0; i < SHARDS_MAX; i++)
+		list_init(&shared->shards[i].devices);
+	shared->limit = limit;
+	shared->count = count_shards(limit, shared->has_workers);
+	shared->bucket_mask = buckets - 1;
+	shared->buckets = (struct device **)(devices + limit);
+	for (struct device *device = devices; device < devices + kept; device++) {
+		*device = *timeline_walk_next(&walk);
+		const uint32_t hash = hash_device(shared, device);
+		put_in_chain(shared, device, hash);
+		/* before those who asked later */
+		list_add(shard_of(shared, hash)->devices.next, &device->link);
 	}
+	shared->known = kept;
 	mem_free(shared->devices);
-	shared->devices = room->devices;
-	shared->limit = room->limit;
-	shared->count = room->count;
+	shared->devices = devices;
+	return 0;
 }
 
 struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clock *clock,
 			      struct stats *stats)
 {
 	struct shared *shared = mem_zalloc(sizeof(*shared));
-	struct room room;
+	struct timeline *timeline = NULL;
 
 	if (shared == NULL)
 		return NULL;
@@ -216,12 +216,8 @@ struct timeline *timeline_new(uint32_t limit, unsigned workers, const struct clo
 	random_bytes(shared->keys, sizeof(shared->keys));
 	for (uint32_t i = 0; i < SHARDS_MAX; i++)
 		lock_init(&shared->shards[i].lock, workers > 1);
-	if (room_init(&room, limit, workers > 1) != 0) {
-		shared_free(shared);
-		return NULL;
-	}
-	put_room(shared, &room);
-	struct timeline *timeline = handle_new(shared, clock, stats);
+	if (move(shared, limit) == 0)
+		timeline = handle_new(shared, clock, stats);
 	if (timeline == NULL)
 		shared_free(shared);
 	return timeline;
@@ -247,41 +243,18 @@ void timeline_free(struct timeline *timeline)
 	mem_free(timeline);
 }
 
-/* Those who asked last, as many as the limit lets; the oldest first, so that each is the newest
- * when it comes. Returns how many. */
-static uint32_t copy_devices(struct shared *shared, struct room *room)
-{
-	const uint32_t known = shared->known, kept = known < room->limit ? known : room->limit;
-	struct walk walk = timeline_walk_from(shared, false);
-
-	for (uint32_t i = 0; i < known; i++) {
-		const struct device *from = timeline_walk_next(&walk);
-
-		if (i < known - kept)
-			continue;
-		const uint32_t hash = hash_device(shared, from);
-		struct device *device = &room->devices[i - (known - kept)];
-		*device = *from;
-		table_enter(&room->tables[shard_of(hash, room->count)], device, hash);
-	}
-	return kept;
-}
-
 int timeline_set_limit(struct timeline *timeline, uint32_t limit)
 {
 	struct shared *shared = timeline->shared;
-	struct room room;
-
+	const uint32_t known = shared->known;
 	const bool is_same = limit == shared->limit;
+
 	if (is_same && count_shards(limit, shared->has_workers) == shared->count)
 		return 0;
-	const int err = room_init(&room, limit, shared->has_workers);
+	const int err = move(shared, limit);
 	if (err != 0) /* with fewer shards workers wait for each other, no more than that */
 		return is_same ? 0 : err;
-	const uint32_t kept = copy_devices(shared, &room);
-	stats_add(timeline->stats, STAT_LIMIT_DEVICES, shared->known - kept);
-	shared->known = kept;
-	put_room(shared, &room);
+	stats_add(timeline->stats, STAT_LIMIT_DEVICES, known - shared->known);
 	return 0;
 }
 
@@ -321,18 +294,16 @@ uint32_t timeline_tenths_of_all(const struct timeline *timeline)
 static void note_in(struct timeline *timeline, struct shard *shard,
 		    const struct timeline_event *event, uint32_t hash)
 {
-	struct table *table = &shard->table;
-	struct device *device = find(table, event, hash);
+	struct device *device = find(timeline->shared, event, hash);
 
-	if (device == NULL && event->match.is_shared)
-		return;
-	if (device == NULL)
-		device = add(timeline, table, event, hash);
+	if (device == NULL && !event->match.is_shared)
+		device = add(timeline, shard, event, hash);
 	if (device == NULL)
 		return;
 	const uint32_t now = tenths_in(timeline, shard);
-	if (device->last != now) { /* else its place is good enough, which spares three others */
-		table_renew(table, device);
+	if (device->last != now) { /* else its place is good enough, which spares two others */
+		list_remove(&device->link);
+		list_add(&shard->devices, &device->link);
 		device->last = now;
 	}
 	if (event->hardware != NULL) { /* it may come by another forwarder now */
@@ -350,8 +321,8 @@ void timeline_note(struct timeline *timeline, const struct timeline_event *event
 		return;
 	if (event->match.expects == STAGE_EXPECTS_TEXT && event->type != TYPE_TXT)
 		return;
-	const uint32_t hash = hash_client(shared, event->client, event->hardware);
-	struct shard *shard = &shared->shards[shard_of(hash, shared->count)];
+	const uint32_t hash = hash_of(shared, event->client, event->hardware);
+	struct shard *shard = shard_of(shared, hash);
 	lock_take(&shard->lock);
 	note_in(timeline, shard, event, hash);
 	lock_give(&shard->lock);
@@ -383,8 +354,7 @@ void timeline_report(const struct timeline *timeline, struct timeline_report *re
 
 	timeline_take_all(timeline);
 	const uint32_t now = timeline_tenths_of_all(timeline);
-	for (uint32_t i = 0; i < shared->count; i++)
-		report.known += shared->shards[i].table.used;
+	report.known = shared->known;
 	for (uint32_t at = 0; at < report.known; at++) {
 		struct diagnosis diagnosis;
 

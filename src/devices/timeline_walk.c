@@ -3,21 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
-struct walk timeline_walk_from(struct shared *shared, bool is_backwards)
+void timeline_walk_begin(struct walk *walk, const struct shared *shared)
 {
-	struct walk walk = { .shared = shared, .is_backwards = is_backwards };
-
+	walk->shared = shared;
+	walk->count = shared->count;
 	for (uint32_t i = 0; i < shared->count; i++)
-		walk.at[i] = is_backwards ? shared->shards[i].table.newest
-					  : shared->shards[i].table.oldest;
-	return walk;
-}
-
-static const struct device *device_at(const struct walk *walk, uint32_t shard)
-{
-	const uint32_t at = walk->at[shard];
-
-	return at == TABLE_NOBODY ? NULL : &walk->shared->shards[shard].table.devices[at];
+		walk->at[i] = shared->shards[i].devices.prev;
 }
 
 const struct device *timeline_walk_next(struct walk *walk)
@@ -25,19 +16,19 @@ const struct device *timeline_walk_next(struct walk *walk)
 	const struct device *next = NULL;
 	uint32_t from = 0;
 
-	for (uint32_t i = 0; i < walk->shared->count; i++) {
-		const struct device *device = device_at(walk, i);
+	for (uint32_t i = 0; i < walk->count; i++) {
+		const struct list *at = walk->at[i];
 
-		if (device == NULL)
+		if (at == &walk->shared->shards[i].devices)
 			continue;
-		if (next == NULL ||
-		    (walk->is_backwards ? device->last > next->last : device->last < next->last)) {
+		const struct device *device = LIST_ITEM(at, struct device, link);
+		if (next == NULL || device->last > next->last) {
 			next = device;
 			from = i;
 		}
 	}
 	if (next != NULL)
-		walk->at[from] = walk->is_backwards ? next->older : next->newer;
+		walk->at[from] = next->link.prev;
 	return next;
 }
 
@@ -53,17 +44,17 @@ static void report_stage(const struct timeline *timeline, const struct slot *slo
 		.is_reached = slot->asked > 0,
 		.asked = slot->asked,
 		.good = slot->good,
-		.type = slot->type,
-		.rcode = slot->rcode,
-		.told = slot->told,
-		.by = slot->told_by,
-		.address = { .family = slot->family },
+		.type = slot->saying.type,
+		.rcode = slot->saying.rcode,
+		.told = slot->saying.told,
+		.by = slot->saying.by,
+		.address = { .family = slot->saying.family },
 	};
 	if (!ret_stage->is_reached)
 		return;
 	ret_stage->first_us = time_of(timeline, slot->first);
 	ret_stage->last_us = time_of(timeline, slot->last);
-	memcpy(ret_stage->address.bytes, slot->address, sizeof(slot->address));
+	memcpy(ret_stage->address.bytes, slot->saying.address, sizeof(slot->saying.address));
 	device_name(slot, &ret_stage->name);
 }
 
@@ -92,7 +83,7 @@ static void report_device(const struct timeline *timeline, const struct device *
 	};
 	memcpy(report->hardware, device->hardware, OPTION_HARDWARE_LEN);
 	for (size_t i = 0; i < STAGE_KINDS; i++) {
-		struct device_stage *stage = &report->stages[i];
+		struct device_stage *stage = report->stages + i;
 
 		report_stage(timeline, &device->slots[i], stage);
 		if (stage->is_reached && stage->first_us < report->first_us)
@@ -134,10 +125,11 @@ static void walk_who(const struct timeline *timeline, const struct name *name, u
 {
 	struct device_report report;
 	const struct device *device;
+	struct walk walk;
 
 	timeline_take_all(timeline);
 	const uint32_t now = timeline_tenths_of_all(timeline);
-	struct walk walk = timeline_walk_from(timeline->shared, true);
+	timeline_walk_begin(&walk, timeline->shared);
 	while (max > 0 && (device = timeline_walk_next(&walk)) != NULL) {
 		if (name != NULL && !is_called(name, &device->address,
 					       device->has_hardware ? device->hardware : NULL))

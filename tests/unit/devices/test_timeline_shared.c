@@ -182,7 +182,7 @@ static void several_workers_ask_for_no_more_memory_than_one(void **state)
 	(void)state;
 
 	share(100000);
-	assert_true(taken_by_process() - before < 2 * UINT64_C(100000) * 976);
+	assert_true(taken_by_process() - before < 2 * UINT64_C(100000) * 984);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
