@@ -26,3 +26,5 @@ enum verdict classify_shape(const struct packet_shape *shape);
  */
 #define CLASSIFY_READ_MAX 64u
 enum verdict classify_reply(const uint8_t *wire, const struct message_facts *facts);
+/** The same of a reply that was made here. */
+enum verdict classify_made(const uint8_t *wire, size_t wire_len);

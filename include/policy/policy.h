@@ -47,6 +47,5 @@ void policy_judge(const struct policy *policy, const struct query_view *view, co
 		  const struct addr *client, struct decision *ret_decision);
 
 /** Writes the local answer for a decision whose action is answer, nxdomain or nodata. */
-MUST_CHECK int policy_answer(const struct policy *policy, const struct decision *decision,
-			     const struct query_view *view, uint8_t *out, size_t out_max,
-			     size_t *ret_len);
+MUST_CHECK int policy_answer(const struct decision *decision, const struct query_view *view,
+			     uint8_t *out, size_t out_max, size_t *ret_len);

@@ -1,6 +1,7 @@
 /* policy/prefix_table.h: which of many address prefixes is the longest that covers an address.
  *
- * Built once, then read-only. A lookup costs one binary search. */
+ * Built once, then read-only. A lookup costs one binary search, and a step for each of the prefixes
+ * around the one found that do not cover the address. */
 #pragma once
 
 #include <stdbool.h>

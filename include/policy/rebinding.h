@@ -19,9 +19,10 @@ void rebinding_free(struct rebinding *rebinding); /* NULL is fine */
 
 /** Answers for this name must not hold private addresses: it is neither among rebinding.allow or
  * below one of these, nor does a rule for it (one for "." aside) name a group of servers other than
- * the default one, which may know our network. `name` in lower case. */
+ * the default one, which may know our network. `name` in lower case, `len` bytes with the root
+ * label. */
 bool rebinding_guards(const struct rebinding *rebinding, const struct decision *decision,
-		      const uint8_t *name);
+		      const uint8_t *name, size_t len);
 
 /** Whether a record of class IN in the message holds an address that is nobody's on the public
  * internet: A, AAAA, or a hint in SVCB or HTTPS; `ret_addr` is the first such. For a message that

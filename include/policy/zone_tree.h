@@ -23,19 +23,18 @@ MUST_CHECK int zone_tree_add(struct zone_tree *tree, const uint8_t *name, bool i
 			     uint32_t value);
 
 struct zone_match {
-	const uint32_t *values; /* as added under one name */
-	size_t value_count;
+	uint32_t value;	       /* as added */
 	const uint8_t *suffix; /* the part of the asked name that matched */
 	bool is_whole;	       /* the asked name itself, nothing below */
 	bool is_template;
 	uint32_t n; /* of a template; the caller checks its range */
 };
-/** Called with longer suffixes before shorter, at one length plain before template. True stops. */
+/** Called with each value of longer suffixes before those of shorter, at one length of plain before
+ * those of template. True stops. */
 typedef bool (*zone_tree_fn)(void *ctx, const struct zone_match *match);
 /** `name` in lower case, `len` bytes with the root label. Returns how many slots of the table it
  * looked into, which is what the lookup cost. */
 size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, size_t len,
 		      zone_tree_fn fn, void *ctx);
-/** The same with the asked name alone, and no shorter suffix. */
-size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, size_t len,
-		      zone_tree_fn fn, void *ctx);
+/** Something was added under the name or one above it. */
+bool zone_tree_covers(const struct zone_tree *tree, const uint8_t *name, size_t len);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "query/limit.h"
@@ -35,6 +36,7 @@ MUST_CHECK int commons_share(struct commons *commons);
 struct commons *commons_ref(struct commons *commons);
 void commons_unref(struct commons *commons); /* NULL is fine */
 
-/** log_minute_allows(), of a line that all workers say together. */
-bool commons_may_tell(struct commons *commons, struct log_minute *minute, uint64_t now_us,
+/** log_minute_allows(), of a warning that all workers say together; never where warnings are off.
+ */
+bool commons_may_warn(struct commons *commons, struct log_minute *minute, const struct clock *clock,
 		      uint64_t *ret_held_back);

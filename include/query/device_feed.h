@@ -24,9 +24,8 @@ bool device_feed_watches(struct request *request);
 /** The client is sent this. Costs one comparison where the request is known not to be watched. */
 void device_feed_reply(struct request *request, const struct reply_source *source,
 		       enum verdict verdict, enum told_by by);
-/** The client is told of a failure of our own, or met with silence. */
-void device_feed_error(struct request *request, unsigned rcode);
-void device_feed_silence(struct request *request);
+/** The client is told of a failure of our own, or met with silence (QUERY_LOG_SILENCE). */
+void device_feed_error(struct request *request, int rcode);
 
 /** The client, which has no request, is sent this out of the cache. */
 struct device_feed_known {

@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "policy/courier.h"
 
+struct family_letter;
 struct request;
 struct worker;
 
@@ -31,15 +32,16 @@ void family_table_free(struct families *families); /* NULL is fine; its timer mu
 /** The worker has a plan, or another one. False when memory is short: nothing is known then. */
 MUST_CHECK bool family_follow(struct worker *worker);
 
-/** A client asks for a name of a family. True where that should begin to be kept warm. */
-bool family_note_used(struct worker *worker, const struct courier_match *match, uint16_t type);
+/** A client asks for a name of a family, says the letter. True where that should begin to be kept
+ * warm. */
+bool family_note_used(struct worker *worker, const struct family_letter *letter);
 bool family_is_in_use(const struct worker *worker, unsigned family);
 
-/** Reads the reply to a question for the TXT record of a count; false where it says none. */
-bool family_read_count(const struct request *request, uint32_t *ret_count, uint32_t *ret_ttl);
-/** It says so of all that have that record in common. */
-void family_learn(struct worker *worker, const struct courier_match *match, uint32_t count,
-		  uint32_t ttl);
+/** Reads the reply to a question for the TXT record of a count, for a letter about it; false where
+ * it says none. */
+bool family_read_count(const struct request *request, struct family_letter *letter);
+/** The letter says so of all that have that record in common. */
+void family_learn(struct worker *worker, const struct family_letter *letter);
 /** N of its variants runs from 0 to this: as its TXT record said, else as it is configured. */
 uint32_t family_count(const struct worker *worker, unsigned family);
 

@@ -12,9 +12,10 @@
 struct family_letter {
 	uint32_t plan_id;
 	struct courier_match match; /* what was asked for */
-	uint16_t type;
+	uint32_t type;
 	uint32_t count, ttl; /* that its TXT record said; 0: the letter says that it is used */
 };
+_Static_assert(sizeof(struct family_letter) == 4 * 8, "the same bytes say the same");
 
 struct family_post;
 struct family_post *family_post_new(void);	 /* NULL when memory is short */
@@ -24,14 +25,13 @@ void family_post_free(struct family_post *post); /* NULL is fine */
 bool family_post_put(struct family_post *post, const struct family_letter *letter);
 /* What one worker has written of late, so that what clients ask for over and over is written once a
  * second. A few; of those that share a place the last. */
-#define FAMILY_POST_EVERY_US 1000000u
 #define FAMILY_POST_MEMOS 16u
 struct family_post_memo {
-	uint64_t until_us;
+	uint32_t written; /* a tick (query/warmth.h) */
 	struct family_letter letter;
 };
-/** It is not among them; now it is. Of letters that say that something is used. */
+/** It is not among them; now it is. */
 bool family_post_is_new(struct family_post_memo memos[FAMILY_POST_MEMOS],
-			const struct family_letter *letter, uint64_t now_us);
+			const struct family_letter *letter, uint32_t now);
 /** False for none. */
 bool family_post_take(struct family_post *post, struct family_letter *ret_letter);

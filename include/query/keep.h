@@ -46,6 +46,10 @@ void keep_reply(struct request *request, struct reply_source *ret_source);
  * stores it for the time of D6, and logs it. `ret_source` as above, or in the worker. */
 void keep_failure(struct request *request, struct reply_source *ret_source);
 
+/** For so long the good answer that is kept is within its time; 0 for none. While nothing is being
+ * answered: it lies in worker->out then. */
+uint32_t keep_good_for_s(const struct request *request);
+
 /** Failure of a kind that the last good answer may stand in for (RFC 8767): silence and SERVFAIL,
  * not REFUSED and its like, which are news. */
 bool keep_stale_may_stand_in(const struct request *request);

@@ -20,11 +20,11 @@ struct look_entry {
 struct look {
 	struct decision decision; /* apex points into the view's name */
 	bool is_guarded;	  /* against private addresses */
-	struct courier_match courier;
-	struct look_entry entries[LOOK_ENTRIES_MAX]; /* answers before failures */
-	size_t entry_count;
 	bool has_exchange;
+	struct courier_match courier;
 	struct recall_entry exchange;
+	size_t entry_count;
+	struct look_entry entries[LOOK_ENTRIES_MAX]; /* answers before failures */
 };
 
 /** What a plan alone tells: nothing is known then. */

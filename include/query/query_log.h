@@ -50,11 +50,11 @@ MUST_CHECK RARELY int query_log_follow(struct worker *worker);
 /** What its reader does not take now is lost. NULL is fine. */
 RARELY void query_log_free(struct query_log *log);
 
-/** The client of the request is sent this, told of a failure of our own, met with silence. */
+#define QUERY_LOG_SILENCE (-1)
+/** The client of the request is sent this; told of a failure of our own, or met with silence. */
 void query_log_reply(const struct request *request, const struct reply_source *source,
 		     enum verdict verdict, enum told_by by);
-void query_log_error(const struct request *request, unsigned rcode);
-void query_log_silence(const struct request *request);
+void query_log_error(const struct request *request, int rcode);
 /** A client without a request is sent this out of the cache. */
 void query_log_repeat(struct worker *worker, const struct client *client,
 		      const struct query_view *view, const struct reply_source *source,
@@ -62,7 +62,7 @@ void query_log_repeat(struct worker *worker, const struct client *client,
 /** It is told no: because of its packet, or of who or how fast it is. */
 enum query_log_why { QUERY_LOG_FAULT, QUERY_LOG_ACCESS, QUERY_LOG_LIMIT };
 void query_log_refusal(struct worker *worker, const struct client *client,
-		       const struct query_view *view, unsigned rcode, enum query_log_why why);
+		       const struct query_view *view, int rcode, enum query_log_why why);
 /** It is met with silence for the same; nothing where the packet is no question. */
 void query_log_ignored(struct worker *worker, const struct client *client, const uint8_t *wire,
 		       size_t wire_len, enum query_log_why why);

@@ -5,6 +5,7 @@
 
 #include "cache/cache_key.h"
 #include "net/client.h"
+#include "policy/classify.h"
 #include "upstream/exchange.h"
 #include "wire/query_view.h"
 
@@ -32,5 +33,7 @@ bool request_prefetch(struct request *request);
 void request_watch_stale(struct request *request);
 /** In line for its turn to ask: has `on_no_turn` called with it at its deadline. */
 void request_watch_turn(struct request *request, void (*on_no_turn)(void *request));
+/** What lies in worker->found, of so many bytes, takes the place of the result. */
+void request_set_result(struct request *request, size_t wire_len, enum verdict verdict);
 /** Puts the question to the group of that index. `done` gets the request as its ctx. */
 MUST_CHECK int request_ask(struct request *request, int group, exchange_done_fn done);

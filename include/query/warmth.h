@@ -16,8 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "policy/courier.h"
+
+/* Times are counted in ticks of the clock (`now` is one), and compared by their difference, so that
+ * it does no harm when they wrap after 6 years. */
+#define WARMTH_TICK_US (50u * USEC_PER_MSEC)
+#define WARMTH_TICKS_PER_S 20u
 
 struct warmth;
 
@@ -31,10 +37,10 @@ struct warmth_kinds {
 #define WARMTH_ITEMS_MAX 16384u
 
 /** All are due at once. NULL when memory is short. */
-struct warmth *warmth_new(const struct warmth_kinds *kinds, uint32_t count, uint64_t now_us);
+struct warmth *warmth_new(const struct warmth_kinds *kinds, uint32_t count, uint32_t now);
 void warmth_free(struct warmth *warmth); /* NULL is fine */
 /** N runs to `count` from now on; the new ones are due. -ENOMEM: it is as before. */
-MUST_CHECK int warmth_set_count(struct warmth *warmth, uint32_t count, uint64_t now_us);
+MUST_CHECK int warmth_set_count(struct warmth *warmth, uint32_t count, uint32_t now);
 
 struct warmth_question {
 	enum courier_role role;
@@ -52,41 +58,39 @@ bool warmth_item_of(const struct warmth *warmth, const struct warmth_question *q
 /* Who is next. */
 struct warmth_turn {
 	uint32_t item;
-	bool is_due;	/* else it will be, and is of all the first */
-	bool is_wanted; /* clients ask for it, or all others depend on it: before those that are due
-			 * but not wanted */
-	uint64_t due_us; /* those due longest go first */
+	int32_t left;	/* until it is due, which it is from 0 on: those due longest go first */
+	bool is_wanted; /* and due, and clients ask for it, or all others depend on it: before those
+			 * that are due but not wanted */
 };
-/** False when none will be due by itself. */
-bool warmth_next(const struct warmth *warmth, uint64_t now_us, struct warmth_turn *ret_turn);
-/** `a` goes before `b`. */
-bool warmth_is_before(const struct warmth_turn *a, const struct warmth_turn *b);
+#define WARMTH_NOBODY ((struct warmth_turn){ .left = INT32_MAX })
+/** Takes the place of `turn` where one of these goes before it; false where none does: none will be
+ * due by itself, where that was nobody's. */
+bool warmth_next(const struct warmth *warmth, uint32_t now, struct warmth_turn *turn);
 
 /** Is looked at or asked, and nobody's turn until one of the five below. */
 void warmth_start(struct warmth *warmth, uint32_t item);
 /** The cache has an answer for so long, which is the one that is known, and is to be asked for
  * anew. Else a client has asked for it meanwhile, or there was no need to look. */
-bool warmth_is_due(const struct warmth *warmth, uint32_t item, uint32_t remaining_s,
-		   uint64_t now_us);
+bool warmth_is_due(const struct warmth *warmth, uint32_t item, uint32_t remaining_s, uint32_t now);
 /** The cache has an answer for so long. is_new: it has just been asked for. */
 void warmth_keep(struct warmth *warmth, uint32_t item, uint32_t remaining_s, bool is_new,
-		 uint64_t now_us);
+		 uint32_t now);
 /** The answer could not be kept: again in a second, then ever later. */
-void warmth_miss(struct warmth *warmth, uint32_t item, uint64_t now_us);
+void warmth_miss(struct warmth *warmth, uint32_t item, uint32_t now);
 /** It failed: again in five seconds, then ever later. True where it had not failed before. */
-bool warmth_fail(struct warmth *warmth, uint32_t item, uint64_t now_us);
+bool warmth_fail(struct warmth *warmth, uint32_t item, uint32_t now);
 /** Not now: again in a second. */
-void warmth_delay(struct warmth *warmth, uint32_t item, uint64_t now_us);
+void warmth_delay(struct warmth *warmth, uint32_t item, uint32_t now);
 /** Is not to be asked: until the rules are others. */
 void warmth_skip(struct warmth *warmth, uint32_t item);
 
 /** A client asks for it. */
-void warmth_want(struct warmth *warmth, uint32_t item, uint64_t now_us);
+void warmth_want(struct warmth *warmth, uint32_t item, uint32_t now);
 /** What failed may work now: it is due. */
-void warmth_hurry(struct warmth *warmth, uint64_t now_us);
+void warmth_hurry(struct warmth *warmth, uint32_t now);
 /** The rules are others: all are looked at once more, and those that were skipped. */
 void warmth_review(struct warmth *warmth);
 
 /** How many are to be kept warm, and how many are. */
-void warmth_report(const struct warmth *warmth, uint64_t now_us, uint32_t *ret_warm,
+void warmth_report(const struct warmth *warmth, uint32_t now, uint32_t *ret_warm,
 		   uint32_t *ret_total);

@@ -65,3 +65,12 @@ enum verdict classify_reply(const uint8_t *wire, const struct message_facts *fac
 				       .has_soa = facts->has_soa };
 	return classify_shape(&shape);
 }
+
+enum verdict classify_made(const uint8_t *wire, size_t wire_len)
+{
+	struct message_facts facts;
+
+	if (message_read(wire, wire_len, &facts) == MESSAGE_BAD)
+		return VERDICT_FAILED;
+	return classify_reply(wire, &facts);
+}

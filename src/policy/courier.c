@@ -78,11 +78,13 @@ static bool take_match(void *ctx, const struct zone_match *found)
 {
 	struct courier_match *match = ctx;
 
+	if (!found->is_whole)
+		return true;
 	if (found->is_template && found->n > CONF_COURIER_N_MAX)
 		return false;
-	match->role = (enum courier_role)(found->values[0] & 0xff);
-	match->variant = found->values[0] >> 8 & 0xff;
-	match->family = found->values[0] >> 16;
+	match->role = (enum courier_role)(found->value & 0xff);
+	match->variant = found->value >> 8 & 0xff;
+	match->family = found->value >> 16;
 	match->n = found->is_template ? found->n : 0;
 	return true;
 }
@@ -92,7 +94,7 @@ bool courier_find(const struct courier *courier, const uint8_t *name, size_t len
 {
 	*ret_match = (struct courier_match){ .role = COURIER_NONE };
 	if (len >= courier->shortest && len <= courier->longest)
-		zone_tree_find(courier->tree, name, len, take_match, ret_match);
+		zone_tree_walk(courier->tree, name, len, take_match, ret_match);
 	return ret_match->role != COURIER_NONE;
 }
 

@@ -12,10 +12,10 @@
 #include "wire/name.h"
 #include "wire/type.h"
 
-/* What is not in the conf, for each of its zones. */
+/* What is decided where a zone of the conf speaks, or nothing does. */
 struct rule {
-	const struct conf_zone *zone;
-	uint64_t route, view;	       /* view: for when rules for the name look at clients */
+	struct decision decision; /* but for apex and n; the view counts where rules for the name
+				   * look at clients */
 	struct synth_records *records; /* of an answer, else NULL */
 	struct zone_tree *except;      /* NULL: nothing is excepted */
 	struct prefix_table *clients;  /* NULL: all */
@@ -25,10 +25,8 @@ struct policy {
 	const struct conf *conf;
 	struct rule *rules; /* one per zone, at its index */
 	struct zone_tree *tree;
-	struct special *special;   /* NULL: off */
-	struct decision otherwise; /* where nothing speaks, but for apex and view */
-	uint64_t default_view;
-	uint64_t *group_digests; /* while compiling */
+	struct special *special; /* NULL: off */
+	struct rule otherwise;
 };
 
 void policy_free(struct policy *policy)
@@ -41,7 +39,6 @@ void policy_free(struct policy *policy)
 		prefix_table_free(policy->rules[i].clients);
 	}
 	mem_free(policy->rules);
-	mem_free(policy->group_digests);
 	zone_tree_free(policy->tree);
 	special_free(policy->special);
 	mem_free(policy);
@@ -93,15 +90,15 @@ static uint64_t digest_group(const struct hash_key *key, const struct conf_group
 }
 
 /* Whatever could make a forwarded answer another one, or show it with other TTLs. */
-static uint64_t route_of(const struct policy *policy, const struct hash_key *key,
+static uint64_t route_of(const struct conf *conf, const struct hash_key *key,
 			 const struct decision *decision)
 {
 	const bool fails_over = decision->on_failure != CONF_GROUP_NONE;
 	const uint64_t words[] = {
-		policy->group_digests[decision->group],
-		fails_over ? policy->group_digests[decision->on_failure] : 0,
-		(uint64_t)fails_over | (uint64_t)decision->no_cache << 1 |
-			(uint64_t)policy->conf->strip_ecs << 2,
+		digest_group(key, &conf->groups[decision->group]),
+		fails_over ? digest_group(key, &conf->groups[decision->on_failure]) : 0,
+		(unsigned)fails_over | (unsigned)decision->no_cache << 1 |
+			(unsigned)conf->strip_ecs << 2,
 		(uint64_t)decision->ttl_min << 32 | decision->ttl_max,
 	};
 
@@ -110,9 +107,10 @@ static uint64_t route_of(const struct policy *policy, const struct hash_key *key
 
 /* Of two rules that could speak for one name and look at the client, or of one and of none that
  * does, no two have the same view, or else they say the same to the same clients. */
-static uint64_t view_of(const struct hash_key *key, uint64_t route, const struct conf_zone *zone)
+static uint64_t view_of(const struct hash_key *key, const struct decision *decision)
 {
-	uint64_t view = route;
+	const struct conf_zone *zone = decision->zone;
+	uint64_t view = decision->route;
 
 	for (size_t i = 0; zone != NULL && i < zone->client_count; i++)
 		view = digest_addr(key, view, &zone->clients[i].net, zone->clients[i].bits);
@@ -120,10 +118,12 @@ static uint64_t view_of(const struct hash_key *key, uint64_t route, const struct
 	return view != 0 ? view : 1;
 }
 
-/* What the zone says of forwarding and keeping, and the cache section where it says nothing. */
+/* What the zone says of forwarding and keeping; of what it does not, the rest stays. */
 static void apply_zone(const struct conf_zone *zone, struct decision *decision)
 {
 	decision->action = zone->action;
+	decision->source = DECISION_RULE;
+	decision->zone = zone;
 	decision->group = zone->group;
 	decision->on_failure = zone->on_failure;
 	decision->no_cache = zone->no_cache;
@@ -135,31 +135,7 @@ static void apply_zone(const struct conf_zone *zone, struct decision *decision)
 		decision->stale_s = (uint32_t)zone->stale_s;
 }
 
-static struct decision default_decision(const struct conf *conf)
-{
-	return (struct decision){
-		.action = ZONE_FORWARD,
-		.source = DECISION_DEFAULT,
-		.on_failure = CONF_GROUP_NONE,
-		.ttl_min = conf->ttl_min,
-		.ttl_max = conf->ttl_max,
-		.stale_s = conf->stale_s,
-	};
-}
-
 /* --- compiling ----------------------------------------------------------------------------- */
-
-static int digest_groups(struct policy *policy, const struct hash_key *key)
-{
-	const struct conf *conf = policy->conf;
-
-	policy->group_digests = mem_alloc(conf->group_count * sizeof(uint64_t));
-	if (policy->group_digests == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < conf->group_count; i++)
-		policy->group_digests[i] = digest_group(key, &conf->groups[i]);
-	return 0;
-}
 
 static int compile_except(const struct conf_zone *zone, struct rule *rule)
 {
@@ -224,18 +200,34 @@ static int compile_records(const struct conf_zone *zone, struct complaints *comp
 	return 0;
 }
 
+/* What the cache section says, where no zone (NULL) says otherwise. */
+static void decide_ahead(const struct policy *policy, const struct hash_key *key,
+			 const struct conf_zone *zone, struct decision *ret_decision)
+{
+	const struct conf *conf = policy->conf;
+
+	*ret_decision = (struct decision){
+		.action = ZONE_FORWARD,
+		.source = DECISION_DEFAULT,
+		.on_failure = CONF_GROUP_NONE,
+		.ttl_min = conf->ttl_min,
+		.ttl_max = conf->ttl_max,
+		.stale_s = conf->stale_s,
+	};
+	if (zone != NULL)
+		apply_zone(zone, ret_decision);
+	ret_decision->route = route_of(conf, key, ret_decision);
+	ret_decision->view = view_of(key, ret_decision);
+}
+
 static int compile_rule(struct policy *policy, const struct hash_key *key,
 			struct complaints *complaints, size_t index)
 {
 	const struct conf_zone *zone = &policy->conf->zones[index];
 	struct rule *rule = &policy->rules[index];
-	struct decision decision = default_decision(policy->conf);
 	int err;
 
-	rule->zone = zone;
-	apply_zone(zone, &decision);
-	rule->route = route_of(policy, key, &decision);
-	rule->view = view_of(key, rule->route, zone);
+	decide_ahead(policy, key, zone, &rule->decision);
 	for (size_t i = 0; i < zone->name_count; i++) {
 		const struct conf_name *name = &zone->names[i];
 		err = zone_tree_add(policy->tree, name->wire, name->is_template, (uint32_t)index);
@@ -249,7 +241,9 @@ static int compile_rule(struct policy *policy, const struct hash_key *key,
 	}
 	if ((err = compile_except(zone, rule)) != 0)
 		return err;
-	return compile_records(zone, complaints, rule);
+	err = compile_records(zone, complaints, rule);
+	rule->decision.records = rule->records;
+	return err;
 }
 
 static int compile_all(struct policy *policy, const struct hash_key *key,
@@ -257,13 +251,9 @@ static int compile_all(struct policy *policy, const struct hash_key *key,
 {
 	const struct conf *conf = policy->conf;
 	const size_t complaints_before = complaint_count(complaints);
-	int err = digest_groups(policy, key);
+	int err;
 
-	if (err != 0)
-		return err;
-	policy->otherwise = default_decision(conf);
-	policy->otherwise.route = route_of(policy, key, &policy->otherwise);
-	policy->default_view = view_of(key, policy->otherwise.route, NULL);
+	decide_ahead(policy, key, NULL, &policy->otherwise.decision);
 	if (conf->special_names && (policy->special = special_new()) == NULL)
 		return -ENOMEM;
 	policy->tree = zone_tree_new();
@@ -289,32 +279,11 @@ int policy_compile(const struct conf *conf, const struct hash_key *route_key,
 		policy_free(policy);
 		return err;
 	}
-	mem_free(policy->group_digests);
-	policy->group_digests = NULL;
 	*ret_policy = policy;
 	return 0;
 }
 
 /* --- judging ------------------------------------------------------------------------------- */
-
-/* Of rules whose names are equally long; more counts for more, from the top. */
-struct rank {
-	bool is_precise;     /* exact or template */
-	uint8_t conditions;  /* how many of types and clients are set */
-	int16_t client_bits; /* -1 where all clients are meant */
-	size_t zone_index;   /* less counts for more */
-};
-
-static bool is_better(const struct rank *a, const struct rank *b)
-{
-	if (a->is_precise != b->is_precise)
-		return a->is_precise;
-	if (a->conditions != b->conditions)
-		return a->conditions > b->conditions;
-	if (a->client_bits != b->client_bits)
-		return a->client_bits > b->client_bits;
-	return a->zone_index < b->zone_index;
-}
 
 struct judging {
 	const struct policy *policy;
@@ -322,28 +291,11 @@ struct judging {
 	const struct addr *client;
 	const uint8_t *name; /* asked, in lower case */
 	const struct rule *best;
-	struct rank best_rank;
-	const uint8_t *best_suffix;
+	unsigned best_rank;
+	const uint8_t *best_suffix; /* the root where there is none */
 	uint32_t best_n;
 	bool looks_at_clients; /* a rule that could have spoken does */
 };
-
-static bool stop_at_first(void *ctx, const struct zone_match *match)
-{
-	(void)match;
-	*(bool *)ctx = true;
-	return true;
-}
-
-static bool is_excepted(const struct judging *judging, const struct rule *rule)
-{
-	bool found = false;
-
-	if (rule->except != NULL)
-		zone_tree_walk(rule->except, judging->name, judging->view->name_len, stop_at_first,
-			       &found);
-	return found;
-}
 
 static bool has_type(const struct conf_zone *zone, uint16_t type)
 {
@@ -358,26 +310,33 @@ static bool has_type(const struct conf_zone *zone, uint16_t type)
 static bool may_speak(const struct judging *judging, const struct rule *rule,
 		      const struct zone_match *match)
 {
-	const struct conf_zone *zone = rule->zone;
+	const struct conf_zone *zone = rule->decision.zone;
 
 	if (zone->is_exact && !match->is_whole)
 		return false;
 	if (match->is_template && (match->n < zone->n_low || match->n > zone->n_high))
 		return false;
-	return has_type(zone, judging->view->type) && !is_excepted(judging, rule);
+	return has_type(zone, judging->view->type) &&
+	       (rule->except == NULL ||
+		!zone_tree_covers(rule->except, judging->name, judging->view->name_len));
+}
+
+/* Of rules whose names are equally long, more goes first: what is exact or a template, then more
+ * conditions, then the longer client prefix, which is 0 where all clients are meant, else 1 more
+ * than its bits. */
+static unsigned rank_of(const struct conf_zone *zone, bool is_template, unsigned client_prefix)
+{
+	const unsigned conditions = (zone->type_count > 0) + (unsigned)(zone->client_count > 0);
+
+	return (unsigned)(zone->is_exact || is_template) << 16 | conditions << 8 | client_prefix;
 }
 
 static void consider(struct judging *judging, const struct rule *rule,
 		     const struct zone_match *match)
 {
-	const struct conf_zone *zone = rule->zone;
+	const struct conf_zone *zone = rule->decision.zone;
+	unsigned client_prefix = 0;
 	size_t index = 0;
-	struct rank rank = {
-		.is_precise = zone->is_exact || match->is_template,
-		.conditions = (uint8_t)((zone->type_count > 0) + (zone->client_count > 0)),
-		.client_bits = -1,
-		.zone_index = (size_t)(rule - judging->policy->rules),
-	};
 
 	if (!may_speak(judging, rule, match))
 		return;
@@ -385,10 +344,12 @@ static void consider(struct judging *judging, const struct rule *rule,
 		judging->looks_at_clients = true;
 		if (!prefix_table_find(rule->clients, judging->client, &index))
 			return;
-		rank.client_bits = zone->clients[index].bits;
+		client_prefix = zone->clients[index].bits + 1u;
 	}
-	if (judging->best != NULL && !is_better(&rank, &judging->best_rank))
-		return;
+	const unsigned rank = rank_of(zone, match->is_template, client_prefix);
+	if (judging->best != NULL &&
+	    (rank < judging->best_rank || (rank == judging->best_rank && rule >= judging->best)))
+		return; /* of equals the first in the file */
 	judging->best = rule;
 	judging->best_rank = rank;
 	judging->best_suffix = match->suffix;
@@ -402,22 +363,20 @@ static bool on_match(void *ctx, const struct zone_match *match)
 
 	if (judging->best != NULL && match->suffix != judging->best_suffix)
 		return true;
-	for (size_t i = 0; i < match->value_count; i++)
-		consider(judging, &judging->policy->rules[match->values[i]], match);
+	consider(judging, &judging->policy->rules[match->value], match);
 	return false;
 }
 
 /* True where a special name answers: no zone but "." has anything to say. */
 static bool judge_special(const struct judging *judging, struct decision *decision)
 {
-	const bool has_zone = judging->best != NULL && *judging->best_suffix != 0;
 	struct special_match match;
 
 	if (special_is_private(judging->view, judging->name)) {
 		decision->action = ZONE_REFUSE;
 		decision->special_why = "RFC 4892";
 		decision->apex = judging->view->name;
-	} else if (!has_zone && judging->policy->special != NULL &&
+	} else if (*judging->best_suffix == 0 && judging->policy->special != NULL &&
 		   special_find(judging->policy->special, judging->view, judging->name, &match)) {
 		decision->action = match.action;
 		decision->special_why = match.why;
@@ -427,47 +386,39 @@ static bool judge_special(const struct judging *judging, struct decision *decisi
 		return false;
 	}
 	decision->source = DECISION_SPECIAL;
+	decision->route = decision->view = 0;
 	return true;
-}
-
-static void judge_rule(const struct judging *judging, struct decision *decision)
-{
-	const struct rule *rule = judging->best;
-
-	apply_zone(rule->zone, decision);
-	decision->source = DECISION_RULE;
-	decision->zone = rule->zone;
-	decision->records = rule->records;
-	decision->apex = judging->view->name + (judging->best_suffix - judging->name);
-	decision->n = judging->best_n;
-	decision->route = rule->route;
-	decision->view = judging->looks_at_clients ? rule->view : 0;
 }
 
 void policy_judge(const struct policy *policy, const struct query_view *view, const uint8_t *name,
 		  const struct addr *client, struct decision *ret_decision)
 {
-	struct judging judging = { .policy = policy, .view = view, .client = client, .name = name };
+	struct judging judging = {
+		.policy = policy,
+		.view = view,
+		.client = client,
+		.name = name,
+		.best_suffix = name + view->name_len - 1,
+	};
 
-	*ret_decision = policy->otherwise;
 	zone_tree_walk(policy->tree, name, view->name_len, on_match, &judging);
-	if (judge_special(&judging, ret_decision)) {
-		ret_decision->route = 0;
-	} else if (judging.best != NULL) {
-		judge_rule(&judging, ret_decision);
-	} else {
-		ret_decision->apex = view->name + view->name_len - 1;
-		ret_decision->view = judging.looks_at_clients ? policy->default_view : 0;
-	}
+	*ret_decision = policy->otherwise.decision;
+	if (judge_special(&judging, ret_decision))
+		return;
+	if (judging.best != NULL)
+		*ret_decision = judging.best->decision;
+	ret_decision->apex = view->name + (judging.best_suffix - name);
+	ret_decision->n = judging.best_n;
+	if (!judging.looks_at_clients)
+		ret_decision->view = 0;
 }
 
-int policy_answer(const struct policy *policy, const struct decision *decision,
-		  const struct query_view *view, uint8_t *out, size_t out_max, size_t *ret_len)
+int policy_answer(const struct decision *decision, const struct query_view *view, uint8_t *out,
+		  size_t out_max, size_t *ret_len)
 {
 	const uint32_t ttl = decision->source == DECISION_SPECIAL ? SPECIAL_TTL : SYNTH_SOA_TTL;
 	unsigned rcode = RCODE_NXDOMAIN;
 
-	(void)policy;
 	switch (decision->action) {
 	case ZONE_ANSWER:
 		return synth_answer(view, decision->records, decision->n, decision->apex, out,

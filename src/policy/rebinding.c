@@ -41,24 +41,14 @@ void rebinding_free(struct rebinding *rebinding)
 	mem_free(rebinding);
 }
 
-static bool note_match(void *ctx, const struct zone_match *match)
-{
-	(void)match;
-	*(bool *)ctx = true;
-	return true;
-}
-
 bool rebinding_guards(const struct rebinding *rebinding, const struct decision *decision,
-		      const uint8_t *name)
+		      const uint8_t *name, size_t len)
 {
-	bool is_allowed = false;
-
 	if (!rebinding->protect)
 		return false;
 	if (decision->group != 0 && decision->apex[0] != 0)
 		return false;
-	zone_tree_walk(rebinding->allowed, name, name_len(name), note_match, &is_allowed);
-	return !is_allowed;
+	return !zone_tree_covers(rebinding->allowed, name, len);
 }
 
 /* --- addresses ----------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@ enum kind {
 
 struct special_name {
 	const char *name;
-	enum kind kind;
+	enum kind kind : 8;
 	uint8_t depth; /* labels below the apex */
 	const char *why;
 };
@@ -61,7 +61,7 @@ static const struct special_name names[] = {
 
 /* Zones in rows: first.PARENT to last.PARENT. */
 static const struct special_span {
-	unsigned first, last;
+	uint8_t first, last;
 	const char *parent;
 	struct special_name as;
 } spans[] = {
@@ -196,7 +196,7 @@ static void judge(const struct search *search, const struct special_name *name, 
 static bool on_match(void *ctx, const struct zone_match *match)
 {
 	struct search *search = ctx;
-	const size_t index = match->values[0];
+	const size_t index = match->value;
 	const struct special_name *name =
 		index < NAME_COUNT ? &names[index] : &spans[index - NAME_COUNT].as;
 

@@ -12,9 +12,19 @@
 
 #define ZONE_TAILS_MAX_LEN 8u
 
+static inline bool bits_have(const uint32_t *bits, unsigned bit)
+{
+	return (bits[bit / 32] >> bit % 32 & 1) != 0;
+}
+
+static inline void bits_add(uint32_t *bits, unsigned bit)
+{
+	bits[bit / 32] |= (uint32_t)1 << bit % 32;
+}
+
 /* Names by their last bytes, as many of them as all that are in it have. */
 struct zone_tails {
-	uint64_t bits[4];
+	uint32_t bits[8];
 	uint8_t len; /* 1 to ZONE_TAILS_MAX_LEN; 0 where nothing is in it */
 };
 
@@ -44,42 +54,36 @@ static inline bool zone_tails_may_have(const struct zone_tails *tails, const uin
 {
 	if (tails->len == 0 || len < tails->len)
 		return false;
+	/* for each question, so bits_have() is not called */
 	const unsigned bit = zone_tails_bit(zone_tails_read(name, len, tails->len));
-	return (tails->bits[bit / 64] >> bit % 64 & 1) != 0;
+	return (tails->bits[bit / 32] >> bit % 32 & 1) != 0;
 }
 
 /** `name` has at least tails->len bytes. */
 static inline void zone_tails_note(struct zone_tails *tails, const uint8_t *name, size_t len)
 {
-	const unsigned bit = zone_tails_bit(zone_tails_read(name, len, tails->len));
-
-	tails->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+	bits_add(tails->bits, zone_tails_bit(zone_tails_read(name, len, tails->len)));
 }
 
 /* Suffixes by their hash so far, of which a filter needs no more than the last round. */
 struct zone_deep {
-	uint64_t *bits;
-	size_t mask; /* for the number of a bit: one less than a power of two */
+	uint32_t *bits;
+	uint32_t mask; /* for the number of a bit: one less than a power of two */
 };
 
-static inline size_t zone_deep_bit(const struct zone_deep *deep, const struct sip *sip)
+static inline unsigned zone_deep_bit(const struct zone_deep *deep, const struct sip *sip)
 {
-	const uint64_t mixed =
-		(sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3) * UINT64_C(0x9e3779b97f4a7c15);
+	const uint32_t mixed = (uint32_t)(sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3) * 0x9e3779b9u;
 
-	return (size_t)(mixed >> 32) & deep->mask;
+	return mixed >> 8 & deep->mask;
 }
 
 static inline bool zone_deep_may_have(const struct zone_deep *deep, const struct sip *sip)
 {
-	const size_t bit = zone_deep_bit(deep, sip);
-
-	return (deep->bits[bit / 64] >> bit % 64 & 1) != 0;
+	return bits_have(deep->bits, zone_deep_bit(deep, sip));
 }
 
 static inline void zone_deep_note(struct zone_deep *deep, const struct sip *sip)
 {
-	const size_t bit = zone_deep_bit(deep, sip);
-
-	deep->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+	bits_add(deep->bits, zone_deep_bit(deep, sip));
 }

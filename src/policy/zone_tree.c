@@ -12,33 +12,32 @@
 
 #define MARKER "{n}"
 #define MARKER_LEN 3u
-#define SLOTS_MIN 16u
-#define WORD_BITS 64u
+#define SLOTS_MIN 32u
 #define DEEP_BITS 2u /* of a filter, for each slot */
 
-/* One name with the values that were added under it. */
+/* A name with one value that was added under it. */
 struct node {
 	uint32_t name_at; /* in tree->bytes */
 	uint32_t hash;
-	uint32_t count;
+	uint32_t value;
+	uint32_t next; /* of the same name, as they were added; behind the last comes the first */
 	uint8_t len;
+	uint8_t fixed_len; /* of what an asked name ends with too, whatever {n} is */
 	bool is_template;
-	union {
-		uint32_t one;	/* count == 1 */
-		uint32_t *many; /* room for the next power of two */
-	} values;
 };
 
 /* Where templates in use have their number. An asked label is tried only at the digits that stand
  * as far from its ends as in some template, so that labels made of digits cost next to nothing. */
 struct shape {
-	uint8_t labels;	   /* of the template */
-	uint8_t from_root; /* which of them holds {n}; 1 is the top-level domain */
-	uint64_t before;   /* bit b: a template has b bytes before {n} in its label */
-	uint64_t after;	   /* the same for the bytes behind */
+	struct shape *next; /* of fewer labels, or nearer to the root */
+	uint8_t labels;	    /* of the template */
+	uint8_t from_root;  /* which of them holds {n}; 1 is the top-level domain */
+	uint32_t before[2]; /* bit b: a template has b bytes before {n} in its label */
+	uint32_t after[2];  /* the same for the bytes behind */
 };
 
-/* Open addressing: a slot is 0 or 1 + the index of a node; at most half of them are taken.
+/* Open addressing: a slot is 0 or 1 + the index of a name's last node; at most half of them are
+ * taken.
  *
  * A name is hashed label by label from the root on, so that one pass has the hashes of all its
  * suffixes, and ends where no name of the tree goes on. Two filters, which may say yes to what is
@@ -48,16 +47,15 @@ struct shape {
 struct zone_tree {
 	struct hash_key key;
 	uint32_t *slots;
-	uint32_t slot_count; /* a power of two */
-	struct zone_deep deep;
-	struct zone_tails tails;
+	uint32_t slot_count; /* a power of two; of nodes there is room for half as many */
+	uint32_t node_count;
 	struct node *nodes;
-	uint32_t node_count, node_max;
 	uint8_t *bytes;
 	size_t bytes_len, bytes_max;
-	uint64_t plain[2];    /* bit l: a plain name has l labels */
-	struct shape *shapes; /* more labels first, then further from the root first */
-	size_t shape_count, shape_max;
+	struct shape *shapes;
+	uint32_t plain[4];     /* bit l: a plain name has l labels */
+	struct zone_deep deep; /* in the same block as the slots */
+	struct zone_tails tails;
 };
 
 struct zone_tree *zone_tree_new(void)
@@ -72,33 +70,33 @@ void zone_tree_free(struct zone_tree *tree)
 {
 	if (tree == NULL)
 		return;
-	for (uint32_t i = 0; i < tree->node_count; i++) {
-		if (tree->nodes[i].count > 1)
-			mem_free(tree->nodes[i].values.many);
+	for (struct shape *shape = tree->shapes, *next; shape != NULL; shape = next) {
+		next = shape->next;
+		mem_free(shape);
 	}
 	mem_free(tree->slots);
-	mem_free(tree->deep.bits);
 	mem_free(tree->nodes);
 	mem_free(tree->bytes);
-	mem_free(tree->shapes);
 	mem_free(tree);
 }
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-static uint32_t *find_slot(const struct zone_tree *tree, uint32_t hash, const uint8_t *name,
-			   size_t len, bool is_template, size_t *cost)
+/* That of `wanted`, whose name is this, or the one where it goes. */
+static uint32_t *find_slot(const struct zone_tree *tree, const struct node *wanted,
+			   const uint8_t *name, size_t *cost)
 {
-	uint32_t at = hash & (tree->slot_count - 1);
+	for (uint32_t at = wanted->hash;; at++) {
+		uint32_t *slot = &tree->slots[at & (tree->slot_count - 1)];
 
-	for (;; at = (at + 1) & (tree->slot_count - 1)) {
 		++*cost;
-		if (tree->slots[at] == 0)
-			return &tree->slots[at];
-		const struct node *node = &tree->nodes[tree->slots[at] - 1];
-		if (node->hash == hash && node->len == len && node->is_template == is_template &&
-		    memcmp(tree->bytes + node->name_at, name, len) == 0)
-			return &tree->slots[at];
+		if (*slot == 0)
+			return slot;
+		const struct node *node = &tree->nodes[*slot - 1];
+		if (node->hash == wanted->hash && node->len == wanted->len &&
+		    node->is_template == wanted->is_template &&
+		    memcmp(tree->bytes + node->name_at, name, wanted->len) == 0)
+			return slot;
 	}
 }
 
@@ -126,87 +124,77 @@ static unsigned fixed_labels(const uint8_t *name, const struct zone_labels *labe
 	return fixed;
 }
 
-/* Puts into the filter what lies above the name. Returns the name's hash. */
-static uint32_t hash_name(struct zone_tree *tree, const uint8_t *name, bool is_template)
+/* Reads the node's name, and puts into the filter what lies above it. */
+static void read_name(struct zone_tree *tree, struct node *node)
 {
+	const uint8_t *name = tree->bytes + node->name_at;
 	struct zone_labels labels;
 	struct sip sip = sip_begin(tree->key.k0, tree->key.k1);
 
 	zone_labels_find(name, &labels);
-	const unsigned fixed = fixed_labels(name, &labels, is_template);
+	const unsigned fixed = fixed_labels(name, &labels, node->is_template);
+	node->fixed_len = (uint8_t)(labels.len - labels.at[labels.count - fixed]);
 	for (unsigned at = 1; at <= labels.count; at++) {
 		if (at <= fixed + 1)
 			zone_deep_note(&tree->deep, &sip);
 		zone_labels_hash(&sip, zone_labels_at(name, &labels, at));
 	}
-	return zone_labels_value(&sip);
+	node->hash = zone_labels_value(&sip);
 }
 
 /* Where the last one added has fewer bytes that are always the same than those before it, less is
  * looked at from now on. */
 static void note_last_tail(struct zone_tree *tree)
 {
-	const struct node *last = &tree->nodes[tree->node_count - 1];
-	const uint8_t *name = tree->bytes + last->name_at;
-	struct zone_labels labels;
+	uint32_t at = tree->node_count - 1;
+	const uint8_t len = tree->nodes[at].fixed_len;
 
-	zone_labels_find(name, &labels);
-	const unsigned fixed = fixed_labels(name, &labels, last->is_template);
-	const size_t len = labels.len - labels.at[labels.count - fixed];
-	if (tree->tails.len != 0 && len >= tree->tails.len) {
-		zone_tails_note(&tree->tails, name, last->len);
-		return;
+	if (tree->tails.len == 0 || len < tree->tails.len) {
+		tree->tails =
+			(struct zone_tails){ .len = len < ZONE_TAILS_MAX_LEN ? len
+									     : ZONE_TAILS_MAX_LEN };
+		at = 0;
 	}
-	tree->tails = (struct zone_tails){
-		.len = (uint8_t)(len < ZONE_TAILS_MAX_LEN ? len : ZONE_TAILS_MAX_LEN)
-	};
-	for (uint32_t i = 0; i < tree->node_count; i++)
-		zone_tails_note(&tree->tails, tree->bytes + tree->nodes[i].name_at,
-				tree->nodes[i].len);
+	for (; at < tree->node_count; at++)
+		zone_tails_note(&tree->tails, tree->bytes + tree->nodes[at].name_at,
+				tree->nodes[at].len);
 }
 
-static int grow_slots(struct zone_tree *tree)
+/* Twice as many slots and nodes. */
+static int grow(struct zone_tree *tree)
 {
-	const uint32_t count = tree->slot_count == 0 ? SLOTS_MIN : tree->slot_count * 2;
-	if (tree->slot_count > UINT32_MAX / 4)
+	const uint32_t before = tree->slot_count, count = before == 0 ? SLOTS_MIN : before * 2;
+	const size_t words = count / 32 * DEEP_BITS;
+
+	if (before > UINT32_MAX / 4)
 		return -ENOMEM;
-	uint32_t *slots = mem_zalloc(count * sizeof(*slots));
-	const size_t words = (count * (size_t)DEEP_BITS + WORD_BITS - 1) / WORD_BITS;
-	uint64_t *deep = mem_zalloc(words * sizeof(*deep));
-	if (slots == NULL || deep == NULL) {
-		mem_free(slots);
-		mem_free(deep);
+	struct node *nodes = mem_realloc(tree->nodes, count / 2 * sizeof(*nodes));
+	if (nodes == NULL)
 		return -ENOMEM;
-	}
-	mem_free(tree->slots);
-	mem_free(tree->deep.bits);
+	tree->nodes = nodes;
+	uint32_t *slots = mem_zalloc((count + words) * sizeof(*slots)), *old = tree->slots;
+	if (slots == NULL)
+		return -ENOMEM;
 	tree->slots = slots;
-	tree->deep = (struct zone_deep){ deep, count * (size_t)DEEP_BITS - 1 };
 	tree->slot_count = count;
-	for (uint32_t i = 0; i < tree->node_count; i++) {
-		const struct node *node = &tree->nodes[i];
-		uint32_t at = node->hash & (count - 1);
-		while (slots[at] != 0)
-			at = (at + 1) & (count - 1);
-		slots[at] = i + 1;
-		(void)hash_name(tree, tree->bytes + node->name_at, node->is_template);
+	tree->deep = (struct zone_deep){ slots + count, count * DEEP_BITS - 1 };
+	for (uint32_t i = 0; i < before; i++) {
+		if (old[i] == 0)
+			continue;
+		struct node *node = &nodes[old[i] - 1];
+		size_t cost = 0;
+		read_name(tree, node);
+		*find_slot(tree, node, tree->bytes + node->name_at, &cost) = old[i];
 	}
+	mem_free(old);
 	return 0;
 }
 
 /* Room for one node and its name. */
 static int reserve(struct zone_tree *tree, size_t name_len)
 {
-	if (tree->node_count * 2 >= tree->slot_count && grow_slots(tree) != 0)
+	if (tree->node_count * 2 >= tree->slot_count && grow(tree) != 0)
 		return -ENOMEM;
-	if (tree->node_count == tree->node_max) {
-		const uint32_t max = tree->node_max == 0 ? SLOTS_MIN / 2 : tree->node_max * 2;
-		struct node *nodes = mem_realloc(tree->nodes, max * sizeof(*nodes));
-		if (nodes == NULL)
-			return -ENOMEM;
-		tree->nodes = nodes;
-		tree->node_max = max;
-	}
 	if (tree->bytes_max - tree->bytes_len < name_len) {
 		const size_t max = tree->bytes_max * 2 + NAME_MAX_LEN;
 		uint8_t *bytes = max > UINT32_MAX ? NULL : mem_realloc(tree->bytes, max);
@@ -218,67 +206,45 @@ static int reserve(struct zone_tree *tree, size_t name_len)
 	return 0;
 }
 
-static int add_value(struct node *node, uint32_t value)
+/* That of templates so long with their number there; NULL when memory is short. */
+static struct shape *find_shape(struct zone_tree *tree, uint8_t labels, uint8_t from_root)
 {
-	if ((node->count & (node->count - 1)) == 0) {
-		uint32_t *many = mem_realloc(node->count > 1 ? node->values.many : NULL,
-					     node->count * 2 * sizeof(*many));
-		if (many == NULL)
-			return -ENOMEM;
-		if (node->count == 1)
-			many[0] = node->values.one;
-		node->values.many = many;
-	}
-	node->values.many[node->count++] = value;
-	return 0;
-}
+	struct shape **at = &tree->shapes, *shape;
 
-/* --- shapes -------------------------------------------------------------------------------- */
-
-static int insert_shape(struct zone_tree *tree, size_t at)
-{
-	if (tree->shape_count == tree->shape_max) {
-		const size_t max = tree->shape_max * 2 + 4;
-		struct shape *shapes = mem_realloc(tree->shapes, max * sizeof(*shapes));
-		if (shapes == NULL)
-			return -ENOMEM;
-		tree->shapes = shapes;
-		tree->shape_max = max;
+	for (; (shape = *at) != NULL; at = &shape->next) {
+		if (shape->labels == labels && shape->from_root == from_root)
+			return shape;
+		if (shape->labels < labels ||
+		    (shape->labels == labels && shape->from_root < from_root))
+			break;
 	}
-	memmove(&tree->shapes[at + 1], &tree->shapes[at],
-		(tree->shape_count - at) * sizeof(*tree->shapes));
-	tree->shape_count++;
-	return 0;
+	struct shape *added = mem_zalloc(sizeof(*added));
+	if (added == NULL)
+		return NULL;
+	added->next = shape;
+	added->labels = labels;
+	added->from_root = from_root;
+	*at = added;
+	return added;
 }
 
 static int note_shape(struct zone_tree *tree, const uint8_t *name)
 {
 	const uint8_t labels = (uint8_t)name_labels(name);
 	uint8_t from_root = labels;
-	const uint8_t *label = name;
 	const uint8_t *marker;
 
-	while ((marker = find_marker(label)) == NULL) {
-		label = name_parent(label);
+	while ((marker = find_marker(name)) == NULL) {
+		name = name_parent(name);
 		from_root--;
 		assert(from_root > 0);
 	}
-	const unsigned before = (unsigned)(marker - label) - 1;
-	const unsigned after = label[0] - before - MARKER_LEN;
-
-	size_t at = 0;
-	while (at < tree->shape_count &&
-	       (tree->shapes[at].labels > labels ||
-		(tree->shapes[at].labels == labels && tree->shapes[at].from_root > from_root)))
-		at++;
-	if (at == tree->shape_count || tree->shapes[at].labels != labels ||
-	    tree->shapes[at].from_root != from_root) {
-		if (insert_shape(tree, at) != 0)
-			return -ENOMEM;
-		tree->shapes[at] = (struct shape){ .labels = labels, .from_root = from_root };
-	}
-	tree->shapes[at].before |= (uint64_t)1 << before;
-	tree->shapes[at].after |= (uint64_t)1 << after;
+	struct shape *shape = find_shape(tree, labels, from_root);
+	if (shape == NULL)
+		return -ENOMEM;
+	const unsigned before = (unsigned)(marker - name) - 1;
+	bits_add(shape->before, before);
+	bits_add(shape->after, name[0] - before - MARKER_LEN);
 	return 0;
 }
 
@@ -289,25 +255,29 @@ int zone_tree_add(struct zone_tree *tree, const uint8_t *name, bool is_template,
 
 	if (reserve(tree, len) != 0 || (is_template && note_shape(tree, name) != 0))
 		return -ENOMEM;
-	const uint32_t hash = hash_name(tree, name, is_template);
-	uint32_t *slot = find_slot(tree, hash, name, len, is_template, &cost);
-	if (*slot != 0)
-		return add_value(&tree->nodes[*slot - 1], value);
-
+	const uint32_t at = tree->node_count++;
+	struct node *node = &tree->nodes[at];
+	*node = (struct node){ .name_at = (uint32_t)tree->bytes_len,
+			       .value = value,
+			       .next = at,
+			       .len = (uint8_t)len,
+			       .is_template = is_template };
 	memcpy(tree->bytes + tree->bytes_len, name, len);
-	tree->nodes[tree->node_count] = (struct node){ .name_at = (uint32_t)tree->bytes_len,
-						       .hash = hash,
-						       .count = 1,
-						       .len = (uint8_t)len,
-						       .is_template = is_template,
-						       .values.one = value };
-	tree->bytes_len += len;
-	*slot = ++tree->node_count;
-	note_last_tail(tree);
-	if (!is_template) {
-		const unsigned labels = name_labels(name);
-		tree->plain[labels / WORD_BITS] |= (uint64_t)1 << labels % WORD_BITS;
+	read_name(tree, node);
+	uint32_t *slot = find_slot(tree, node, name, &cost);
+	if (*slot != 0) {
+		struct node *last = &tree->nodes[*slot - 1];
+
+		node->name_at = last->name_at;
+		node->next = last->next;
+		last->next = at;
+	} else {
+		tree->bytes_len += len;
+		note_last_tail(tree);
 	}
+	*slot = at + 1;
+	if (!is_template)
+		bits_add(tree->plain, name_labels(name));
 	return 0;
 }
 
@@ -321,7 +291,7 @@ struct walk {
 	zone_tree_fn fn;
 	void *ctx;
 	size_t cost;
-	size_t next_shape;
+	const struct shape *shape; /* the longest that has not been tried */
 	struct zone_labels labels;
 	unsigned depth;
 	struct sip hashed[NAME_MAX_LABELS]; /* the suffixes of 0 to `depth` labels */
@@ -345,18 +315,22 @@ static void begin(struct walk *walk)
 }
 
 /* Looks up `key`; `match` says where in the asked name it was taken from. */
-static bool try_key(struct walk *walk, uint32_t hash, const uint8_t *key, size_t len,
+static bool try_key(struct walk *walk, const struct node *wanted, const uint8_t *key,
 		    struct zone_match *match)
 {
 	const struct zone_tree *tree = walk->tree;
-	const uint32_t *slot = find_slot(tree, hash, key, len, match->is_template, &walk->cost);
+	const uint32_t last = *find_slot(tree, wanted, key, &walk->cost);
 
-	if (*slot == 0)
+	if (last == 0)
 		return false;
-	const struct node *node = &tree->nodes[*slot - 1];
-	match->values = node->count == 1 ? &node->values.one : node->values.many;
-	match->value_count = node->count;
-	return walk->fn(walk->ctx, match);
+	const struct node *node = &tree->nodes[last - 1];
+	do {
+		node = &tree->nodes[node->next];
+		match->value = node->value;
+		if (walk->fn(walk->ctx, match))
+			return true;
+	} while (node != &tree->nodes[last - 1]);
+	return false;
 }
 
 static bool is_digit(uint8_t byte)
@@ -381,81 +355,71 @@ static bool read_number(const uint8_t *digits, size_t len, uint32_t *ret_number)
 
 /* Digits of a label in which a template may have its number. */
 struct digits {
-	const uint8_t *at;
-	size_t len;
+	const uint8_t *label;
+	const uint8_t *at, *end;
 };
 
 /* The asked suffix as a template would be written whose {n} stands for these digits. */
-static bool try_digits(struct walk *walk, const struct shape *shape, const struct digits *digits,
-		       struct zone_match *match)
+static bool try_digits(struct walk *walk, const struct digits *digits, struct zone_match *match)
 {
 	uint8_t key[NAME_MAX_LEN + MARKER_LEN];
-	const uint8_t *label = zone_labels_at(walk->name, &walk->labels, shape->from_root);
-	const size_t suffix_len = walk->labels.len - (size_t)(match->suffix - walk->name);
-	const size_t label_at = (size_t)(label - match->suffix);
 	const size_t head_len = (size_t)(digits->at - match->suffix);
-	const size_t tail_len = suffix_len - head_len - digits->len;
-	struct sip sip = walk->hashed[shape->from_root - 1];
+	const size_t tail_len = walk->labels.len - (size_t)(digits->end - walk->name);
+	unsigned labels = walk->shape->from_root;
+	struct sip sip = walk->hashed[labels - 1];
 
 	memcpy(key, match->suffix, head_len);
 	memcpy(key + head_len, MARKER, MARKER_LEN);
-	memcpy(key + head_len + MARKER_LEN, digits->at + digits->len, tail_len);
-	key[label_at] = (uint8_t)(label[0] - digits->len + MARKER_LEN);
-	zone_labels_hash(&sip, key + label_at);
-	for (unsigned i = shape->from_root + 1u; i <= shape->labels; i++)
-		zone_labels_hash(&sip, zone_labels_at(walk->name, &walk->labels, i));
-	return try_key(walk, zone_labels_value(&sip), key, suffix_len - digits->len + MARKER_LEN,
-		       match);
+	memcpy(key + head_len + MARKER_LEN, digits->end, tail_len);
+	key[digits->label - match->suffix] +=
+		(uint8_t)(MARKER_LEN - (size_t)(digits->end - digits->at));
+	for (; labels <= walk->shape->labels; labels++)
+		zone_labels_hash(&sip, key + (zone_labels_at(walk->name, &walk->labels, labels) -
+					      match->suffix));
+	const struct node wanted = { .hash = zone_labels_value(&sip),
+				     .len = (uint8_t)(head_len + MARKER_LEN + tail_len),
+				     .is_template = true };
+	return try_key(walk, &wanted, key, match);
 }
 
-static bool try_shape(struct walk *walk, const struct shape *shape, struct zone_match *match)
+static bool try_shape(struct walk *walk, struct zone_match *match)
 {
+	const struct shape *shape = walk->shape;
 	const uint8_t *label = zone_labels_at(walk->name, &walk->labels, shape->from_root);
 	const uint8_t *const end = label + 1 + label[0];
-	const uint8_t *at = label + 1;
 
-	while (at < end) {
-		struct digits digits = { .at = at };
+	for (const uint8_t *at = label + 1; at < end; at++) {
+		struct digits digits = { .label = label, .at = at };
 		while (at < end && is_digit(*at))
 			at++;
-		digits.len = (size_t)(at - digits.at);
-		if (digits.len == 0) {
-			at++;
-			continue;
-		}
-		if ((shape->before >> (digits.at - label - 1) & 1) != 0 &&
-		    (shape->after >> (end - at) & 1) != 0 &&
-		    read_number(digits.at, digits.len, &match->n) &&
-		    try_digits(walk, shape, &digits, match))
+		digits.end = at;
+		if (at > digits.at && bits_have(shape->before, (unsigned)(digits.at - label) - 1) &&
+		    bits_have(shape->after, (unsigned)(end - at)) &&
+		    read_number(digits.at, (size_t)(at - digits.at), &match->n) &&
+		    try_digits(walk, &digits, match))
 			return true;
 	}
 	return false;
 }
 
-/* Some plain name is that long. */
-static bool has_plain(const struct zone_tree *tree, unsigned labels)
-{
-	return (tree->plain[labels / WORD_BITS] >> labels % WORD_BITS & 1) != 0;
-}
-
 static bool try_length(struct walk *walk, unsigned labels)
 {
-	const struct zone_tree *tree = walk->tree;
 	const uint8_t suffix_at = walk->labels.at[walk->labels.count - labels];
 	struct zone_match match = { .suffix = walk->name + suffix_at,
 				    .is_whole = labels == walk->labels.count };
 
-	if (labels <= walk->depth && has_plain(tree, labels) &&
-	    try_key(walk, zone_labels_value(&walk->hashed[labels]), match.suffix,
-		    walk->labels.len - suffix_at, &match))
-		return true;
+	if (labels <= walk->depth && bits_have(walk->tree->plain, labels)) {
+		const struct node wanted = { .hash = zone_labels_value(&walk->hashed[labels]),
+					     .len = (uint8_t)(walk->labels.len - suffix_at) };
+
+		if (try_key(walk, &wanted, match.suffix, &match))
+			return true;
+	}
 	match.is_template = true;
-	for (; walk->next_shape < tree->shape_count; walk->next_shape++) {
-		const struct shape *shape = &tree->shapes[walk->next_shape];
-		if (shape->labels < labels)
-			break;
-		if (shape->labels == labels && shape->from_root <= walk->depth &&
-		    try_shape(walk, shape, &match))
+	for (; walk->shape != NULL && walk->shape->labels >= labels;
+	     walk->shape = walk->shape->next) {
+		if (walk->shape->labels == labels && walk->shape->from_root <= walk->depth &&
+		    try_shape(walk, &match))
 			return true;
 	}
 	return false;
@@ -466,14 +430,13 @@ static unsigned most_labels(const struct walk *walk)
 {
 	unsigned labels = walk->depth;
 
-	if (walk->tree->shape_count > 0 && walk->tree->shapes[0].labels > labels)
-		labels = walk->tree->shapes[0].labels;
+	if (walk->shape != NULL && walk->shape->labels > labels)
+		labels = walk->shape->labels;
 	return labels < walk->labels.count ? labels : walk->labels.count;
 }
 
-/* From the whole name to its suffixes, where these are wanted. */
-static size_t search(const struct zone_tree *tree, const uint8_t *name, bool suffixes_too,
-		     zone_tree_fn fn, void *ctx)
+/* Of a name that ends like one of the tree's. */
+static size_t search(const struct zone_tree *tree, const uint8_t *name, zone_tree_fn fn, void *ctx)
 {
 	struct walk walk;
 
@@ -481,29 +444,35 @@ static size_t search(const struct zone_tree *tree, const uint8_t *name, bool suf
 	walk.name = name;
 	walk.fn = fn;
 	walk.ctx = ctx;
-	walk.cost = walk.next_shape = 0;
+	walk.cost = 0;
+	walk.shape = tree->shapes;
 	begin(&walk);
-	if (suffixes_too) {
-		for (unsigned labels = most_labels(&walk) + 1; labels-- > 0;) {
-			if ((tree->shape_count > 0 || has_plain(tree, labels)) &&
-			    try_length(&walk, labels))
-				break;
-		}
-	} else {
-		try_length(&walk, walk.labels.count);
+	for (unsigned labels = most_labels(&walk) + 1; labels-- > 0;) {
+		if ((tree->shapes != NULL || bits_have(tree->plain, labels)) &&
+		    try_length(&walk, labels))
+			break;
 	}
 	return walk.cost;
-}
-
-size_t zone_tree_find(const struct zone_tree *tree, const uint8_t *name, size_t len,
-		      zone_tree_fn fn, void *ctx)
-{
-	return zone_tails_may_have(&tree->tails, name, len) ? search(tree, name, false, fn, ctx)
-							    : 0;
 }
 
 size_t zone_tree_walk(const struct zone_tree *tree, const uint8_t *name, size_t len,
 		      zone_tree_fn fn, void *ctx)
 {
-	return zone_tails_may_have(&tree->tails, name, len) ? search(tree, name, true, fn, ctx) : 0;
+	return zone_tails_may_have(&tree->tails, name, len) ? search(tree, name, fn, ctx) : 0;
+}
+
+static bool stop_at_first(void *ctx, const struct zone_match *match)
+{
+	(void)match;
+	*(bool *)ctx = true;
+	return true;
+}
+
+bool zone_tree_covers(const struct zone_tree *tree, const uint8_t *name, size_t len)
+{
+	bool found = false;
+
+	if (zone_tails_may_have(&tree->tails, name, len))
+		search(tree, name, stop_at_first, &found);
+	return found;
 }

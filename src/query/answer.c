@@ -70,6 +70,14 @@ void answer_send(struct request *request, const struct reply_source *source)
 	send_reply(request, source, request->verdict, who_says(request, source));
 }
 
+/* What its client is told, or that it is told nothing. */
+static void tell(struct request *request, int rcode)
+{
+	device_feed_error(request, rcode);
+	if (request->worker->query_log != NULL)
+		query_log_error(request, rcode);
+}
+
 void answer_error(struct request *request, unsigned rcode, enum ede ede, const char *text)
 {
 	struct worker *worker = request->worker;
@@ -77,9 +85,7 @@ void answer_error(struct request *request, unsigned rcode, enum ede ede, const c
 
 	if (request->client.ops == NULL)
 		return;
-	device_feed_error(request, rcode);
-	if (worker->query_log != NULL)
-		query_log_error(request, rcode);
+	tell(request, (int)rcode);
 	size_t len = reply_error(worker->out, sizeof(worker->out), &request->view, &error,
 				 request->plan->conf->edns_size);
 	if (len == 0)
@@ -157,7 +163,7 @@ bool answer_stale_because(struct request *request, const char *why)
 		.options = option,
 		.options_len = hit.is_stale ? reply_put_ede(option, sizeof(option), ede, why) : 0,
 	};
-	stats_add(&worker->stats, hit.is_stale ? STAT_CACHE_STALE : STAT_CACHE_HITS, 1);
+	stats_count(&worker->stats, hit.is_stale ? STAT_CACHE_STALE : STAT_CACHE_HITS);
 	send_reply(request, &source, (enum verdict)hit.note.verdict,
 		   hit.is_stale ? TOLD_BY_STALE : TOLD_BY_CACHE);
 	return true;
@@ -167,9 +173,7 @@ void answer_drop(struct request *request)
 {
 	if (request->client.ops == NULL)
 		return;
-	device_feed_silence(request);
-	if (request->worker->query_log != NULL)
-		query_log_silence(request);
+	tell(request, QUERY_LOG_SILENCE);
 	request->client.ops->drop(&request->client);
 }
 
@@ -200,7 +204,7 @@ void answer_fault(struct worker *worker, const struct client *client, const stru
 	const struct reply_error error = { .rcode = rcode, .ede = EDE_NONE };
 
 	if (worker->query_log != NULL)
-		query_log_refusal(worker, client, view, rcode,
+		query_log_refusal(worker, client, view, (int)rcode,
 				  rcode == RCODE_REFUSED ? QUERY_LOG_ACCESS : QUERY_LOG_FAULT);
 	send_error(worker, client, view, &error, 0);
 }
@@ -216,6 +220,6 @@ void answer_too_fast(struct worker *worker, const struct client *client,
 
 	const struct reply_error *error = client->is_stream ? &refused : &come_by_stream;
 	if (worker->query_log != NULL)
-		query_log_refusal(worker, client, view, error->rcode, QUERY_LOG_LIMIT);
+		query_log_refusal(worker, client, view, (int)error->rcode, QUERY_LOG_LIMIT);
 	send_error(worker, client, view, error, client->is_stream ? 0 : FLAG_TC);
 }

@@ -1,6 +1,7 @@
 #include "query/client_rate.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "base/hash.h"
 #include "base/lock.h"
@@ -85,16 +86,11 @@ void client_rate_free(struct client_rates *rates)
 
 static uint64_t hash_of(const struct client_rates *rates, const struct addr *addr, bool is_stream)
 {
-	const struct addr_prefix client = addr_client(addr);
-	uint8_t bytes[24] = { 0 };
+	struct addr client = addr_client(addr).net;
 
-	for (unsigned i = 0; i < 16; i++)
-		bytes[i] = client.net.bytes[i];
-	bytes[16] = client.net.family;
-	bytes[17] = is_stream;
-	for (unsigned i = 0; i < 4; i++)
-		bytes[18 + i] = (uint8_t)(client.net.scope >> 8 * i);
-	return hash_bytes(&rates->shared->key, bytes, sizeof(bytes));
+	client.port = is_stream;
+	/* all but what may stand behind its last member */
+	return hash_bytes(&rates->shared->key, &client, offsetof(struct addr, family) + 1);
 }
 
 /* The client's, or the one of the set that is missed least. */
@@ -116,16 +112,17 @@ static struct bucket *bucket_for(struct client_rates *rates, uint64_t hash, uint
 static enum client_rate take(struct bucket *bucket, const struct client_rate_limit *limit,
 			     uint64_t now_ns)
 {
-	const uint64_t each_ns = NSEC_PER_SEC / limit->per_second;
-	const uint64_t burst = limit->burst > 0 ? limit->burst : limit->per_second;
+	const uint32_t each_ns = NSEC_PER_SEC / limit->per_second;
+	const uint64_t most_ns =
+		(uint64_t)(limit->burst > 0 ? limit->burst : limit->per_second) * each_ns;
+	uint64_t debt_ns = bucket->paid_ns > now_ns ? bucket->paid_ns - now_ns : 0;
 
-	if (bucket->paid_ns <= now_ns) {
-		bucket->paid_ns = now_ns;
+	if (debt_ns == 0)
 		bucket->above = 0;
-	}
-	if (bucket->paid_ns - now_ns > burst * each_ns) /* made under other limits */
-		bucket->paid_ns = now_ns + burst * each_ns;
-	if (bucket->paid_ns - now_ns + each_ns <= burst * each_ns) {
+	if (debt_ns > most_ns) /* made under other limits */
+		debt_ns = most_ns;
+	bucket->paid_ns = now_ns + debt_ns;
+	if (debt_ns + each_ns <= most_ns) {
 		bucket->paid_ns += each_ns;
 		return CLIENT_RATE_WITHIN;
 	}

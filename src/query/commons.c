@@ -50,11 +50,13 @@ void commons_unref(struct commons *commons)
 	mem_free(commons);
 }
 
-bool commons_may_tell(struct commons *commons, struct log_minute *minute, uint64_t now_us,
+bool commons_may_warn(struct commons *commons, struct log_minute *minute, const struct clock *clock,
 		      uint64_t *ret_held_back)
 {
+	if (!log_is_on(LEVEL_WARNING))
+		return false;
 	lock_take(&commons->lock);
-	const bool may = log_minute_allows(minute, now_us, ret_held_back);
+	const bool may = log_minute_allows(minute, clock->now_us, ret_held_back);
 	lock_give(&commons->lock);
 	return may;
 }

@@ -1,5 +1,6 @@
 #include "query/device_feed.h"
 
+#include "query/query_log.h"
 #include "request_internal.h"
 
 _Static_assert((int)TOLD_ANSWERED == (int)VERDICT_ANSWERED &&
@@ -104,16 +105,6 @@ static void note_reply(struct worker *worker, struct timeline_event *event,
 	timeline_note(worker->timeline, event);
 }
 
-/* What a rule here answers is not classified on its way. */
-static enum verdict verdict_of_rule(const struct reply_source *source)
-{
-	struct message_facts facts;
-
-	if (message_read(source->wire, source->wire_len, &facts) == MESSAGE_BAD)
-		return VERDICT_FAILED;
-	return classify_reply(source->wire, &facts);
-}
-
 void device_feed_reply(struct request *request, const struct reply_source *source,
 		       enum verdict verdict, enum told_by by)
 {
@@ -122,7 +113,7 @@ void device_feed_reply(struct request *request, const struct reply_source *sourc
 	if (!begin_event(request, &feed))
 		return;
 	if (by == TOLD_BY_RULE)
-		verdict = verdict_of_rule(source);
+		verdict = classify_made(source->wire, source->wire_len);
 	feed.event.told = (enum told)verdict;
 	feed.event.by = by;
 	note_reply(request->worker, &feed.event, source);
@@ -146,30 +137,15 @@ void device_feed_repeat(struct worker *worker, const struct client *client,
 	note_reply(worker, &feed.event, source);
 }
 
-static enum told_by who_refuses(const struct request *request)
-{
-	return request->decision.action == ZONE_FORWARD ? TOLD_BY_US : TOLD_BY_RULE;
-}
-
-void device_feed_error(struct request *request, unsigned rcode)
+void device_feed_error(struct request *request, int rcode)
 {
 	struct feed feed;
 
 	if (!begin_event(request, &feed))
 		return;
-	feed.event.told = TOLD_FAILED;
-	feed.event.by = who_refuses(request);
-	feed.event.rcode = (uint16_t)rcode;
-	timeline_note(request->worker->timeline, &feed.event);
-}
-
-void device_feed_silence(struct request *request)
-{
-	struct feed feed;
-
-	if (!begin_event(request, &feed))
-		return;
-	feed.event.told = TOLD_SILENCE;
-	feed.event.by = who_refuses(request);
+	feed.event.told = rcode == QUERY_LOG_SILENCE ? TOLD_SILENCE : TOLD_FAILED;
+	feed.event.by = request->decision.action == ZONE_FORWARD ? TOLD_BY_US : TOLD_BY_RULE;
+	if (rcode != QUERY_LOG_SILENCE)
+		feed.event.rcode = (uint16_t)rcode;
 	timeline_note(request->worker->timeline, &feed.event);
 }

@@ -9,21 +9,23 @@
 #include "query/preresolve.h"
 #include "query/warmth.h"
 
+/* Times without a unit are in warmth's ticks. */
 struct family {
 	struct list link; /* in families->known */
-	char *name;
+	uint32_t plan_id; /* that had it last */
+	unsigned index;	  /* there */
 	bool has_been_used;
-	uint64_t used_us;
+	uint64_t used;		/* in 64 bits what may lie years back */
 	uint32_t learned_count; /* 0: none */
-	uint64_t learned_until_us;
-	struct log_minute learned_told;
-	uint64_t questions; /* asked ahead of time */
-
+	uint64_t learned_until;
+	uint32_t warmth_shape; /* of what it was made for, while there is one */
 	struct warmth *warmth; /* NULL: nothing is kept warm */
-	uint64_t warmth_shape; /* of what it was made for, while there is one */
 	uint32_t asking;       /* of it, upstream now */
 	uint32_t failures;     /* in a row */
-	uint64_t resume_us;    /* on account of these, not before; 0 for none */
+	uint32_t resume;       /* where these are upstream's, not before */
+	uint64_t questions;    /* asked ahead of time */
+	struct log_minute learned_told;
+	char name[];
 };
 
 enum ahead_outcome {
@@ -45,11 +47,9 @@ struct ahead {
 	uint32_t remaining_s; /* of AHEAD_KNOWN */
 };
 
-/* Always true: `of` has a family for each of the couriers of the plan of that id, or is empty;
- * whatever is in it is in `known`. */
+/* Always true: `known` has a family for each of the `count` couriers of the plan of that id. */
 struct families {
 	uint32_t plan_id;
-	struct family **of;
 	size_t count;
 	struct list known;
 	struct hash_key shape_key;
@@ -59,6 +59,11 @@ struct families {
 	struct ahead ahead[PRERESOLVE_AT_ONCE];
 };
 
+uint32_t family_now(const struct worker *worker);
+/** For so long until then, the end of a back-off. None lies further ahead than a minute and a
+ * little: what does is past. */
+uint32_t family_left(uint32_t until, uint32_t now);
+
 /** NULL where nothing is known of it for want of memory. */
 struct family *family_at(const struct worker *worker, size_t index);
 
@@ -67,8 +72,16 @@ bool family_is_to_be_warm(const struct worker *worker, size_t index);
  * count demand; keeps what can be kept. Nothing is done for a family of which nothing is known.
  * -ENOMEM. */
 MUST_CHECK int family_tend(struct worker *worker, size_t index);
-/** When it comes out of use without a further question; UINT64_MAX: never. */
-uint64_t family_idle_us(const struct worker *worker, size_t index);
+/* So many failures in a row are upstream's, not those of a name or a type that it dislikes. */
+#define FAMILY_FAILURES_OF_UPSTREAM 4u
+/** For so long it asks nothing, on account of these. */
+uint32_t family_waits_for(const struct family *family, uint32_t now);
+/* Never. */
+#define FAMILY_NO_END UINT32_MAX
+/** For so long it is in use without a further question; FAMILY_NO_END. */
+uint32_t family_in_use_for(const struct worker *worker, size_t index);
+/** For so long the count that has been learned holds; 0 where none does. */
+uint32_t family_learned_for(const struct worker *worker, const struct family *family);
 
 /* Where there is no room, for want of memory or because clients need it, the next look is later. */
 #define PRERESOLVE_NO_ROOM_US (USEC_PER_SEC / 2)

@@ -1,7 +1,10 @@
 #include "query/family_post.h"
 
+#include <string.h>
+
 #include "base/lock.h"
 #include "base/mem.h"
+#include "query/warmth.h"
 
 #define LETTERS 64u
 
@@ -39,23 +42,17 @@ bool family_post_put(struct family_post *post, const struct family_letter *lette
 	return was_empty;
 }
 
-static bool is_same(const struct family_letter *a, const struct family_letter *b)
-{
-	return a->plan_id == b->plan_id && a->match.role == b->match.role &&
-	       a->match.family == b->match.family && a->match.variant == b->match.variant &&
-	       a->match.n == b->match.n && a->type == b->type;
-}
-
 bool family_post_is_new(struct family_post_memo memos[FAMILY_POST_MEMOS],
-			const struct family_letter *letter, uint64_t now_us)
+			const struct family_letter *letter, uint32_t now)
 {
 	const unsigned place = letter->match.n + letter->match.role + letter->type;
 	struct family_post_memo *memo = &memos[place % FAMILY_POST_MEMOS];
 
-	if (now_us < memo->until_us && is_same(&memo->letter, letter))
+	if (now - memo->written < WARMTH_TICKS_PER_S &&
+	    memcmp(&memo->letter, letter, sizeof(*letter)) == 0)
 		return false;
-	*memo = (struct family_post_memo){ .until_us = now_us + FAMILY_POST_EVERY_US,
-					   .letter = *letter };
+	memo->written = now;
+	memo->letter = *letter;
 	return true;
 }
 

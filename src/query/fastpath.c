@@ -21,7 +21,7 @@ bool fastpath_prepare(struct worker *worker, const struct addr *from, const stru
 static const struct watched_name *find_watched(struct worker *worker, const struct cache_key *key)
 {
 	const struct plan *plan = worker->plan;
-	struct watched_name *watched = &worker->watched[key->name_hash % WATCHED_NAMES];
+	struct watched_name *watched = worker->watched + (key->name_hash % WATCHED_NAMES);
 
 	if (watched->plan_id != plan->id || watched->name_hash != key->name_hash) {
 		watched->plan_id = plan->id;
@@ -69,7 +69,7 @@ bool fastpath_answer(struct worker *worker, const struct client *client,
 					     .opt_rcode = copy.opt_rcode,
 					     .options = out + copy.wire_len,
 					     .options_len = copy.options_len };
-	stats_add(&worker->stats, STAT_CACHE_HITS, 1);
+	stats_count(&worker->stats, STAT_CACHE_HITS);
 	if (copy.is_watched)
 		note_watched(worker, client, view, key, &source, (enum verdict)copy.verdict);
 	if (worker->query_log != NULL)

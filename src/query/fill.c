@@ -118,7 +118,7 @@ static void on_late(void *ctx)
 {
 	struct held *held = ctx;
 
-	stats_add(&held->fill->worker->stats, STAT_NFTSET_LATE, 1);
+	stats_count(&held->fill->worker->stats, STAT_NFTSET_LATE);
 	nftset_forget(held->job);
 	send_held(held);
 }

@@ -35,7 +35,7 @@ struct flight *flight_new(uint32_t max_requests)
 
 static void put(struct flight *flight, struct request *leader)
 {
-	struct list *bucket = &flight->buckets[leader->flight_hash & flight->mask];
+	struct list *bucket = flight->buckets + (leader->flight_hash & flight->mask);
 
 	if (!list_has(bucket))
 		list_init(bucket);
@@ -126,7 +126,7 @@ struct request *flight_join(struct flight *flight, struct request *request)
 {
 	assert(!list_has(&request->flight));
 	request->flight_hash = hash_of(flight, request);
-	struct list *bucket = &flight->buckets[request->flight_hash & flight->mask];
+	struct list *bucket = flight->buckets + (request->flight_hash & flight->mask);
 	unsigned leaders = 0;
 	for (struct list *link = list_first(bucket); link != NULL; link = list_next(bucket, link)) {
 		struct request *leader = LIST_ITEM(link, struct request, flight);

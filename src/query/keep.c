@@ -30,6 +30,11 @@ bool keep_is_shared(const struct plan *plan, const struct query_view *view, cons
 	}
 }
 
+static bool has_reply(const struct request *request)
+{
+	return request->result != NULL && request->result->outcome == EXCHANGE_REPLIED;
+}
+
 bool keep_is_cut_transfer(const struct request *request)
 {
 	const struct exchange_result *result = request->result;
@@ -109,19 +114,6 @@ void keep_for_now(struct request *request, const struct cache_hit *hit)
 	if (hit->note.knows_ad && !request->view.wants_dnssec)
 		request->view.flags |= FLAG_AD;
 	request->has_stale = request->is_unsure = true;
-}
-
-static struct cache_note note_for(struct request *request, enum cache_kind kind, uint8_t opt_rcode)
-{
-	return (struct cache_note){
-		.kind = kind,
-		.verdict = (uint8_t)request->verdict,
-		.knows_ad = request->view.wants_dnssec || (request->view.flags & FLAG_AD) != 0,
-		.is_watched = device_feed_watches(request),
-		.opt_rcode = opt_rcode,
-		.route = request->decision.route,
-		.plan_id = plan_of_repeats(request),
-	};
 }
 
 static bool is_negative(enum verdict verdict)
@@ -212,34 +204,44 @@ static uint32_t stale_window(const struct request *request)
 									       : stale_s;
 }
 
-void keep_reply(struct request *request, struct reply_source *ret_source)
+static void store(struct request *request, const struct reply_source *source, enum cache_kind kind,
+		  uint32_t lifetime_s)
 {
-	const bool negative = is_negative(request->verdict);
-
-	make_ready(request, ret_source);
-	if (!request->is_cached || !may_keep(request) || request->result->quality != MESSAGE_OK)
-		return;
 	const struct cache_item item = {
-		.wire = ret_source->wire,
-		.wire_len = ret_source->wire_len,
-		.options = ret_source->options,
-		.options_len = ret_source->options_len,
-		.lifetime_s = lifetime_within(request),
-		.stale_s = stale_window(request),
-		.note = note_for(request, negative ? CACHE_NEGATIVE : CACHE_POSITIVE,
-				 ret_source->opt_rcode),
+		.wire = source->wire,
+		.wire_len = source->wire_len,
+		.options = source->options,
+		.options_len = source->options_len,
+		.lifetime_s = lifetime_s,
+		.stale_s = kind < CACHE_FAILURE ? stale_window(request) : 0,
+		.is_silence = kind == CACHE_SQUASH || !has_reply(request),
+		.note = {
+			.kind = (uint8_t)kind,
+			.verdict = (uint8_t)request->verdict,
+			.knows_ad = request->view.wants_dnssec ||
+				    (request->view.flags & FLAG_AD) != 0,
+			.is_watched = device_feed_watches(request),
+			.opt_rcode = source->opt_rcode,
+			.route = request->decision.route,
+			.plan_id = plan_of_repeats(request),
+		},
 	};
 	cache_store(request->worker->cache, &request->key, &item);
 }
 
+void keep_reply(struct request *request, struct reply_source *ret_source)
+{
+	make_ready(request, ret_source);
+	if (request->is_cached && may_keep(request) && request->result->quality == MESSAGE_OK)
+		store(request, ret_source,
+		      is_negative(request->verdict) ? CACHE_NEGATIVE : CACHE_POSITIVE,
+		      lifetime_within(request));
+}
+
 bool keep_stale_may_stand_in(const struct request *request)
 {
-	const struct exchange_result *result = request->result;
-
-	if (!request->has_stale)
-		return false;
-	return result == NULL || result->outcome != EXCHANGE_REPLIED ||
-	       message_rcode(&result->facts) == RCODE_SERVFAIL;
+	return request->has_stale &&
+	       (!has_reply(request) || message_rcode(&request->result->facts) == RCODE_SERVFAIL);
 }
 
 /* SERVFAIL of our own as a message that can be stored and sent to many: no OPT in it. */
@@ -254,7 +256,7 @@ static void make_servfail(struct request *request, struct reply_source *ret_sour
 	struct query_view plain = request->view;
 
 	plain.has_edns = false;
-	stats_add(&worker->stats, STAT_SERVFAILS, 1);
+	stats_count(&worker->stats, STAT_SERVFAILS);
 	*ret_source = (struct reply_source){
 		.wire = worker->failure,
 		.wire_len =
@@ -276,13 +278,12 @@ static void log_failure(struct request *request)
 
 	if (request->ahead != NULL && list_is_empty(&request->followers))
 		return; /* nobody waits for it */
-	if (!log_is_on(LEVEL_WARNING) || !commons_may_tell(commons, &commons->failures_told,
-							   request->worker->clock->now_us, &more))
+	if (!commons_may_warn(commons, &commons->failures_told, request->worker->clock, &more))
 		return;
 	if (more > 0)
 		snprintf(how_often, sizeof(how_often), "; %" PRIu64 " more since the last line",
 			 more);
-	if (result != NULL && result->outcome == EXCHANGE_REPLIED)
+	if (has_reply(request))
 		what = type_rcode_to_text(message_rcode(&result->facts), &rcode);
 	else if (result != NULL && result->outcome == EXCHANGE_TIMED_OUT)
 		what = "no server answered in time";
@@ -294,70 +295,55 @@ static void log_failure(struct request *request)
 		  how_often);
 }
 
-/* For so long the good answer that is kept is within its time; 0 for none. */
-static uint32_t fresh_for_s(const struct request *request)
+uint32_t keep_good_for_s(const struct request *request)
 {
 	struct worker *worker = request->worker;
 	struct cache_hit hit;
 
-	if (!cache_find(worker->cache, &request->key, false, worker->found, sizeof(worker->found),
-			&hit) ||
-	    hit.note.kind >= CACHE_FAILURE)
-		return 0;
-	return hit.remaining_s;
+	return cache_find(worker->cache, &request->key, false, worker->out, sizeof(worker->out),
+			  &hit) &&
+			       hit.note.kind < CACHE_FAILURE
+		       ? hit.remaining_s
+		       : 0;
 }
 
 /* News puts an end to an answer that is past its time, and to one that is not when its time comes:
  * then the failure is over too, or that answer would be told for it. */
-static uint32_t lifetime_of_news(const struct request *request, uint32_t failures)
+static uint32_t lifetime_of_news(const struct request *request, uint32_t lifetime_s)
 {
-	const uint32_t lifetime_s = lifetime_of_failure(failures), fresh_s = fresh_for_s(request);
+	const uint32_t fresh_s = keep_good_for_s(request);
 
-	if (fresh_s == 0) {
+	if (fresh_s == 0)
 		cache_drop(request->worker->cache, &request->key);
-		return lifetime_s;
-	}
-	return fresh_s < lifetime_s ? fresh_s : lifetime_s;
+	return fresh_s == 0 || fresh_s > lifetime_s ? lifetime_s : fresh_s;
 }
 
 void keep_failure(struct request *request, struct reply_source *ret_source)
 {
-	struct worker *worker = request->worker;
-	const struct exchange_result *result = request->result;
+	uint32_t lifetime_s = LIFETIME_OF_SILENCE_S;
 
 	log_failure(request);
-	if (result != NULL && result->outcome == EXCHANGE_REPLIED)
+	if (has_reply(request))
 		take_opt_off(request, ret_source);
 	else
 		make_servfail(request, ret_source);
 	if (!may_keep(request))
 		return;
-	const bool is_silence = result == NULL || result->outcome != EXCHANGE_REPLIED;
-	const uint32_t failures = cache_failures(worker->cache, &request->key);
-	uint32_t lifetime_s = is_silence ? LIFETIME_OF_SILENCE_S : lifetime_of_failure(failures);
+	if (has_reply(request))
+		lifetime_s =
+			lifetime_of_failure(cache_failures(request->worker->cache, &request->key));
 	if (request->has_stale && !keep_stale_may_stand_in(request))
-		lifetime_s = lifetime_of_news(request, failures);
-	const struct cache_item item = {
-		.wire = ret_source->wire,
-		.wire_len = ret_source->wire_len,
-		.options = ret_source->options,
-		.options_len = ret_source->options_len,
-		.lifetime_s = lifetime_s,
-		.is_silence = is_silence,
-		.note = note_for(request, CACHE_FAILURE, ret_source->opt_rcode),
-	};
-	cache_store(worker->cache, &request->key, &item);
+		lifetime_s = lifetime_of_news(request, lifetime_s);
+	store(request, ret_source, CACHE_FAILURE, lifetime_s);
 }
 
 /* Where the last good answer stands in it is told without asking for as long as may be; else what
  * was squashed lives by its own TTLs too. */
 static uint32_t lifetime_of_squash(const struct request *request, bool is_good_told)
 {
-	const struct exchange_result *result = request->result;
-
 	if (is_good_told)
 		return REPAIR_KEEP_S;
-	if (result->outcome != EXCHANGE_REPLIED)
+	if (!has_reply(request))
 		return LIFETIME_OF_SILENCE_S;
 	if (request->verdict == VERDICT_FAILED)
 		return REPAIR_KEEP_S;
@@ -367,27 +353,15 @@ static uint32_t lifetime_of_squash(const struct request *request, bool is_good_t
 
 void keep_squash(struct request *request, enum repair_way way, struct reply_source *ret_source)
 {
-	const struct exchange_result *result = request->result;
-	const bool is_good_told = way == REPAIR_LAST_GOOD;
-
-	if (result->outcome == EXCHANGE_REPLIED)
+	if (has_reply(request))
 		make_ready(request, ret_source);
 	else
 		make_servfail(request, ret_source);
 	if (way == REPAIR_MADE)
 		put_ede(request, ret_source, EDE_FORGED, "made from the configuration");
-	if (!may_keep(request) || (!request->is_cached && request->verdict != VERDICT_FAILED))
+	if (!may_keep(request) || (!request->is_cached && request->verdict != VERDICT_FAILED) ||
+	    (has_reply(request) && request->result->quality != MESSAGE_OK))
 		return;
-	if (result->outcome == EXCHANGE_REPLIED && result->quality != MESSAGE_OK)
-		return;
-	const struct cache_item item = {
-		.wire = ret_source->wire,
-		.wire_len = ret_source->wire_len,
-		.options = ret_source->options,
-		.options_len = ret_source->options_len,
-		.lifetime_s = lifetime_of_squash(request, is_good_told),
-		.is_silence = true,
-		.note = note_for(request, CACHE_SQUASH, ret_source->opt_rcode),
-	};
-	cache_store(request->worker->cache, &request->key, &item);
+	store(request, ret_source, CACHE_SQUASH,
+	      lifetime_of_squash(request, way == REPAIR_LAST_GOOD));
 }

@@ -60,7 +60,7 @@ void limit_hit(struct limits *limits, enum limit limit, const struct addr *clien
 	struct more_text how_often;
 	uint64_t more;
 
-	stats_add(limits->stats, rows[limit].stat, 1);
+	stats_count(limits->stats, rows[limit].stat);
 	if (!log_is_on(LEVEL_WARNING) || !may_tell(limits, limit, &more))
 		return;
 	log_write(LEVEL_WARNING, "%s: %s%s%s%s", rows[limit].name,

@@ -11,7 +11,8 @@ void look_at_plan(const struct plan *plan, const struct query_view *view, const 
 	name_lower(name, view->name, view->name_len);
 	policy_judge(plan->policy, view, name, client, &ret_look->decision);
 	if (ret_look->decision.action == ZONE_FORWARD)
-		ret_look->is_guarded = rebinding_guards(plan->rebinding, &ret_look->decision, name);
+		ret_look->is_guarded = rebinding_guards(plan->rebinding, &ret_look->decision, name,
+							view->name_len);
 	if (plan->courier != NULL)
 		courier_find(plan->courier, name, view->name_len, &ret_look->courier);
 }
@@ -20,7 +21,7 @@ void look_at_plan(const struct plan *plan, const struct query_view *view, const 
 static void look_for(struct worker *worker, const struct cache_key *key, uint64_t route,
 		     bool failure, struct look *look)
 {
-	struct look_entry *entry = &look->entries[look->entry_count];
+	struct look_entry *entry = look->entries + look->entry_count;
 
 	if (look->entry_count == LOOK_ENTRIES_MAX ||
 	    !cache_look(worker->cache, key, failure, worker->found, sizeof(worker->found),

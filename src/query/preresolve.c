@@ -8,11 +8,16 @@
 #include "request_internal.h"
 
 #define GAP_US (USEC_PER_SEC / PRERESOLVE_PER_SECOND)
-/* Clients go first, and then who is to be kept warm for them. */
-#define START_US GAP_US
-/* So many failures in a row are upstream's, not those of a name or a type that it dislikes. */
-#define FAILURES_OF_UPSTREAM 4u
+/* Clients go first, and with the next tick who is to be kept warm for them. */
+#define START 1u
 #define BACK_OFF_DOUBLINGS 6u /* 1 s, 2 s ... 64 s */
+/* Nothing is to be done. */
+#define NEVER FAMILY_NO_END
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
 
 /* --- whose turn it is ---------------------------------------------------------------------- */
 
@@ -33,98 +38,104 @@ static bool may_ask(const struct family *family)
 
 bool preresolve_choose(const struct worker *worker, struct preresolve_turn *ret_turn)
 {
-	const uint64_t now_us = worker->clock->now_us;
-	struct preresolve_turn first = { .turn = { .due_us = UINT64_MAX } };
+	struct families *families = worker->families;
+	const uint32_t now = family_now(worker);
 
-	first.ahead = find_free(worker->families);
-	if (first.ahead == NULL || now_us < worker->families->next_us)
+	ret_turn->turn = WARMTH_NOBODY;
+	ret_turn->ahead = find_free(families);
+	if (ret_turn->ahead == NULL || worker->clock->now_us < families->next_us)
 		return false;
-	for (size_t i = 0; i < worker->families->count; i++) {
+	for (size_t i = 0; i < families->count; i++) {
 		const struct family *family = family_at(worker, i);
-		struct warmth_turn turn;
 
-		if (!may_ask(family) || now_us < family->resume_us ||
-		    !warmth_next(family->warmth, now_us, &turn) || !turn.is_due ||
-		    !warmth_is_before(&turn, &first.turn))
-			continue;
-		first.family = i;
-		first.turn = turn;
+		if (may_ask(family) && family_waits_for(family, now) == 0 &&
+		    warmth_next(family->warmth, now, &ret_turn->turn))
+			ret_turn->family = i;
 	}
-	*ret_turn = first;
-	return first.turn.is_due;
+	return ret_turn->turn.left <= 0;
 }
 
 /* --- when ---------------------------------------------------------------------------------- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint32_t earlier(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* When it is in use no more, or its count holds no more. */
-static uint64_t end_of(const struct worker *worker, size_t index)
+static uint32_t end_of(const struct worker *worker, size_t index)
 {
-	const struct family *family = family_at(worker, index);
-	const uint64_t idle_us = family_idle_us(worker, index);
+	const uint32_t learned = family_learned_for(worker, family_at(worker, index));
 
-	if (family->learned_count == 0 || family->learned_until_us <= worker->clock->now_us)
-		return idle_us;
-	return earlier(idle_us, family->learned_until_us);
+	return earlier(family_in_use_for(worker, index), learned > 0 ? learned : NEVER);
 }
 
-/* When there is something to be done for the family. */
-static uint64_t next_of(const struct worker *worker, size_t index)
+/* In so many ticks there is something to be done for the family. */
+static uint32_t next_of(const struct worker *worker, size_t index, uint32_t now)
 {
 	const struct family *family = family_at(worker, index);
-	const uint64_t next_us = worker->families->next_us, now_us = worker->clock->now_us;
-	struct warmth_turn turn;
+	struct warmth_turn turn = WARMTH_NOBODY;
 
 	if (family == NULL)
-		return UINT64_MAX;
+		return NEVER;
 	if (!family_is_to_be_warm(worker, index))
-		return family->warmth == NULL ? UINT64_MAX : now_us;
+		return family->warmth == NULL ? NEVER : 0;
 	if (family->warmth == NULL)
-		return later(now_us + START_US, next_us);
-	const uint64_t end_us = end_of(worker, index);
+		return START;
+	const uint32_t end = end_of(worker, index), waits = family_waits_for(family, now);
 	if (!may_ask(family) || find_free(worker->families) == NULL ||
-	    !warmth_next(family->warmth, now_us, &turn))
-		return end_us;
-	return earlier(end_us, later(turn.due_us, later(family->resume_us, next_us)));
+	    !warmth_next(family->warmth, now, &turn))
+		return end;
+	return earlier(end, turn.left > (int32_t)waits ? (uint32_t)turn.left : waits);
 }
 
 void preresolve_schedule(struct worker *worker)
 {
 	struct families *families = worker->families;
-	const uint64_t now_us = worker->clock->now_us;
-	uint64_t next_us = UINT64_MAX;
+	const uint32_t now = family_now(worker);
+	uint32_t next = NEVER;
 
 	if (!worker_is_first(worker))
 		return;
 	if (families->is_news || families->plan_id != worker->plan->id)
-		next_us = later(now_us, families->next_us);
+		next = 0;
 	for (size_t i = 0; i < families->count; i++)
-		next_us = earlier(next_us, next_of(worker, i));
-	if (worker->is_closed || next_us == UINT64_MAX)
+		next = earlier(next, next_of(worker, i, now));
+	if (worker->is_closed || next == NEVER) {
 		timer_stop(worker->timers, &families->timer);
-	else
-		timer_start(worker->timers, &families->timer,
-			    next_us > now_us ? next_us - now_us : 0);
+		return;
+	}
+	const uint64_t now_us = worker->clock->now_us, tick_us = now_us - now_us % WARMTH_TICK_US;
+	timer_start_at(worker->timers, &families->timer,
+		       later(tick_us + (uint64_t)next * WARMTH_TICK_US, families->next_us));
 }
 
 /* --- post ---------------------------------------------------------------------------------- */
 
-/* The first worker keeps families warm, and it alone knows anything of them. */
-static void post(struct worker *worker, const struct family_letter *letter)
+/* The first worker keeps families warm, and it alone knows anything of them. True where that is to
+ * be done otherwise now. */
+static bool read_letter(struct worker *worker, const struct family_letter *letter)
+{
+	if (letter->plan_id != worker->plan->id)
+		return false;
+	if (letter->count == 0)
+		return family_note_used(worker, letter);
+	family_learn(worker, letter);
+	worker->families->is_news = true;
+	return true;
+}
+
+static void hand_over(struct worker *worker, const struct family_letter *letter)
 {
 	struct commons *commons = worker->commons;
 
-	if (family_post_put(commons->post, letter))
+	if (worker_is_first(worker)) {
+		if (read_letter(worker, letter))
+			preresolve_schedule(worker);
+	} else if (family_post_is_new(worker->posted, letter, family_now(worker)) &&
+		   family_post_put(commons->post, letter)) {
 		bell_ring(commons->first->bell);
+	}
 }
 
 void preresolve_take_post(struct worker *worker)
@@ -132,16 +143,9 @@ void preresolve_take_post(struct worker *worker)
 	struct family_letter letter;
 	bool is_news = false;
 
-	while (family_post_take(worker->commons->post, &letter)) {
-		if (letter.plan_id != worker->plan->id)
-			continue;
-		if (letter.count > 0)
-			family_learn(worker, &letter.match, letter.count, letter.ttl);
-		else
-			is_news |= family_note_used(worker, &letter.match, letter.type);
-		worker->families->is_news |= letter.count > 0;
-	}
-	if (is_news || worker->families->is_news)
+	while (family_post_take(worker->commons->post, &letter))
+		is_news |= read_letter(worker, &letter);
+	if (is_news)
 		preresolve_schedule(worker);
 }
 
@@ -162,12 +166,7 @@ void preresolve_note_used(struct worker *worker, const struct courier_match *cou
 					      .match = *courier,
 					      .type = type };
 
-	if (!worker_is_first(worker)) {
-		if (family_post_is_new(worker->posted, &letter, worker->clock->now_us))
-			post(worker, &letter);
-	} else if (family_note_used(worker, courier, type)) {
-		preresolve_schedule(worker);
-	}
+	hand_over(worker, &letter);
 }
 
 /* --- what becomes of it -------------------------------------------------------------------- */
@@ -190,7 +189,7 @@ static bool is_enough(struct request *request, const struct cache_hit *hit)
 		return true;
 	}
 	if (hit->is_stale || warmth_is_due(ahead->family->warmth, ahead->item, hit->remaining_s,
-					   request->worker->clock->now_us))
+					   family_now(request->worker)))
 		return false;
 	ahead->outcome = AHEAD_KNOWN;
 	ahead->remaining_s = hit->remaining_s;
@@ -223,7 +222,7 @@ void preresolve_note_asked(struct request *request)
 	request->ahead->is_asked = true;
 	request->ahead->family->questions++;
 	worker->families->next_us = worker->clock->now_us + GAP_US;
-	stats_add(&worker->stats, STAT_PRERESOLVES, 1);
+	stats_count(&worker->stats, STAT_PRERESOLVES);
 }
 
 /* A server answers. */
@@ -235,35 +234,25 @@ static bool has_come_back(struct request *request)
 	    family == NULL || family->failures == 0)
 		return false;
 	family->failures = 0;
-	family->resume_us = 0;
 	return true;
 }
 
 void preresolve_note_result(struct request *request)
 {
+	struct worker *worker = request->worker;
+	struct family_letter letter = { .plan_id = request->plan->id,
+					.match = request->courier,
+					.type = request->view.type };
+
 	if (request->courier.role == COURIER_NONE)
 		return;
 	if (request->ahead != NULL)
 		request->ahead->outcome =
 			request->verdict == VERDICT_FAILED ? AHEAD_FAILED : AHEAD_KEPT;
-	struct worker *worker = request->worker;
-	uint32_t count = 0, ttl = 0;
-	const bool has_count = family_read_count(request, &count, &ttl);
-	if (!worker_is_first(worker)) {
-		const struct family_letter letter = { .plan_id = request->plan->id,
-						      .match = request->courier,
-						      .type = request->view.type,
-						      .count = count,
-						      .ttl = ttl };
-		if (has_count)
-			post(worker, &letter);
-		return;
-	}
-	if (has_count)
-		family_learn(worker, &request->courier, count, ttl);
-	worker->families->is_news |= has_count;
-	if (has_come_back(request) || has_count)
+	if (worker_is_first(worker) && has_come_back(request))
 		preresolve_schedule(worker);
+	if (family_read_count(request, &letter))
+		hand_over(worker, &letter);
 }
 
 void preresolve_note_squash(struct request *request)
@@ -272,63 +261,50 @@ void preresolve_note_squash(struct request *request)
 		request->ahead->outcome = AHEAD_POOR;
 }
 
-/* For so long the cache has it; false where it has not. Where the reply to a client is made is
- * free: none is being made. */
-static bool look_up(struct request *request, uint32_t *ret_remaining_s)
-{
-	struct worker *worker = request->worker;
-	struct cache_hit hit;
-
-	if (!cache_find(worker->cache, &request->key, false, worker->out, sizeof(worker->out),
-			&hit) ||
-	    hit.note.kind >= CACHE_FAILURE)
-		return false;
-	*ret_remaining_s = hit.remaining_s;
-	return true;
-}
-
 /* One that was asked before the last back-off began says nothing new; nor does a question that has
  * failed before, as long as others do not. */
-static void back_off(struct family *family, bool is_news, uint64_t now_us)
+static void back_off(struct family *family, bool is_news, uint32_t now)
 {
-	if (now_us < family->resume_us || (!is_news && family->failures < FAILURES_OF_UPSTREAM))
+	if (family_waits_for(family, now) > 0 ||
+	    (!is_news && family->failures < FAMILY_FAILURES_OF_UPSTREAM))
 		return;
-	if (++family->failures < FAILURES_OF_UPSTREAM)
+	if (++family->failures < FAMILY_FAILURES_OF_UPSTREAM)
 		return;
-	uint32_t doublings = family->failures - FAILURES_OF_UPSTREAM;
+	uint32_t doublings = family->failures - FAMILY_FAILURES_OF_UPSTREAM;
 	if (doublings > BACK_OFF_DOUBLINGS)
 		doublings = BACK_OFF_DOUBLINGS;
-	family->resume_us = now_us + (UINT64_C(1) << doublings) * USEC_PER_SEC;
+	family->resume = now + (WARMTH_TICKS_PER_S << doublings);
 }
 
 static void take_outcome(struct request *request, const struct ahead *ahead)
 {
 	struct family *family = ahead->family;
 	struct warmth *warmth = family->warmth;
-	const uint64_t now_us = request->worker->clock->now_us;
-	uint32_t remaining_s;
+	const uint32_t now = family_now(request->worker);
+	uint32_t remaining_s = 0;
 
 	switch (ahead->outcome) {
 	case AHEAD_NOT_NOW:
-		warmth_delay(warmth, ahead->item, now_us);
+		warmth_delay(warmth, ahead->item, now);
 		break;
 	case AHEAD_SKIPPED:
 		warmth_skip(warmth, ahead->item);
 		break;
 	case AHEAD_KNOWN:
-		warmth_keep(warmth, ahead->item, ahead->remaining_s, false, now_us);
+		warmth_keep(warmth, ahead->item, ahead->remaining_s, false, now);
 		break;
 	case AHEAD_KEPT:
-		if (look_up(request, &remaining_s))
-			warmth_keep(warmth, ahead->item, remaining_s, true, now_us);
+		remaining_s = keep_good_for_s(request);
+		if (remaining_s > 0)
+			warmth_keep(warmth, ahead->item, remaining_s, true, now);
 		else
-			warmth_miss(warmth, ahead->item, now_us);
+			warmth_miss(warmth, ahead->item, now);
 		break;
 	case AHEAD_FAILED:
-		back_off(family, warmth_fail(warmth, ahead->item, now_us), now_us);
+		back_off(family, warmth_fail(warmth, ahead->item, now), now);
 		break;
 	case AHEAD_POOR:
-		warmth_fail(warmth, ahead->item, now_us);
+		warmth_fail(warmth, ahead->item, now);
 		break;
 	}
 }
@@ -356,12 +332,13 @@ void preresolve_network_changed(struct worker *worker)
 	struct families *families = worker->families;
 
 	for (size_t i = 0; i < families->count; i++) {
-		struct family *family = families->of[i];
+		struct family *family = family_at(worker, i);
 
+		if (family == NULL)
+			continue;
 		family->failures = 0;
-		family->resume_us = 0;
 		if (family->warmth != NULL)
-			warmth_hurry(family->warmth, worker->clock->now_us);
+			warmth_hurry(family->warmth, family_now(worker));
 	}
 	preresolve_schedule(worker);
 }

@@ -64,17 +64,14 @@ static size_t write_name(const struct worker *worker, size_t index,
 static size_t write_query(const struct worker *worker, const struct preresolve_turn *turn,
 			  uint8_t *wire, size_t wire_max)
 {
+	static const uint8_t head[MESSAGE_HEADER_LEN] = { [2] = FLAG_RD >> 8, [5] = 1 };
 	const struct conf_courier *courier = &worker->plan->conf->couriers[turn->family];
 	struct cursor_out out = cursor_into(wire, wire_max);
 	struct warmth_question question;
 	uint8_t name[NAME_MAX_LEN];
 
-	warmth_question_of(worker->families->of[turn->family]->warmth, turn->turn.item, &question);
-	cursor_put_u16(&out, 0);
-	cursor_put_u16(&out, FLAG_RD);
-	cursor_put_u16(&out, 1);
-	cursor_put_u16(&out, 0);
-	cursor_put_u32(&out, 0);
+	warmth_question_of(family_at(worker, turn->family)->warmth, turn->turn.item, &question);
+	cursor_put(&out, head, sizeof(head));
 	cursor_put(&out, name, write_name(worker, turn->family, &question, name));
 	cursor_put_u16(&out, question.role == COURIER_COUNT_TXT ? TYPE_TXT
 								: courier->types[question.type]);

@@ -9,17 +9,16 @@
 #include "request_internal.h"
 
 /* A reader that takes no more is tried again so soon, and while it takes nothing ever later. */
-#define RETRY_FIRST_US (10u * USEC_PER_MSEC)
-#define RETRY_LAST_US USEC_PER_SEC
+#define RETRY_FIRST_US (uint32_t)(10u * USEC_PER_MSEC)
+#define RETRY_LAST_US (uint32_t) USEC_PER_SEC
 
-#define SILENCE (-1)
 #define NO_VERDICT (-1)
 
 struct query_log {
 	struct timers *timers;
 	struct stats *stats;
 	struct timer flush; /* set while there are lines */
-	uint64_t retry_us;  /* 0: the reader took all there was, when it was asked last */
+	uint32_t retry_us;  /* 0: the reader took all there was, when it was asked last */
 	uint64_t lost;	    /* since lines were lost first; until it is told, all are */
 	bool is_all;	    /* else what went wrong */
 	size_t used;
@@ -28,15 +27,16 @@ struct query_log {
 
 /* What is told of a question. */
 struct account {
+	struct query_log *log;
+	const struct access *access; /* of whom it is believed whom they ask for */
 	const struct client *client;
 	const struct query_view *view;
 	const struct server *server; /* or NULL */
 	const char *from, *group;    /* group: or NULL */
-	int rcode;		     /* or SILENCE */
+	int rcode;		     /* or QUERY_LOG_SILENCE */
 	int verdict;		     /* or NO_VERDICT */
-	uint64_t took_us;
-	bool is_trouble;  /* whatever its rcode */
-	bool is_believed; /* whom it says it asks for */
+	uint32_t took_us;
+	bool is_trouble; /* whatever its rcode */
 };
 
 /* --- writing ------------------------------------------------------------------------------- */
@@ -103,7 +103,7 @@ static bool make_room(struct query_log *log)
 	if (log->lost == 0 && has_room(log))
 		return true;
 	log->lost++;
-	stats_add(log->stats, STAT_LIMIT_QUERY_LOG, 1);
+	stats_count(log->stats, STAT_LIMIT_QUERY_LOG);
 	return false;
 }
 
@@ -173,10 +173,13 @@ static void put_client(struct line *line, const struct account *account)
 
 	client.port = 0;
 	put_field(line, "query client=", addr_to_text(&client, &text));
-	if (account->is_believed && view->has_hardware)
-		put_field(line, " device=", timeline_hardware_to_text(view->hardware, &hardware));
-	else if (account->is_believed && query_view_host(view, &client))
-		put_field(line, " device=", addr_to_text(&client, &text));
+	if ((view->has_hardware || view->has_host) && access_trusts(account->access, &client)) {
+		if (view->has_hardware)
+			put_field(line,
+				  " device=", timeline_hardware_to_text(view->hardware, &hardware));
+		else if (query_view_host(view, &client))
+			put_field(line, " device=", addr_to_text(&client, &text));
+	}
 	put(line, account->client->is_stream ? " proto=tcp" : " proto=udp");
 }
 
@@ -199,14 +202,15 @@ static void put_line(struct line *line, const struct account *account)
 	put_client(line, account);
 	put_question(line, account->view);
 	put_field(line, " rcode=",
-		  account->rcode == SILENCE ? "-"
-					    : type_rcode_to_text((unsigned)account->rcode, &rcode));
+		  account->rcode == QUERY_LOG_SILENCE
+			  ? "-"
+			  : type_rcode_to_text((unsigned)account->rcode, &rcode));
 	put_field(line, " verdict=",
 		  account->verdict == NO_VERDICT ? "-"
 						 : classify_text((enum verdict)account->verdict));
 	put_origin(line, account);
-	(void)snprintf(time, sizeof(time), "%" PRIu64 ".%" PRIu64 "ms",
-		       account->took_us / USEC_PER_MSEC, account->took_us % USEC_PER_MSEC / 100);
+	(void)snprintf(time, sizeof(time), "%u.%ums", (unsigned)account->took_us / 1000,
+		       (unsigned)account->took_us / 100 % 10);
 	put_field(line, " time=", time);
 }
 
@@ -216,8 +220,9 @@ static bool is_trouble(const struct account *account)
 	       (account->rcode != RCODE_NOERROR && account->rcode != RCODE_NXDOMAIN);
 }
 
-static void tell(struct query_log *log, const struct account *account)
+static void tell(const struct account *account)
 {
+	struct query_log *log = account->log;
 	const bool is_bad = is_trouble(account);
 
 	if ((!is_bad && !log->is_all) || !make_room(log))
@@ -240,34 +245,26 @@ static int rcode_of(const struct reply_source *source, const struct query_view *
 	return (int)((unsigned)source->opt_rcode << 4 | FLAGS_RCODE(message_flags(source->wire)));
 }
 
-static bool is_believed(const struct plan *plan, const struct client *client,
-			const struct query_view *view)
+static void begin(struct account *account, const struct worker *worker, const struct client *client,
+		  const struct query_view *view)
 {
-	return (view->has_hardware || view->has_host) && access_trusts(plan->access, &client->from);
-}
-
-static struct account account_of(const struct request *request)
-{
-	const struct client *client = &request->client;
-	const uint64_t asked_us = request->deadline_us - REQUEST_DEADLINE_US;
-
-	return (struct account){
+	*account = (struct account){
+		.log = worker->query_log,
+		.access = worker->plan->access,
 		.client = client,
-		.view = &request->view,
-		.is_believed = is_believed(request->plan, client, &request->view),
+		.view = view,
 		.verdict = NO_VERDICT,
-		.took_us = request->worker->clock->now_us - asked_us,
 	};
 }
 
-/* A reply that is made here was not classified on its way. */
-static int verdict_of(const struct reply_source *source)
+static void begin_request(struct account *account, const struct request *request)
 {
-	struct message_facts facts;
+	const struct worker *worker = request->worker;
 
-	if (message_read(source->wire, source->wire_len, &facts) == MESSAGE_BAD)
-		return NO_VERDICT;
-	return (int)classify_reply(source->wire, &facts);
+	begin(account, worker, &request->client, &request->view);
+	account->access = request->plan->access;
+	account->took_us =
+		(uint32_t)(worker->clock->now_us - (request->deadline_us - REQUEST_DEADLINE_US));
 }
 
 void query_log_reply(const struct request *request, const struct reply_source *source,
@@ -277,10 +274,13 @@ void query_log_reply(const struct request *request, const struct reply_source *s
 		[TOLD_BY_UPSTREAM] = "server", [TOLD_BY_CACHE] = "cache", [TOLD_BY_STALE] = "stale",
 		[TOLD_BY_RULE] = "local",      [TOLD_BY_US] = "us",
 	};
-	struct account account = account_of(request);
+	struct account account;
 
+	begin_request(&account, request);
 	account.rcode = rcode_of(source, &request->view);
-	account.verdict = by == TOLD_BY_RULE ? verdict_of(source) : (int)verdict;
+	/* a reply that is made here was not classified on its way */
+	account.verdict =
+		(int)(by == TOLD_BY_RULE ? classify_made(source->wire, source->wire_len) : verdict);
 	account.from = words[by];
 	account.is_trouble = by == TOLD_BY_STALE;
 	if (by == TOLD_BY_UPSTREAM && request->result != NULL) {
@@ -289,68 +289,47 @@ void query_log_reply(const struct request *request, const struct reply_source *s
 	} else if (by == TOLD_BY_US) {
 		account.group = request_asked_group(request);
 	}
-	tell(request->worker->query_log, &account);
+	tell(&account);
 }
 
-void query_log_error(const struct request *request, unsigned rcode)
+void query_log_error(const struct request *request, int rcode)
 {
-	struct account account = account_of(request);
+	struct account account;
 
-	account.rcode = (int)rcode;
+	begin_request(&account, request);
+	account.rcode = rcode;
 	account.from = request->decision.action == ZONE_FORWARD ? "us" : "local";
-	tell(request->worker->query_log, &account);
-}
-
-void query_log_silence(const struct request *request)
-{
-	struct account account = account_of(request);
-
-	account.rcode = SILENCE;
-	account.from = "local";
-	tell(request->worker->query_log, &account);
+	tell(&account);
 }
 
 void query_log_repeat(struct worker *worker, const struct client *client,
 		      const struct query_view *view, const struct reply_source *source,
 		      enum verdict verdict)
 {
-	const struct account account = {
-		.client = client,
-		.view = view,
-		.is_believed = is_believed(worker->plan, client, view),
-		.rcode = rcode_of(source, view),
-		.verdict = (int)verdict,
-		.from = "cache",
-	};
+	struct account account;
 
-	tell(worker->query_log, &account);
+	begin(&account, worker, client, view);
+	account.rcode = rcode_of(source, view);
+	account.verdict = (int)verdict;
+	account.from = "cache";
+	tell(&account);
 }
 
-static void tell_turned_away(struct worker *worker, const struct client *client,
-			     const struct query_view *view, int rcode, enum query_log_why why)
+void query_log_refusal(struct worker *worker, const struct client *client,
+		       const struct query_view *view, int rcode, enum query_log_why why)
 {
 	static const char *const words[] = {
 		[QUERY_LOG_FAULT] = "us",
 		[QUERY_LOG_ACCESS] = "access",
 		[QUERY_LOG_LIMIT] = "limit",
 	};
-	const struct account account = {
-		.client = client,
-		.view = view,
-		.is_believed = is_believed(worker->plan, client, view),
-		.rcode = rcode,
-		.verdict = NO_VERDICT,
-		.from = words[why],
-		.is_trouble = true,
-	};
+	struct account account;
 
-	tell(worker->query_log, &account);
-}
-
-void query_log_refusal(struct worker *worker, const struct client *client,
-		       const struct query_view *view, unsigned rcode, enum query_log_why why)
-{
-	tell_turned_away(worker, client, view, (int)rcode, why);
+	begin(&account, worker, client, view);
+	account.rcode = rcode;
+	account.from = words[why];
+	account.is_trouble = true;
+	tell(&account);
 }
 
 void query_log_ignored(struct worker *worker, const struct client *client, const uint8_t *wire,
@@ -359,7 +338,7 @@ void query_log_ignored(struct worker *worker, const struct client *client, const
 	struct query_view view;
 
 	if (query_view_parse(&view, wire, wire_len) != QUERY_IGNORE)
-		tell_turned_away(worker, client, &view, SILENCE, why);
+		query_log_refusal(worker, client, &view, QUERY_LOG_SILENCE, why);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -401,7 +380,7 @@ void query_log_free(struct query_log *log)
 	if (log == NULL)
 		return;
 	(void)write_lines(log);
-	uint64_t left = 0;
+	uint32_t left = 0;
 	for (size_t at = 0; at < log->used; at++)
 		left += log->lines[at] == '\n';
 	stats_add(log->stats, STAT_LIMIT_QUERY_LOG, left);

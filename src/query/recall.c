@@ -43,7 +43,7 @@ static struct recall_entry *entry_for(struct recall *recall, const struct cache_
 				      uint64_t at_us, bool is_dear)
 {
 	const uint64_t hash = hash_of(key);
-	struct set *set = &recall->sets[hash % SETS];
+	struct set *set = recall->sets + hash % SETS;
 	unsigned place = 0;
 
 	for (unsigned i = 1; i < WAYS; i++)
@@ -93,7 +93,7 @@ bool recall_find(const struct recall *recall, const struct cache_key *key,
 		 struct recall_entry *ret_entry)
 {
 	const uint64_t hash = hash_of(key);
-	const struct set *set = &recall->sets[hash % SETS];
+	const struct set *set = recall->sets + hash % SETS;
 
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (set->hashes[i] == hash) {

@@ -36,15 +36,20 @@ static struct squash_family squash_family_of(const struct request *request)
 	return (struct squash_family){ .alias = family->alias.wire, .target = family->target.wire };
 }
 
+static const uint16_t watched_types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
+#define WATCHED_TYPES (sizeof(watched_types) / sizeof(watched_types[0]))
+
 /* A question without RD asks what a server happens to know: no answer to it is wrong. */
 bool repair_is_watched(const struct request *request)
 {
 	const struct query_view *view = &request->view;
 
-	if (request->courier.role != COURIER_ALIAS || (view->flags & FLAG_RD) == 0)
-		return false;
-	return view->type == TYPE_A || view->type == TYPE_AAAA || view->type == TYPE_HTTPS ||
-	       view->type == TYPE_SVCB;
+	if (request->courier.role == COURIER_ALIAS && (view->flags & FLAG_RD) != 0) {
+		for (size_t i = 0; i < WATCHED_TYPES; i++)
+			if (view->type == watched_types[i])
+				return true;
+	}
+	return false;
 }
 
 static bool may_repair(const struct request *request)
@@ -76,16 +81,31 @@ static void count_and_tell(struct request *request, enum repair_how how)
 
 /* --- the last good answer ------------------------------------------------------------------ */
 
-/* However old; fresh ones too. Worker->out is free while nothing is being answered. */
-bool repair_has_good(const struct request *request)
+/* The length of the good answer of that route, however old; fresh ones too. It lies in worker->out,
+ * which is free while nothing is being answered. */
+static size_t find_good(struct worker *worker, const struct cache_key *key, uint64_t route)
 {
-	struct worker *worker = request->worker;
 	struct cache_hit hit;
 
+	return cache_find(worker->cache, key, true, worker->out, sizeof(worker->out), &hit) &&
+			       hit.note.kind < CACHE_FAILURE && hit.note.route == route
+		       ? hit.wire_len
+		       : 0;
+}
+
+/* That for another type. */
+static size_t find_good_of(struct worker *worker, struct cache_key *key, uint16_t type,
+			   uint64_t route)
+{
+	key->type = type;
+	cache_key_rehash(key);
+	return find_good(worker, key, route);
+}
+
+bool repair_has_good(const struct request *request)
+{
 	return repair_keeps_last_good(request) &&
-	       cache_find(worker->cache, &request->key, true, worker->out, sizeof(worker->out),
-			  &hit) &&
-	       hit.note.kind < CACHE_FAILURE && hit.note.route == request->decision.route;
+	       find_good(request->worker, &request->key, request->decision.route) > 0;
 }
 
 static bool is_news(enum squash shape)
@@ -150,65 +170,54 @@ bool repair_tell_late(struct request *request, const struct request *leader)
  * is sooner, where there is something to tell. */
 static void limit_patience(struct request *request)
 {
-	const uint64_t now_us = request->worker->clock->now_us;
-	uint64_t due_us = now_us + EXCHANGE_PATIENCE_US;
+	struct worker *worker = request->worker;
+	struct timer *timer = &request->stale_timer;
+	uint64_t due_us = worker->clock->now_us + EXCHANGE_PATIENCE_US;
 
-	if (timer_is_set(&request->stale_timer) && request->stale_timer.due_us < due_us)
-		due_us = request->stale_timer.due_us;
 	if (request->is_late || !repair_has_good(request))
 		return;
-	timer_stop(request->worker->timers, &request->stale_timer);
-	timer_init(&request->stale_timer, on_patience_over, request);
-	timer_start(request->worker->timers, &request->stale_timer,
-		    due_us > now_us ? due_us - now_us : 0);
+	if (timer_is_set(timer) && timer->due_us < due_us)
+		due_us = timer->due_us;
+	timer_stop(worker->timers, timer);
+	timer_init(timer, on_patience_over, request);
+	timer_start_at(worker->timers, timer, due_us);
 }
 
 /* --- what the servers say ------------------------------------------------------------------ */
 
-/* Another server has told the same. Without memory for it, it counts as nothing. */
-static bool is_told_twice(struct request *request, const struct server *server, enum squash shape,
-			  const struct squash_news *news)
+/* Another server has told the same. */
+static bool is_told_twice(struct repair_state *repair, struct repair_news *news)
 {
 	bool is_same = false;
 
-	for (struct repair_news *told = request->repair.news; told != NULL; told = told->next) {
-		if (addr_equal(&told->server, server_addr(server)))
+	for (struct repair_news *told = repair->news; told != NULL; told = told->next) {
+		if (addr_equal(&told->server, &news->server))
 			return false;
-		is_same =
-			is_same || (told->shape == shape && squash_is_same_news(&told->news, news));
+		is_same |=
+			told->shape == news->shape && squash_is_same_news(&told->news, &news->news);
 	}
-	struct repair_news *told = arena_alloc(&request->arena, sizeof(*told));
-	if (told == NULL)
-		return false;
-	*told = (struct repair_news){ .next = request->repair.news,
-				      .server = *server_addr(server),
-				      .shape = shape,
-				      .news = *news };
-	request->repair.news = told;
+	news->next = repair->news;
+	repair->news = news;
 	return is_same;
 }
 
-static enum exchange_worth weigh(struct request *request, const struct server *server,
-				 enum squash shape, const uint8_t *wire,
-				 const struct message_facts *facts)
+/* Without memory for it, it counts as nothing. */
+static enum exchange_worth weigh_news(struct request *request, const struct server *server,
+				      enum squash shape, const uint8_t *wire,
+				      const struct message_facts *facts)
 {
 	const struct squash_family family = squash_family_of(request);
-	struct repair_state *repair = &request->repair;
-	struct squash_news news;
+	struct repair_news *news = arena_alloc(&request->arena, sizeof(*news));
 
-	if (!repair->is_squashed)
-		repair->shape = shape;
-	repair->is_squashed = true;
-	if (!is_news(shape)) {
-		if (wire != NULL)
-			limit_patience(request);
+	if (news == NULL)
 		return EXCHANGE_WORSE;
-	}
-	squash_read_news(&family, wire, facts, &news);
-	if (!is_told_twice(request, server, shape, &news) || repair->is_believed)
+	news->server = *server_addr(server);
+	news->shape = shape;
+	squash_read_news(&family, wire, facts, &news->news);
+	if (!is_told_twice(&request->repair, news) || request->repair.is_believed)
 		return EXCHANGE_WORSE;
-	repair->shape = shape;
-	repair->is_believed = true;
+	request->repair.shape = shape;
+	request->repair.is_believed = true;
 	return EXCHANGE_BETTER;
 }
 
@@ -231,7 +240,14 @@ static enum exchange_worth judge(void *ctx, const struct server *server, const u
 		return EXCHANGE_WANTED;
 	if (!is_squash || !may_repair(request))
 		return EXCHANGE_WORSE;
-	return weigh(request, server, shape, wire, facts);
+	if (!request->repair.is_squashed)
+		request->repair.shape = shape;
+	request->repair.is_squashed = true;
+	if (is_news(shape))
+		return weigh_news(request, server, shape, wire, facts);
+	if (wire != NULL)
+		limit_patience(request);
+	return EXCHANGE_WORSE;
 }
 
 static void add_reserve(struct request *request, int group, int reserve, struct exchange_ask *ask)
@@ -308,19 +324,13 @@ static enum repair_how how_it_was_known(const struct request *request)
 /* The length of a good answer in worker->out: that for another type, which has the SOA too. */
 static size_t find_like(struct request *request)
 {
-	static const uint16_t types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
-	struct worker *worker = request->worker;
 	struct cache_key key = request->key;
-	struct cache_hit hit;
+	size_t len = 0;
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		key.type = types[i];
-		cache_key_rehash(&key);
-		if (cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit) &&
-		    hit.note.kind < CACHE_FAILURE && hit.note.route == request->decision.route)
-			return hit.wire_len;
-	}
-	return 0;
+	for (size_t i = 0; i < WATCHED_TYPES && len == 0; i++)
+		len = find_good_of(request->worker, &key, watched_types[i],
+				   request->decision.route);
+	return len;
 }
 
 /* In the place of the result. False where it does not work. */
@@ -328,7 +338,6 @@ static bool make(struct request *request)
 {
 	const uint8_t *target = family_of(request)->target.wire;
 	struct worker *worker = request->worker;
-	struct exchange_result *result = request->result;
 	struct synth_dangle how = { .target = target, .zone = gate_zone(target) };
 	size_t len = 0;
 
@@ -337,12 +346,7 @@ static bool make(struct request *request)
 		how.like = worker->out;
 	if (synth_dangling(&request->view, &how, worker->found, MESSAGE_MAX_LEN, &len) != 0)
 		return false;
-	result->outcome = EXCHANGE_REPLIED;
-	result->wire = worker->found;
-	result->wire_len = len;
-	result->quality = message_read(worker->found, len, &result->facts);
-	request->verdict = VERDICT_DANGLING;
-	request->is_held_back = false;
+	request_set_result(request, len, VERDICT_DANGLING);
 	return true;
 }
 
@@ -397,10 +401,8 @@ enum repair_way repair_choose(struct request *request)
 
 void repair_touch(struct worker *worker, const struct courier_match *courier, uint64_t view)
 {
-	static const uint16_t types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB };
 	const struct conf_courier *family = &worker->plan->conf->couriers[courier->family];
 	const struct conf_name *alias = &family->alias;
-	struct cache_hit hit;
 
 	if (worker->clock->now_us < worker->touched_until_us &&
 	    worker->touched_family == courier->family)
@@ -414,11 +416,8 @@ void repair_touch(struct worker *worker, const struct courier_match *courier, ui
 		.name_len = alias->len, .class = CLASS_IN, .flags = CACHE_KEY_RD, .view = view
 	};
 	memcpy(key.name, alias->wire, alias->len);
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		key.type = types[i];
-		cache_key_rehash(&key);
-		(void)cache_find(worker->cache, &key, true, worker->out, sizeof(worker->out), &hit);
-	}
+	for (size_t i = 0; i < WATCHED_TYPES; i++)
+		(void)find_good_of(worker, &key, watched_types[i], 0);
 }
 
 void repair_report(struct worker *worker, server_line_fn line, void *ctx)

@@ -52,8 +52,8 @@ struct request *request_new(struct worker *worker, const struct client *client,
 
 	if (request == NULL)
 		return NULL;
-	memset(&request->watch, 0,
-	       offsetof(struct request, client) - offsetof(struct request, watch));
+	memset(&request->is_new, 0,
+	       offsetof(struct request, client) - offsetof(struct request, is_new));
 	arena_init(&request->arena, request->scratch, sizeof(request->scratch));
 	if (keep_view(request, view) != 0) {
 		arena_done(&request->arena);
@@ -201,11 +201,20 @@ void request_watch_stale(struct request *request)
 
 void request_watch_turn(struct request *request, void (*on_no_turn)(void *request))
 {
-	const uint64_t now_us = request->worker->clock->now_us;
-
 	timer_init(&request->turn_timer, on_no_turn, request);
-	timer_start(request->worker->timers, &request->turn_timer,
-		    request->deadline_us > now_us ? request->deadline_us - now_us : 0);
+	timer_start_at(request->worker->timers, &request->turn_timer, request->deadline_us);
+}
+
+void request_set_result(struct request *request, size_t wire_len, enum verdict verdict)
+{
+	struct exchange_result *result = request->result;
+
+	result->outcome = EXCHANGE_REPLIED;
+	result->wire = request->worker->found;
+	result->wire_len = wire_len;
+	result->quality = message_read(result->wire, wire_len, &result->facts);
+	request->verdict = verdict;
+	request->is_held_back = false;
 }
 
 int request_ask(struct request *request, int group, exchange_done_fn done)

@@ -80,13 +80,13 @@ struct worker {
 	struct query_log *query_log; /* NULL: log.queries is "off" */
 	struct stats stats;
 	struct traffic traffic;
-	struct watched_name watched[WATCHED_NAMES]; /* fastpath's, by name_hash */
+	struct watched_name watched[WATCHED_NAMES];		/* fastpath's, by name_hash */
+	uint8_t failure[MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4]; /* SERVFAIL of our own */
+	uint8_t options[255]; /* EDNS options of the reply at hand */
 	/* Where a reply comes from and where it is written: never both needed by two requests at
 	 * once. */
 	uint8_t found[MESSAGE_MAX_LEN + 256];
 	uint8_t out[MESSAGE_MAX_LEN];
-	uint8_t failure[MESSAGE_HEADER_LEN + NAME_MAX_LEN + 4]; /* SERVFAIL of our own */
-	uint8_t options[255]; /* EDNS options of the reply at hand */
 };
 
 /* Whether devices are known by whether they ask for the name. */
@@ -96,8 +96,7 @@ struct request {
 	struct worker *worker;
 	struct plan *plan;
 
-	/* From here to `client` all is zero at first. */
-	enum watch watch;
+	/* What is looked at most stands first. From here to `client` all is zero at first. */
 	bool is_new;	 /* the cache has nothing under its key, of no view */
 	bool is_shared;	 /* others who ask the same may have the same answer */
 	bool is_cached;	 /* is_shared, and may be answered from the cache and kept there; of what is
@@ -109,21 +108,22 @@ struct request {
 	bool is_prefetch;  /* has no client: asks anew for what is due, and is counted so */
 	bool is_late;	   /* stale_wait is over, and upstream has not answered yet */
 	bool asked_on_failure;
-	enum verdict verdict;	       /* of the result */
+	struct repair_state repair;
+	enum verdict verdict;		/* of the result */
+	struct exchange_result *result; /* while step_classify and step_respond look at it; of a
+					 * follower the leader's, while it is told */
+	struct ahead *ahead;		/* preresolve's, of one that is made for it */
+	struct courier_match courier;	/* of the asked name, once step_policy has it forwarded;
+					 * COURIER_NONE in classes other than IN */
+	enum watch watch;
+	struct decision decision; /* after step_policy */
+
 	struct list waiting;	       /* in worker->waiters, and counted there */
 	struct client_share_hold hold; /* of its client's share of them */
 	uint64_t asked_us;	       /* when a group was asked last */
 	struct exchange *exchange;
-	struct exchange_result *result; /* while step_classify and step_respond look at it; of a
-					 * follower the leader's, while it is told */
 	struct timer stale_timer;
 	struct timer turn_timer; /* while in line: the latest moment for an answer */
-
-	struct repair_state repair;
-
-	struct courier_match courier; /* of the asked name, once step_policy has it forwarded;
-				       * COURIER_NONE in classes other than IN */
-	struct ahead *ahead;	      /* preresolve's, of one that is made for it */
 
 	/* A leader is in a bucket of the flight table and has its followers in a list; the link is
 	 * for either. */
@@ -138,9 +138,8 @@ struct request {
 	struct client client; /* without ops once it has been answered */
 	struct list followers;
 	uint64_t deadline_us;
-	struct query_view view;	  /* over a copy of the packet in the arena */
-	struct cache_key key;	  /* its view only after step_policy */
-	struct decision decision; /* after step_policy */
+	struct query_view view; /* over a copy of the packet in the arena */
+	struct cache_key key;	/* its view only after step_policy */
 	struct arena arena;
 	uint8_t scratch[512];
 };

@@ -16,7 +16,7 @@
 static struct squashers *new_view(struct table *table, const struct clock *clock,
 				  struct stats *stats)
 {
-	struct squashers *squashers = mem_zalloc(sizeof(*squashers));
+	struct squashers *squashers = mem_alloc(sizeof(*squashers));
 
 	if (squashers == NULL)
 		return NULL;
@@ -138,7 +138,7 @@ static struct squasher *add(struct squashers *squashers, const struct squasher_s
 	struct list *oldest = list_first(&table->all);
 	if (table->count >= SQUASHERS_MAX && oldest != NULL) {
 		forget(table, squasher_of(oldest));
-		stats_add(squashers->stats, STAT_LIMIT_SQUASHERS, 1);
+		stats_count(squashers->stats, STAT_LIMIT_SQUASHERS);
 	}
 	list_add(&table->all, &squasher->link);
 	table->count++;
@@ -228,17 +228,15 @@ static void settle(struct mute *mute, uint64_t now_us)
 	}
 }
 
-/* Of this worker alone, and of this squasher, or of what has been forgotten. */
-static void settle_own(struct squashers *squashers, const struct squasher *squasher)
+/* A worker's, of this squasher (NULL: any), and of what has been forgotten. */
+static void settle_mutes(struct list *mutes, const struct squasher *squasher, uint64_t now_us)
 {
-	struct list *link = list_first(&squashers->mutes), *next;
-
-	for (; link != NULL; link = next) {
+	for (struct list *link = list_first(mutes), *next; link != NULL; link = next) {
 		struct mute *mute = mute_of(link);
 
-		next = list_next(&squashers->mutes, link);
-		if (mute->squasher == NULL || mute->squasher == squasher)
-			settle(mute, squashers->clock->now_us);
+		next = list_next(mutes, link);
+		if (squasher == NULL || mute->squasher == NULL || mute->squasher == squasher)
+			settle(mute, now_us);
 	}
 }
 
@@ -283,7 +281,7 @@ static bool note(struct squashers *squashers, const struct squasher_sight *sight
 	list_remove(&squasher->link);
 	list_add(&squashers->table->all, &squasher->link);
 	note_group(squasher, server_group(sight->server));
-	settle_own(squashers, squasher);
+	settle_mutes(&squashers->mutes, squasher, now_us);
 	if (sight->shape != SQUASH_SILENT)
 		squasher->heard_us = now_us;
 	if (sight->shape == SQUASH_NONE) {
@@ -310,29 +308,14 @@ bool squasher_note(struct squashers *squashers, const struct squasher_sight *sig
 
 /* --- what is told -------------------------------------------------------------------------- */
 
-/* Everybody is held, so that servers of all may be looked at, and let go of. */
-static void settle_all(struct squashers *squashers)
-{
-	struct table *table = squashers->table;
-	struct list *link, *next;
-
-	for (struct list *of = list_first(&table->workers); of != NULL;
-	     of = list_next(&table->workers, of)) {
-		struct list *mutes = &LIST_ITEM(of, struct squashers, link)->mutes;
-
-		for (link = list_first(mutes); link != NULL; link = next) {
-			next = list_next(mutes, link);
-			settle(mute_of(link), squashers->clock->now_us);
-		}
-	}
-}
-
 void squasher_each(struct squashers *squashers, squasher_fn fn, void *ctx)
 {
 	const uint64_t now_us = squashers->clock->now_us;
-	struct list *all = &squashers->table->all, *link;
+	struct list *all = &squashers->table->all, *workers = &squashers->table->workers, *link;
 
-	settle_all(squashers);
+	/* everybody is held, so that servers of all may be looked at, and let go of */
+	for (link = list_first(workers); link != NULL; link = list_next(workers, link))
+		settle_mutes(&LIST_ITEM(link, struct squashers, link)->mutes, NULL, now_us);
 	for (link = list_first(all); link != NULL; link = list_next(all, link)) {
 		const struct squasher *squasher = squasher_of(link);
 

@@ -13,21 +13,21 @@
 struct squasher {
 	struct list link; /* among all, those seen last last */
 	char *family;
-	char *group; /* the one it was asked for last */
-	struct addr addr;
-	uint64_t counts[SQUASH_COUNT];
+	char *group;		 /* the one it was asked for last */
 	uint8_t types;		 /* those it squashes: a bit for each; none: it has stopped */
+	bool is_told;		 /* that it squashes, in the last line */
 	uint16_t type;		 /* the last of them */
 	enum squash shape;	 /* and how */
+	unsigned silences;	 /* in a row */
+	unsigned untold;	 /* changes since the last line */
 	uint64_t since_us;	 /* that it has been squashing */
 	uint64_t last_us;	 /* when it last did */
 	uint64_t times;		 /* since then */
-	unsigned silences;	 /* in a row */
 	uint64_t truth_us;	 /* when it last told the truth */
 	uint64_t heard_us;	 /* when it last told anything of the alias, whichever worker */
 	uint64_t spent_until_us; /* its lines are paid for up to then, a minute each */
-	unsigned untold;	 /* changes since the last line */
-	bool is_told;		 /* that it squashes, in the last line */
+	struct addr addr;
+	uint64_t counts[SQUASH_COUNT];
 	uint8_t alias[NAME_MAX_LEN];
 };
 

@@ -48,9 +48,9 @@ static enum step answer_locally(struct request *request)
 	struct worker *worker = request->worker;
 	size_t len = 0;
 
-	stats_add(&worker->stats, STAT_LOCAL_ANSWERS, 1);
-	if (policy_answer(request->plan->policy, &request->decision, &request->view, worker->found,
-			  MESSAGE_MAX_LEN, &len) != 0) {
+	stats_count(&worker->stats, STAT_LOCAL_ANSWERS);
+	if (policy_answer(&request->decision, &request->view, worker->found, MESSAGE_MAX_LEN,
+			  &len) != 0) {
 		answer_error(request, RCODE_SERVFAIL, EDE_OTHER, "the local answer was too large");
 		return STEP_DONE;
 	}
@@ -61,8 +61,8 @@ static enum step answer_locally(struct request *request)
 
 static void count_refused(const struct request *request, enum stat reason)
 {
-	stats_add(&request->worker->stats, STAT_REFUSED, 1);
-	stats_add(&request->worker->stats, reason, 1);
+	stats_count(&request->worker->stats, STAT_REFUSED);
+	stats_count(&request->worker->stats, reason);
 }
 
 static enum step refuse(struct request *request, enum stat reason, const char *why)
@@ -75,9 +75,9 @@ static enum step refuse(struct request *request, enum stat reason, const char *w
 /* A signed reply cannot be changed, nor does a zone transfer lead anybody astray. */
 static void guard(struct request *request)
 {
-	request->is_guarded =
-		!request->view.is_opaque && request->view.type != TYPE_AXFR &&
-		rebinding_guards(request->plan->rebinding, &request->decision, request->key.name);
+	request->is_guarded = !request->view.is_opaque && request->view.type != TYPE_AXFR &&
+			      rebinding_guards(request->plan->rebinding, &request->decision,
+					       request->key.name, request->view.name_len);
 	if (request->is_guarded)
 		request->decision.route = request_guarded_route(request->decision.route);
 }
@@ -140,7 +140,7 @@ static enum step ask_ahead(struct request *request)
 	if (request->ahead != NULL)
 		preresolve_note_asked(request);
 	else
-		stats_add(&worker->stats, STAT_PREFETCHES, 1);
+		stats_count(&worker->stats, STAT_PREFETCHES);
 	return STEP_ASK;
 }
 
@@ -166,7 +166,7 @@ static enum step step_cache(struct request *request)
 	const bool is_new = request->is_new && request->key.view == 0;
 	switch (is_new ? FOUND_NOTHING : keep_find(request, &hit)) {
 	case FOUND_FRESH:
-		stats_add(stats, STAT_CACHE_HITS, 1);
+		stats_count(stats, STAT_CACHE_HITS);
 		answer_found(request, &hit);
 		return prefetch(request, &hit);
 	case FOUND_FAILING: /* RFC 8767 section 5: upstream failed a moment ago, so don't ask */
@@ -183,7 +183,7 @@ static enum step step_cache(struct request *request)
 	case FOUND_NOTHING:
 		break;
 	}
-	stats_add(stats, STAT_CACHE_MISSES, 1);
+	stats_count(stats, STAT_CACHE_MISSES);
 	return STEP_FORWARD;
 }
 
@@ -251,9 +251,7 @@ static void log_full_zone(const struct request *request)
 	uint64_t more = 0;
 	struct name_text zone;
 
-	if (!log_is_on(LEVEL_WARNING) ||
-	    !commons_may_tell(worker->commons, &worker->commons->zone_told, worker->clock->now_us,
-			      &more))
+	if (!commons_may_warn(worker->commons, &worker->commons->zone_told, worker->clock, &more))
 		return;
 	log_write(LEVEL_WARNING,
 		  "%" PRIu32 " questions for names in %s wait for upstream, a quarter of "
@@ -272,11 +270,11 @@ static enum step pass_gate(struct request *request)
 	case GATE_OPEN:
 		return STEP_ASK;
 	case GATE_WAIT:
-		stats_add(&worker->stats, STAT_LIMIT_NAME, 1);
+		stats_count(&worker->stats, STAT_LIMIT_NAME);
 		request_watch_turn(request, on_no_turn);
 		return STEP_WAIT;
 	case GATE_FULL:
-		stats_add(&worker->stats, STAT_LIMIT_ZONE, 1);
+		stats_count(&worker->stats, STAT_LIMIT_ZONE);
 		log_full_zone(request);
 		tell_full(request, "too many questions for this zone");
 		return STEP_DONE;
@@ -356,9 +354,8 @@ static void log_held_back(const struct request *request, const struct addr *addr
 	struct name_text name;
 	struct addr_text text;
 
-	if (!log_is_on(LEVEL_WARNING) ||
-	    !commons_may_tell(worker->commons, &worker->commons->rebinding_told,
-			      worker->clock->now_us, &more))
+	if (!commons_may_warn(worker->commons, &worker->commons->rebinding_told, worker->clock,
+			      &more))
 		return;
 	log_write(LEVEL_WARNING,
 		  "group %s gives %s the private address %s: clients are told that there is no "
@@ -381,12 +378,9 @@ static bool hold_back_private(struct request *request)
 		return true;
 	if (rebinding_reply(&request->view, worker->found, MESSAGE_MAX_LEN, &len) != 0)
 		return false;
-	stats_add(&worker->stats, STAT_REBINDING_BLOCKED, 1);
+	stats_count(&worker->stats, STAT_REBINDING_BLOCKED);
 	log_held_back(request, &address);
-	result->wire = worker->found;
-	result->wire_len = len;
-	result->quality = message_read(worker->found, len, &result->facts);
-	request->verdict = VERDICT_NODATA;
+	request_set_result(request, len, VERDICT_NODATA);
 	request->is_held_back = true;
 	return true;
 }
@@ -410,7 +404,7 @@ static enum step step_classify(struct request *request)
 		return STEP_DONE;
 	}
 	request->verdict = classify_reply(result->wire, &result->facts);
-	stats_add(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict, 1);
+	stats_count(&request->worker->stats, STAT_VERDICT_ANSWERED + request->verdict);
 	if (request->is_guarded && !hold_back_private(request)) {
 		send_error_to_all(request, RCODE_SERVFAIL, EDE_OTHER, "out of memory");
 		return STEP_DONE;

@@ -3,17 +3,13 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
 
-/* Times are counted in ticks of 100 ms from the start, and compared by their difference, so that it
- * does no harm when they wrap after 13 years. */
-#define TICK_US (100u * USEC_PER_MSEC)
-#define TICKS_PER_S 10u
+#define TICKS_PER_S WARMTH_TICKS_PER_S
 
 #define LEAD_LEAST (2 * TICKS_PER_S)
-#define WAIT_LEAST 5u
+#define WAIT_LEAST (TICKS_PER_S / 2)
 #define LIFE_MOST_S (7u * 86400u)
 /* The time until an answer is due has so many parts: it is due in one of the last where there was
  * one before, else in almost any. */
@@ -21,7 +17,7 @@
 #define LAST_PARTS 60u
 #define ANY_PARTS 8u
 /* A new answer that lives for less than this beyond the old one is the old one. */
-#define GAIN_LEAST 15u
+#define GAIN_LEAST (3 * TICKS_PER_S / 2)
 /* Whole seconds are told: what a server counts down is over up to one later. */
 #define ROUNDING TICKS_PER_S
 /* Of so many times, a server that counts down is asked ahead of time once. */
@@ -31,7 +27,7 @@
 #define DELAY_DOUBLINGS 6u
 #define DELAY_OF_MISS TICKS_PER_S
 #define DELAY_OF_FAILURE (5 * TICKS_PER_S)
-#define LATE 2u /* not before what is kept of a failure is over */
+#define LATE (TICKS_PER_S / 5) /* not before what is kept of a failure is over */
 
 enum {
 	WANTED = 3,  /* rounds left */
@@ -53,7 +49,6 @@ struct item {
 /* Items in this order: the count; the alias, then the target, by type; then by N, variant, type. */
 struct warmth {
 	struct warmth_kinds kinds;
-	uint64_t start_us;
 	uint32_t fixed; /* before the variants */
 	uint32_t item_count;
 	struct item *items;
@@ -126,23 +121,15 @@ bool warmth_item_of(const struct warmth *warmth, const struct warmth_question *q
 
 /* --- from start to end --------------------------------------------------------------------- */
 
-static uint32_t tick_at(const struct warmth *warmth, uint64_t now_us)
-{
-	return (uint32_t)((now_us - warmth->start_us) / TICK_US);
-}
-
-struct warmth *warmth_new(const struct warmth_kinds *kinds, uint32_t count, uint64_t now_us)
+struct warmth *warmth_new(const struct warmth_kinds *kinds, uint32_t count, uint32_t now)
 {
 	struct warmth *warmth = mem_zalloc(sizeof(*warmth));
 
 	if (warmth == NULL)
 		return NULL;
 	warmth->kinds = *kinds;
-	warmth->start_us = now_us;
 	warmth->fixed = kinds->has_count_txt + 2 * kinds->types;
-	warmth->item_count = items_for(warmth, count);
-	warmth->items = mem_zalloc(warmth->item_count * sizeof(struct item));
-	if (warmth->items == NULL) {
+	if (warmth_set_count(warmth, count, now) != 0) {
 		mem_free(warmth);
 		return NULL;
 	}
@@ -159,9 +146,9 @@ void warmth_free(struct warmth *warmth)
 	mem_free(warmth);
 }
 
-int warmth_set_count(struct warmth *warmth, uint32_t count, uint64_t now_us)
+int warmth_set_count(struct warmth *warmth, uint32_t count, uint32_t now)
 {
-	const uint32_t item_count = items_for(warmth, count), now = tick_at(warmth, now_us);
+	const uint32_t item_count = items_for(warmth, count);
 
 	if (item_count == warmth->item_count)
 		return 0;
@@ -177,56 +164,26 @@ int warmth_set_count(struct warmth *warmth, uint32_t count, uint64_t now_us)
 
 /* --- whose turn ---------------------------------------------------------------------------- */
 
-static int32_t ticks_until_due(const struct item *item, uint32_t now)
+bool warmth_next(const struct warmth *warmth, uint32_t now, struct warmth_turn *turn)
 {
-	const int32_t left = (int32_t)(item->due - now);
-
-	return (item->flags & REVIEWED) != 0 && left > 0 ? 0 : left;
-}
-
-bool warmth_is_before(const struct warmth_turn *a, const struct warmth_turn *b)
-{
-	if (a->is_due != b->is_due)
-		return a->is_due;
-	if (a->is_due && a->is_wanted != b->is_wanted)
-		return a->is_wanted;
-	return a->due_us < b->due_us;
-}
-
-bool warmth_next(const struct warmth *warmth, uint64_t now_us, struct warmth_turn *ret_turn)
-{
-	const uint32_t now = tick_at(warmth, now_us);
-	const struct item *first = NULL;
-	int32_t first_left = INT32_MAX;
-	bool is_first_wanted = false;
+	bool is_one = false;
 
 	for (uint32_t i = 0; i < warmth->item_count; i++) {
 		const struct item *item = &warmth->items[i];
+		int32_t left = (int32_t)(item->due - now);
 
 		if ((item->flags & (SKIPPED | UNASKED | ASKING)) != 0)
 			continue;
-		const int32_t left = ticks_until_due(item, now);
+		if ((item->flags & REVIEWED) != 0 && left > 0)
+			left = 0;
 		const bool is_wanted =
 			left <= 0 && (i < warmth->fixed || (item->flags & WANTED) != 0);
-		if (is_first_wanted && !is_wanted)
+		if (is_wanted == turn->is_wanted ? left >= turn->left : turn->is_wanted)
 			continue;
-		if (left < first_left || (is_wanted && !is_first_wanted)) {
-			first = item;
-			first_left = left;
-			is_first_wanted = is_wanted;
-		}
+		*turn = (struct warmth_turn){ .item = i, .left = left, .is_wanted = is_wanted };
+		is_one = true;
 	}
-	if (first == NULL)
-		return false;
-	/* back from ticks: of the present one no earlier than its start */
-	const uint64_t tick_us = now_us - (now_us - warmth->start_us) % TICK_US;
-	*ret_turn = (struct warmth_turn){
-		.item = (uint32_t)(first - warmth->items),
-		.is_due = first_left <= 0,
-		.is_wanted = is_first_wanted,
-		.due_us = tick_us + (uint64_t)((int64_t)first_left * (int64_t)TICK_US),
-	};
-	return true;
+	return is_one;
 }
 
 void warmth_start(struct warmth *warmth, uint32_t item)
@@ -252,10 +209,9 @@ static bool is_kept(const struct item *item, uint32_t now)
 	return (item->flags & KEPT) != 0 && kept_until(item, now) > 0;
 }
 
-bool warmth_is_due(const struct warmth *warmth, uint32_t at, uint32_t remaining_s, uint64_t now_us)
+bool warmth_is_due(const struct warmth *warmth, uint32_t at, uint32_t remaining_s, uint32_t now)
 {
 	const struct item *item = &warmth->items[at];
-	const uint32_t now = tick_at(warmth, now_us);
 
 	return is_kept(item, now) && (int32_t)(item->due - now) <= 0 &&
 	       (int32_t)ticks_of(remaining_s) - kept_until(item, now) <= (int32_t)GAIN_LEAST;
@@ -278,7 +234,8 @@ static void set_due(struct item *item, uint32_t now, uint32_t wait, int32_t kept
 static uint32_t choose_wait(const struct warmth *warmth, uint32_t now, uint32_t period,
 			    uint32_t first_part)
 {
-	uint32_t load[PARTS] = { 0 }, least = PARTS - 1;
+	uint16_t load[PARTS] = { 0 };
+	uint32_t least = PARTS - 1;
 
 	for (uint32_t i = 0; i < warmth->item_count; i++) {
 		const struct item *item = &warmth->items[i];
@@ -293,22 +250,17 @@ static uint32_t choose_wait(const struct warmth *warmth, uint32_t now, uint32_t 
 	return ((least + 1) * period - random_below(period)) / PARTS;
 }
 
-/* How long to wait with what lives for so long from now. */
-static uint32_t wait_for(const struct warmth *warmth, const struct item *item, uint32_t now,
-			 uint32_t life)
+/* How long to wait with what lives for so long from now; `first_part` where there is a choice. */
+static uint32_t wait_for(const struct warmth *warmth, uint32_t now, uint32_t life,
+			 uint32_t first_part)
 {
-	const bool is_counted = (item->flags & COUNTED) != 0;
 	uint32_t lead = life / 10 > LEAD_LEAST ? life / 10 : LEAD_LEAST;
 
-	if (is_counted && random_below(EARLY_ONE_IN) > 0)
-		return life + ROUNDING;
 	if (lead > life / 2)
 		lead = life / 2;
 	if (life - lead <= WAIT_LEAST)
 		return WAIT_LEAST;
-	const uint32_t wait =
-		choose_wait(warmth, now, life - lead,
-			    is_kept(item, now) || is_counted ? LAST_PARTS : ANY_PARTS);
+	const uint32_t wait = choose_wait(warmth, now, life - lead, first_part);
 	return wait < WAIT_LEAST ? WAIT_LEAST : wait;
 }
 
@@ -318,69 +270,74 @@ static bool is_no_gain(uint32_t life, int32_t gain)
 	return gain < (int32_t)(life / 4 < GAIN_LEAST ? life / 4 : GAIN_LEAST);
 }
 
-/* What has been looked at is what is known. */
+/* What has been looked at is what is known, and is kept. */
 static bool is_as_before(const struct item *item, uint32_t now, int32_t gain)
 {
-	return is_kept(item, now) && (int32_t)(item->due - now) > 0 &&
-	       gain <= (int32_t)GAIN_LEAST && gain >= -(int32_t)GAIN_LEAST;
+	return (int32_t)(item->due - now) > 0 && gain <= (int32_t)GAIN_LEAST &&
+	       gain >= -(int32_t)GAIN_LEAST;
 }
 
 void warmth_keep(struct warmth *warmth, uint32_t item, uint32_t remaining_s, bool is_new,
-		 uint64_t now_us)
+		 uint32_t now)
 {
 	struct item *kept = &warmth->items[item];
-	const uint32_t now = tick_at(warmth, now_us), life = ticks_of(remaining_s);
+	const uint32_t life = ticks_of(remaining_s);
 	const int32_t gain = (int32_t)life - kept_until(kept, now);
+	const bool was_kept = is_kept(kept, now);
 
 	kept->tries = 0;
-	if (!is_new && is_as_before(kept, now, gain)) {
+	if (!is_new && was_kept && is_as_before(kept, now, gain)) {
 		kept->flags &= (uint8_t) ~(ASKING | REVIEWED);
 		return;
 	}
 	if (is_new && (kept->flags & WANTED) != 0)
 		kept->flags--;
-	if (is_new && is_kept(kept, now)) {
+	if (is_new && was_kept) {
 		kept->flags &= (uint8_t)~COUNTED;
 		kept->flags |= is_no_gain(life, gain) ? COUNTED : 0;
 	}
-	set_due(kept, now, wait_for(warmth, kept, now, life), (int32_t)life);
+	const bool is_counted = (kept->flags & COUNTED) != 0;
+	const uint32_t wait = is_counted && random_below(EARLY_ONE_IN) > 0
+				      ? life + ROUNDING
+				      : wait_for(warmth, now, life,
+						 was_kept || is_counted ? LAST_PARTS : ANY_PARTS);
+	set_due(kept, now, wait, (int32_t)life);
 	kept->flags |= KEPT;
 }
 
-static void put_off(struct warmth *warmth, uint32_t at, uint32_t wait, uint64_t now_us)
+static void put_off(struct warmth *warmth, uint32_t at, uint32_t wait, uint32_t now)
 {
 	struct item *item = &warmth->items[at];
-	const uint32_t now = tick_at(warmth, now_us);
 
 	set_due(item, now, wait, kept_until(item, now));
 }
 
-static void put_off_longer(struct warmth *warmth, uint32_t at, uint32_t first, uint64_t now_us)
+static void put_off_longer(struct warmth *warmth, uint32_t at, uint32_t first, uint32_t now)
 {
 	struct item *item = &warmth->items[at];
 
-	put_off(warmth, at, (first << item->tries) + LATE, now_us);
+	put_off(warmth, at, (first << item->tries) + LATE, now);
 	if (item->tries < DELAY_DOUBLINGS)
 		item->tries++;
 }
 
-void warmth_miss(struct warmth *warmth, uint32_t item, uint64_t now_us)
+void warmth_miss(struct warmth *warmth, uint32_t item, uint32_t now)
 {
 	warmth->items[item].flags &= (uint8_t)~KEPT; /* what was known has given way to it */
-	put_off_longer(warmth, item, DELAY_OF_MISS, now_us);
+	put_off_longer(warmth, item, DELAY_OF_MISS, now);
 }
 
-bool warmth_fail(struct warmth *warmth, uint32_t item, uint64_t now_us)
+bool warmth_fail(struct warmth *warmth, uint32_t item, uint32_t now)
 {
 	const bool is_news = warmth->items[item].tries == 0;
 
-	put_off_longer(warmth, item, DELAY_OF_FAILURE, now_us);
+	put_off_longer(warmth, item, DELAY_OF_FAILURE, now);
 	return is_news;
 }
 
-void warmth_delay(struct warmth *warmth, uint32_t item, uint64_t now_us)
+void warmth_delay(struct warmth *warmth, uint32_t item, uint32_t now)
 {
-	put_off(warmth, item, TICKS_PER_S, now_us);
+	put_off(warmth, item, TICKS_PER_S, now);
 }
 
 void warmth_skip(struct warmth *warmth, uint32_t item)
@@ -389,18 +346,18 @@ void warmth_skip(struct warmth *warmth, uint32_t item)
 	warmth->items[item].flags |= SKIPPED;
 }
 
-void warmth_want(struct warmth *warmth, uint32_t item, uint64_t now_us)
+void warmth_want(struct warmth *warmth, uint32_t item, uint32_t now)
 {
 	struct item *kept = &warmth->items[item];
 
 	if ((kept->flags & UNASKED) != 0)
-		kept->due = tick_at(warmth, now_us);
+		kept->due = now;
 	kept->flags &= (uint8_t)~UNASKED;
 	kept->flags &= (uint8_t)~WANTED;
 	kept->flags |= WANTED_ROUNDS;
 }
 
-void warmth_hurry(struct warmth *warmth, uint64_t now_us)
+void warmth_hurry(struct warmth *warmth, uint32_t now)
 {
 	for (uint32_t i = 0; i < warmth->item_count; i++) {
 		struct item *item = &warmth->items[i];
@@ -409,7 +366,7 @@ void warmth_hurry(struct warmth *warmth, uint64_t now_us)
 			continue;
 		item->tries = 0;
 		if ((item->flags & ASKING) == 0)
-			put_off(warmth, i, 0, now_us);
+			put_off(warmth, i, 0, now);
 	}
 }
 
@@ -421,10 +378,9 @@ void warmth_review(struct warmth *warmth)
 	}
 }
 
-void warmth_report(const struct warmth *warmth, uint64_t now_us, uint32_t *ret_warm,
+void warmth_report(const struct warmth *warmth, uint32_t now, uint32_t *ret_warm,
 		   uint32_t *ret_total)
 {
-	const uint32_t now = tick_at(warmth, now_us);
 	uint32_t warm = 0, total = 0;
 
 	for (uint32_t i = 0; i < warmth->item_count; i++) {

@@ -246,7 +246,7 @@ void worker_close(struct worker *worker)
 static void tell_fault(struct worker *worker, const struct client *client,
 		       const struct query_view *view, unsigned rcode)
 {
-	stats_add(&worker->stats, STAT_MALFORMED, 1);
+	stats_count(&worker->stats, STAT_MALFORMED);
 	answer_fault(worker, client, view, rcode);
 }
 
@@ -314,7 +314,7 @@ static void take_query(struct worker *worker, const struct client *client, const
 		take_plain(worker, client, intake);
 		return;
 	case QUERY_IGNORE:
-		stats_add(&worker->stats, STAT_IGNORED, 1);
+		stats_count(&worker->stats, STAT_IGNORED);
 		return;
 	case QUERY_FORMERR:
 		tell_fault(worker, client, view, RCODE_FORMERR);
@@ -330,24 +330,6 @@ static void take_query(struct worker *worker, const struct client *client, const
 }
 
 /* --- who may ask --------------------------------------------------------------------------- */
-
-static void refuse(struct worker *worker, const struct client *client, const uint8_t *wire,
-		   size_t wire_len)
-{
-	struct query_view view;
-
-	if (query_view_parse(&view, wire, wire_len) == QUERY_OK)
-		answer_fault(worker, client, &view, RCODE_REFUSED);
-}
-
-static void slow_down(struct worker *worker, const struct client *client, const uint8_t *wire,
-		      size_t wire_len)
-{
-	struct query_view view;
-
-	if (query_view_parse(&view, wire, wire_len) == QUERY_OK)
-		answer_too_fast(worker, client, &view);
-}
 
 static bool is_within_rate(struct worker *worker, const struct client *client, bool *ret_is_told)
 {
@@ -367,14 +349,15 @@ static bool is_within_rate(struct worker *worker, const struct client *client, b
 
 static void count_refused(struct worker *worker)
 {
-	stats_add(&worker->stats, STAT_REFUSED, 1);
-	stats_add(&worker->stats, STAT_REFUSED_ACCESS, 1);
+	stats_count(&worker->stats, STAT_REFUSED);
+	stats_count(&worker->stats, STAT_REFUSED_ACCESS);
 }
 
 static void take_message(struct worker *worker, const struct client *client, const uint8_t *wire,
 			 size_t wire_len, struct intake *intake)
 {
 	const enum access_action action = intake->action;
+	struct query_view *view = &intake->view;
 	bool is_told = false;
 
 	if (action != ACCESS_ALLOW)
@@ -386,16 +369,18 @@ static void take_message(struct worker *worker, const struct client *client, con
 	} else if (is_within_rate(worker, client, &is_told)) {
 		if (action == ACCESS_ALLOW)
 			take_query(worker, client, wire, wire_len, intake);
-		else
-			refuse(worker, client, wire, wire_len);
+		else if (query_view_parse(view, wire, wire_len) == QUERY_OK)
+			answer_fault(worker, client, view, RCODE_REFUSED);
 	} else {
 		if (action == ACCESS_ALLOW)
 			traffic_count_query(&worker->traffic, client,
-					    intake->is_plain ? intake->view.type : 0);
-		if (is_told && action == ACCESS_ALLOW)
-			slow_down(worker, client, wire, wire_len);
-		else if (worker->query_log != NULL)
-			query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_LIMIT);
+					    intake->is_plain ? view->type : 0);
+		if (!is_told || action != ACCESS_ALLOW) {
+			if (worker->query_log != NULL)
+				query_log_ignored(worker, client, wire, wire_len, QUERY_LOG_LIMIT);
+		} else if (query_view_parse(view, wire, wire_len) == QUERY_OK) {
+			answer_too_fast(worker, client, view);
+		}
 	}
 }
 

@@ -318,10 +318,10 @@ static void forward_settings_are_the_rules_else_the_cache_sections(void **state)
 
 static uint8_t out[MESSAGE_MAX_LEN];
 
-static void facts_of_answer(const struct policy *policy, struct message_facts *facts)
+static void facts_of_answer(struct message_facts *facts)
 {
 	size_t len = 0;
-	const int err = policy_answer(policy, &decision, &query.view, out, sizeof(out), &len);
+	const int err = policy_answer(&decision, &query.view, out, sizeof(out), &len);
 
 	assert_int_equal(err, 0);
 	assert_int_equal(message_read(out, len, facts), MESSAGE_OK);
@@ -336,12 +336,12 @@ static void answer_rule_gives_its_records(void **state)
 	struct message_facts facts;
 
 	judge(policy, "17-A.example");
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(facts.records[SECTION_ANSWER], 1);
 	assert_int_equal(facts.min_ttl, 60);
 	assert_memory_equal(out + facts.wire_len - 4, "\012\144\144\021", 4);
 	judge_as(policy, "17-A.example", TYPE_TXT, "::1");
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(facts.records[SECTION_ANSWER], 0);
 	assert_int_equal(FLAGS_RCODE(facts.flags), RCODE_NOERROR);
 	assert_true(facts.has_soa);
@@ -357,7 +357,7 @@ static void negative_rules_answer_with_a_soa_at_their_name(void **state)
 	size_t len = 0, next = 0;
 
 	judge(policy, "www.X.example");
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(FLAGS_RCODE(facts.flags), RCODE_NXDOMAIN);
 	assert_true(facts.has_soa);
 	assert_int_equal(name_read(out, facts.wire_len, MESSAGE_HEADER_LEN + facts.question_len,
@@ -365,7 +365,7 @@ static void negative_rules_answer_with_a_soa_at_their_name(void **state)
 			 0);
 	assert_true(name_equal(owner, query.view.name + 4));
 	judge(policy, "d.example");
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(FLAGS_RCODE(facts.flags), RCODE_NOERROR);
 	assert_true(facts.has_soa);
 	assert_int_equal(facts.records[SECTION_ANSWER], 0);
@@ -434,11 +434,11 @@ static void LZ_04_special_names_are_answered_without_rules(void **state)
 	assert_int_equal(decision.action, ZONE_ANSWER);
 	assert_string_equal(decision.special_why, "RFC 6761 section 6.3");
 	assert_ptr_equal(decision.apex, query.view.name + 2);
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(facts.records[SECTION_ANSWER], 1);
 	judge(policy, "x.invalid");
 	assert_int_equal(decision.action, ZONE_NXDOMAIN);
-	facts_of_answer(policy, &facts);
+	facts_of_answer(&facts);
 	assert_int_equal(FLAGS_RCODE(facts.flags), RCODE_NXDOMAIN);
 	assert_true(facts.has_soa);
 	assert_int_equal(facts.min_ttl, SPECIAL_TTL);

@@ -197,7 +197,7 @@ static bool guards(const char *text, const char *name)
 
 	assert_non_null(rebinding);
 	assert_int_equal(name_from_text(name, wire, &len), 0);
-	return rebinding_guards(rebinding, judge(policy, name), wire);
+	return rebinding_guards(rebinding, judge(policy, name), wire, len);
 }
 
 static void AM_12_nothing_is_guarded_unless_told(void **state)

@@ -1,5 +1,6 @@
 #include "query/family_post.h"
 
+#include "query/warmth.h"
 #include "unit.h"
 
 static struct family_letter letter_of(uint32_t n)
@@ -63,10 +64,10 @@ static void what_is_said_again_is_new_once_a_second(void **state)
 	assert_true(family_post_is_new(memos, &one, 1000));
 	assert_false(family_post_is_new(memos, &one, 1000));
 	assert_true(family_post_is_new(memos, &two, 1000));
-	assert_false(family_post_is_new(memos, &one, 1000 + FAMILY_POST_EVERY_US - 1));
-	assert_true(family_post_is_new(memos, &one, 1000 + FAMILY_POST_EVERY_US));
+	assert_false(family_post_is_new(memos, &one, 1000 + WARMTH_TICKS_PER_S - 1));
+	assert_true(family_post_is_new(memos, &one, 1000 + WARMTH_TICKS_PER_S));
 	other.plan_id = 2;
-	assert_true(family_post_is_new(memos, &other, 1000 + FAMILY_POST_EVERY_US));
+	assert_true(family_post_is_new(memos, &other, 1000 + WARMTH_TICKS_PER_S));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -4,11 +4,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
 #include "unit.h"
 
-#define S USEC_PER_SEC
-#define START (UINT64_C(100) * S)
+#define S WARMTH_TICKS_PER_S
+#define START (100u * S)
 
 static const struct warmth_kinds apple = { .variants = 2, .types = 3, .has_count_txt = true };
 #define TOTAL (1u + 3 + 51 * 2 * 3) /* without the target */
@@ -36,11 +35,11 @@ static struct warmth *new_warmth(const struct warmth_kinds *kinds, uint32_t coun
 	return warmth;
 }
 
-static uint32_t warm_of(const struct warmth *warmth, uint64_t now_us)
+static uint32_t warm_of(const struct warmth *warmth, uint32_t now)
 {
 	uint32_t warm, total;
 
-	warmth_report(warmth, now_us, &warm, &total);
+	warmth_report(warmth, now, &warm, &total);
 	return warm;
 }
 
@@ -52,11 +51,11 @@ static uint32_t total_of(const struct warmth *warmth)
 	return total;
 }
 
-static struct warmth_turn next(const struct warmth *warmth, uint64_t now_us)
+static struct warmth_turn next(const struct warmth *warmth, uint32_t now)
 {
-	struct warmth_turn turn;
+	struct warmth_turn turn = WARMTH_NOBODY;
 
-	assert_true(warmth_next(warmth, now_us, &turn));
+	assert_true(warmth_next(warmth, now, &turn));
 	return turn;
 }
 
@@ -81,31 +80,30 @@ struct play {
 	unsigned asked, most;
 };
 
-static uint64_t play(struct warmth *warmth, uint64_t now_us, uint64_t until_us, struct play *how)
+static uint32_t play(struct warmth *warmth, uint32_t now, uint32_t until, struct play *how)
 {
 	unsigned in_second = 0;
-	uint64_t second_us = now_us;
+	uint32_t second = now;
 
 	how->asked = how->most = 0;
-	for (; now_us < until_us; now_us += S / 20) {
-		struct warmth_turn turn;
+	for (; now < until; now++) {
+		struct warmth_turn turn = WARMTH_NOBODY;
 
-		if (now_us >= second_us + S) {
-			second_us = now_us;
+		if (now >= second + S) {
+			second = now;
 			in_second = 0;
 		}
-		if (!warmth_next(warmth, now_us, &turn) || !turn.is_due)
+		if (!warmth_next(warmth, now, &turn) || turn.left > 0)
 			continue;
-		const uint32_t left_s = how->counts_down
-						? how->life_s - (uint32_t)(now_us / S) % how->life_s
-						: how->life_s;
+		const uint32_t left_s =
+			how->counts_down ? how->life_s - now / S % how->life_s : how->life_s;
 		warmth_start(warmth, turn.item);
-		warmth_keep(warmth, turn.item, left_s, true, now_us);
+		warmth_keep(warmth, turn.item, left_s, true, now);
 		how->asked++;
 		in_second++;
 		how->most = in_second > how->most ? in_second : how->most;
 	}
-	return now_us;
+	return now;
 }
 
 /* --- which --------------------------------------------------------------------------------- */
@@ -171,15 +169,15 @@ static void the_count_can_grow_and_shrink(void **state)
 	struct play how = { .life_s = 3600 };
 	(void)state;
 
-	uint64_t now_us = play(warmth, START, START + 30 * S, &how);
+	uint32_t now = play(warmth, START, START + 30 * S, &how);
 	assert_int_equal(how.asked, TOTAL);
-	assert_int_equal(warmth_set_count(warmth, 52, now_us), 0);
+	assert_int_equal(warmth_set_count(warmth, 52, now), 0);
 	assert_int_equal(total_of(warmth), TOTAL + 12);
-	now_us = play(warmth, now_us, now_us + 10 * S, &how);
+	now = play(warmth, now, now + 10 * S, &how);
 	assert_int_equal(how.asked, 12);
-	assert_int_equal(warmth_set_count(warmth, 1, now_us), 0);
+	assert_int_equal(warmth_set_count(warmth, 1, now), 0);
 	assert_int_equal(total_of(warmth), 4 + 12);
-	assert_int_equal(warm_of(warmth, now_us), 4 + 12);
+	assert_int_equal(warm_of(warmth, now), 4 + 12);
 }
 
 static void there_is_a_bound_to_it(void **state)
@@ -201,7 +199,7 @@ static void all_are_due_at_once_the_count_first(void **state)
 	(void)state;
 
 	const struct warmth_turn turn = next(warmth, START);
-	assert_true(turn.is_due && turn.is_wanted);
+	assert_true(turn.left <= 0 && turn.is_wanted);
 	warmth_question_of(warmth, turn.item, &question);
 	assert_int_equal(question.role, COURIER_COUNT_TXT);
 }
@@ -215,21 +213,21 @@ static void a_refreshed_answer_is_due_in_the_last_tenth_and_two_seconds_ahead(vo
 	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
 		struct warmth *warmth = new_warmth(&plain, 0);
 		const uint32_t item = item_of(warmth, COURIER_VARIANT, 0, 0, 0);
-		uint64_t now_us = START;
+		uint32_t now = START;
 
 		warmth_skip(warmth, item_of(warmth, COURIER_ALIAS, 0, 0, 0));
 		for (unsigned round = 0; round < 20; round++) {
-			const uint64_t life_us = (uint64_t)lives[i] * S;
-			warmth_keep(warmth, item, lives[i], true, now_us);
-			const struct warmth_turn turn = next(warmth, now_us);
+			const uint32_t life = lives[i] * S;
+			warmth_keep(warmth, item, lives[i], true, now);
+			const struct warmth_turn turn = next(warmth, now);
 			assert_int_equal(turn.item, item);
-			assert_true(turn.due_us <= now_us + life_us - 2 * S + S / 10);
-			assert_true(turn.due_us <= now_us + life_us - life_us / 10 + S / 10);
+			assert_true((uint32_t)turn.left <= life - 2 * S + S / 10);
+			assert_true((uint32_t)turn.left <= life - life / 10 + S / 10);
 			if (round > 0)
-				assert_true(turn.due_us >= now_us + life_us * 8 / 10 - 2 * S);
-			now_us = turn.due_us;
-			assert_true(next(warmth, now_us).is_due);
-			assert_true(warmth_is_due(warmth, item, lives[i] / 10, now_us));
+				assert_true((uint32_t)turn.left >= life * 8 / 10 - 2 * S);
+			now += (uint32_t)turn.left;
+			assert_true(next(warmth, now).left <= 0);
+			assert_true(warmth_is_due(warmth, item, lives[i] / 10, now));
 		}
 	}
 }
@@ -240,13 +238,13 @@ static void what_came_together_is_soon_spread_evenly(void **state)
 	struct play how = { .life_s = 60 };
 	(void)state;
 
-	uint64_t now_us = play(warmth, START, START + 16 * S, &how);
-	assert_int_equal(warm_of(warmth, now_us), TOTAL);
-	now_us = play(warmth, now_us, now_us + 120 * S, &how);
+	uint32_t now = play(warmth, START, START + 16 * S, &how);
+	assert_int_equal(warm_of(warmth, now), TOTAL);
+	now = play(warmth, now, now + 120 * S, &how);
 	assert_true(how.most <= 18);
 	for (unsigned minute = 0; minute < 60; minute++) {
-		now_us = play(warmth, now_us, now_us + 60 * S, &how);
-		assert_int_equal(warm_of(warmth, now_us), TOTAL);
+		now = play(warmth, now, now + 60 * S, &how);
+		assert_int_equal(warm_of(warmth, now), TOTAL);
 		assert_in_range(how.asked, TOTAL, TOTAL * 5 / 4);
 		assert_true(how.most <= 16);
 	}
@@ -259,8 +257,8 @@ static void a_server_that_counts_down_is_not_asked_in_vain_for_long(void **state
 	(void)state;
 
 	const unsigned total = total_of(warmth);
-	uint64_t now_us = play(warmth, START, START + 300 * S, &how);
-	now_us = play(warmth, now_us, now_us + 3600 * S, &how);
+	uint32_t now = play(warmth, START, START + 300 * S, &how);
+	now = play(warmth, now, now + 3600 * S, &how);
 	assert_in_range(how.asked, 59 * total, 80 * total);
 }
 
@@ -269,37 +267,37 @@ static void lives_too_short_for_all_are_shared_evenly(void **state)
 	struct warmth *warmth = new_warmth(&apple, 50);
 	struct play how = { .life_s = 5 };
 	unsigned times[1 + 6 + 306] = { 0 };
-	uint64_t now_us = START;
+	uint32_t now = START;
 	(void)state;
 
-	for (unsigned i = 0; i < 20 * 600; i++, now_us += S / 20) {
-		const struct warmth_turn turn = next(warmth, now_us);
-		assert_true(turn.is_due);
+	for (unsigned i = 0; i < 20 * 600; i++, now++) {
+		const struct warmth_turn turn = next(warmth, now);
+		assert_true(turn.left <= 0);
 		times[turn.item]++;
-		warmth_keep(warmth, turn.item, how.life_s, true, now_us);
+		warmth_keep(warmth, turn.item, how.life_s, true, now);
 	}
 	for (uint32_t item = 7; warmth_has(warmth, item); item++)
 		assert_in_range(times[item], 30, 42);
-	assert_in_range(warm_of(warmth, now_us), 80, 110);
+	assert_in_range(warm_of(warmth, now), 80, 110);
 }
 
 static void what_clients_ask_for_goes_first(void **state)
 {
 	struct warmth *warmth = new_warmth(&apple, 50);
 	const uint32_t wanted = item_of(warmth, COURIER_VARIANT, 1, 50, 2);
-	uint64_t now_us = START;
+	uint32_t now = START;
 	unsigned times = 0;
 	(void)state;
 
-	for (unsigned i = 0; i < 20 * 60; i++, now_us += S / 20) {
+	for (unsigned i = 0; i < 20 * 60; i++, now++) {
 		if (i % 200 == 0)
-			warmth_want(warmth, wanted, now_us);
-		const struct warmth_turn turn = next(warmth, now_us);
+			warmth_want(warmth, wanted, now);
+		const struct warmth_turn turn = next(warmth, now);
 		times += turn.item == wanted;
-		warmth_keep(warmth, turn.item, 5, true, now_us);
+		warmth_keep(warmth, turn.item, 5, true, now);
 		if (i > 20)
-			assert_true(warmth_is_due(warmth, wanted, 0, now_us) ||
-				    next(warmth, now_us).item != wanted);
+			assert_true(warmth_is_due(warmth, wanted, 0, now) ||
+				    next(warmth, now).item != wanted);
 	}
 	assert_in_range(times, 15, 25); /* each 3 s or so */
 }
@@ -312,16 +310,16 @@ static void a_client_that_was_faster_is_noticed(void **state)
 
 	assert_false(warmth_is_due(warmth, item, 30, START)); /* not known: the cache has it */
 	warmth_keep(warmth, item, 60, false, START);
-	const uint64_t later_us = START + 58 * S;
-	assert_true(warmth_is_due(warmth, item, 2, later_us));
-	assert_false(warmth_is_due(warmth, item, 55, later_us));
+	const uint32_t later = START + 58 * S;
+	assert_true(warmth_is_due(warmth, item, 2, later));
+	assert_false(warmth_is_due(warmth, item, 55, later));
 }
 
 static void what_is_asked_is_nobodys_turn(void **state)
 {
 	const struct warmth_kinds plain = { .variants = 1, .types = 1 };
 	struct warmth *warmth = new_warmth(&plain, 0);
-	struct warmth_turn turn;
+	struct warmth_turn turn = WARMTH_NOBODY;
 	(void)state;
 
 	warmth_start(warmth, next(warmth, START).item);
@@ -331,43 +329,43 @@ static void what_is_asked_is_nobodys_turn(void **state)
 
 /* --- what does not go well ----------------------------------------------------------------- */
 
-static uint64_t wait_of(const struct warmth *warmth, uint64_t now_us)
+static uint32_t wait_of(const struct warmth *warmth, uint32_t now)
 {
-	return (next(warmth, now_us).due_us - now_us) / S;
+	return (uint32_t)next(warmth, now).left / S;
 }
 
 static void failures_and_what_cannot_be_kept_are_asked_for_ever_later(void **state)
 {
-	static const uint64_t fails[] = { 5, 10, 20, 40, 80, 160, 320, 320 };
-	static const uint64_t misses[] = { 1, 2, 4, 8, 16, 32, 64, 64 };
+	static const uint32_t fails[] = { 5, 10, 20, 40, 80, 160, 320, 320 };
+	static const uint32_t misses[] = { 1, 2, 4, 8, 16, 32, 64, 64 };
 	const struct warmth_kinds plain = { .variants = 1, .types = 1 };
 	(void)state;
 
 	for (size_t i = 0; i < 2; i++) {
 		struct warmth *warmth = new_warmth(&plain, 0);
 		const uint32_t item = item_of(warmth, COURIER_VARIANT, 0, 0, 0);
-		uint64_t now_us = START;
+		uint32_t now = START;
 
 		warmth_skip(warmth, item_of(warmth, COURIER_ALIAS, 0, 0, 0));
 		for (size_t j = 0; j < 8; j++) {
 			warmth_start(warmth, item);
 			if (i == 0)
-				assert_int_equal(warmth_fail(warmth, item, now_us), j == 0);
+				assert_int_equal(warmth_fail(warmth, item, now), j == 0);
 			else
-				warmth_miss(warmth, item, now_us);
-			const uint64_t wait_s = i == 0 ? fails[j] : misses[j];
-			assert_int_equal(wait_of(warmth, now_us), wait_s);
-			now_us += wait_s * S;
+				warmth_miss(warmth, item, now);
+			const uint32_t wait_s = i == 0 ? fails[j] : misses[j];
+			assert_int_equal(wait_of(warmth, now), wait_s);
+			now += wait_s * S;
 		}
-		warmth_hurry(warmth, now_us);
-		assert_true(next(warmth, now_us).is_due);
-		warmth_keep(warmth, item, 60, true, now_us);
-		warmth_fail(warmth, item, now_us);
-		assert_int_equal(wait_of(warmth, now_us), 5);
-		assert_int_equal(warm_of(warmth, now_us + 55 * S), 1);
-		assert_int_equal(warm_of(warmth, now_us + 61 * S), 0);
-		warmth_delay(warmth, item, now_us);
-		assert_int_equal(wait_of(warmth, now_us), 1);
+		warmth_hurry(warmth, now);
+		assert_true(next(warmth, now).left <= 0);
+		warmth_keep(warmth, item, 60, true, now);
+		warmth_fail(warmth, item, now);
+		assert_int_equal(wait_of(warmth, now), 5);
+		assert_int_equal(warm_of(warmth, now + 55 * S), 1);
+		assert_int_equal(warm_of(warmth, now + 61 * S), 0);
+		warmth_delay(warmth, item, now);
+		assert_int_equal(wait_of(warmth, now), 1);
 	}
 }
 
@@ -393,21 +391,20 @@ static void a_review_leaves_alone_what_is_as_it_was(void **state)
 	uint32_t looked = 0;
 	(void)state;
 
-	const uint64_t now_us = play(warmth, START, START + 16 * S, &how);
-	const struct warmth_turn before = next(warmth, now_us);
+	const uint32_t now = play(warmth, START, START + 16 * S, &how);
+	const struct warmth_turn before = next(warmth, now);
 	warmth_review(warmth);
-	for (struct warmth_turn turn; warmth_next(warmth, now_us, &turn) && turn.is_due; looked++) {
+	for (struct warmth_turn turn; (turn = next(warmth, now)).left <= 0; looked++) {
 		/* asked for in turn, each 50 ms, from the start */
 		warmth_start(warmth, turn.item);
 		assert_true(looked < 400);
-		assert_false(warmth_is_due(warmth, turn.item, 3584, now_us));
-		warmth_keep(warmth, turn.item,
-			    3600 - (uint32_t)((now_us - START) / S) + (looked + 19) / 20, false,
-			    now_us);
+		assert_false(warmth_is_due(warmth, turn.item, 3584, now));
+		warmth_keep(warmth, turn.item, 3600 - (now - START) / S + (looked + 19) / 20, false,
+			    now);
 	}
 	assert_int_equal(looked, TOTAL);
-	assert_int_equal(next(warmth, now_us).item, before.item);
-	assert_int_equal(next(warmth, now_us).due_us, before.due_us);
+	assert_int_equal(next(warmth, now).item, before.item);
+	assert_int_equal(next(warmth, now).left, before.left);
 }
 
 static const struct CMUnitTest tests[] = {
