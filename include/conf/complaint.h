@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "conf/conf.h"
 
@@ -19,6 +20,8 @@ size_t complaint_count(const struct complaints *complaints);
 /** Text of complaint `at`, which must be below complaint_kept(). */
 const char *complaint_text(const struct complaints *complaints, size_t at);
 size_t complaint_kept(const struct complaints *complaints);
+/** A line each. NULL is fine: memory was short, and there are none. */
+void complaint_print(const struct complaints *complaints, FILE *out);
 /** The entry of `known` (NULL-terminated) nearest to `word` by edits, or NULL when none is near. */
 const char *complaint_nearest(const char *word, const char *const known[]);
 

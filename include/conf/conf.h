@@ -23,6 +23,8 @@ struct conf_listen {
 	struct conf_place place;
 };
 
+/* The words of an enum in the file, here and below; NULL behind the last. */
+extern const char *const conf_listen_actions[];
 enum access_action { ACCESS_ALLOW, ACCESS_REFUSE, ACCESS_DROP };
 struct conf_access {
 	struct addr_prefix net;
@@ -43,6 +45,7 @@ struct conf_server {
 bool conf_server_equal(const struct conf_server *a, const struct conf_server *b);
 
 enum group_order { ORDER_FASTEST, ORDER_LISTED, ORDER_RACE };
+extern const char *const conf_group_orders[];
 struct conf_group {
 	char *name; /* "default" is always there, at index 0 */
 	/* Those written; or empty, and resolv_conf the path of the file that names them, to be
@@ -78,6 +81,7 @@ struct conf_nftset {
 };
 
 enum zone_action { ZONE_FORWARD, ZONE_ANSWER, ZONE_NXDOMAIN, ZONE_NODATA, ZONE_REFUSE, ZONE_DROP };
+extern const char *const conf_zone_actions[];
 
 #define CONF_GROUP_NONE (-1)
 struct conf_zone {
@@ -86,6 +90,7 @@ struct conf_zone {
 	struct conf_name *except;
 	size_t except_count;
 	bool is_exact;		/* match = "exact" */
+	bool no_cache;		/* cache = false */
 	uint32_t n_low, n_high; /* range of {n}; both 0 and !has_range without one */
 	bool has_range;
 	uint16_t *types; /* ascending; empty: all */
@@ -97,8 +102,7 @@ struct conf_zone {
 	size_t record_count;
 	int group;	/* index into groups; 0, the default group, where not written */
 	int on_failure; /* index into groups, or CONF_GROUP_NONE: SERVFAIL */
-	bool no_cache;	/* cache = false */
-	int64_t ttl_min, ttl_max, stale_s; /* -1: as the cache section says */
+	int32_t ttl_min, ttl_max, stale_s; /* -1: as the cache section says */
 	struct conf_nftset *nftsets;	   /* none in a build without */
 	size_t nftset_count;
 	struct conf_place place;
@@ -106,9 +110,11 @@ struct conf_zone {
 
 /* When the variants of a family are kept warm: never, while clients use the family, always. */
 enum courier_warmth { WARMTH_OFF, WARMTH_DEMAND, WARMTH_ALWAYS };
+extern const char *const conf_courier_option_warmths[];
 /* What a squashed alias leads to: a count; other servers are asked; and, failing that, the answer
  * is made here. */
 enum courier_repair { REPAIR_OFF, REPAIR_REASK, REPAIR_SYNTHESIZE };
+extern const char *const conf_courier_option_repairs[];
 
 #define CONF_COURIER_N_MAX 9999	   /* {n} of a name that is a family's, whatever its range */
 #define CONF_COURIER_COUNT_MAX 999 /* end of a range */
@@ -136,15 +142,31 @@ struct conf_courier {
 
 #define CONF_WORKERS_MAX 64u
 
+extern const char *const conf_load_levels[];
 enum queries { QUERIES_OFF, QUERIES_ERRORS, QUERIES_ALL };
 
+/* Small fields first, then those used in many places: how far in a field lies is paid for there. */
 struct conf {
+	bool prefetch;
+	bool strip_ecs;
+	bool special_names;
+	bool rebinding_protect;
+	bool web_enabled;
+	uint16_t edns_size;
+	uint16_t web_port;
+	uint32_t workers;    /* threads that answer; 0: one for each CPU */
+	uint64_t cache_size; /* bytes; 0 is no cache */
 	struct conf_listen *listen;
 	size_t listen_count;
-	uint32_t workers; /* threads that answer; 0: one for each CPU */
-	char *user;	  /* the account to become; "": nobody else; NULL: not written, see
-			     settings_load() */
-	struct conf_place user_place;
+	struct conf_group *groups;
+	size_t group_count;
+	struct conf_zone *zones;
+	size_t zone_count;
+	struct conf_courier *couriers; /* those that are on, the built-in one too */
+	size_t courier_count;
+	char *user;	      /* the account to become; "": nobody else; NULL: not written, see
+				 settings_load() */
+	char *control_socket; /* path; "": none */
 	struct conf_access *access;
 	size_t access_count;
 	struct addr_prefix *trusted; /* whose word on who their clients are is taken */
@@ -154,30 +176,16 @@ struct conf {
 	uint32_t tcp_idle_ms;
 	uint32_t rate_per_client, rate_burst; /* questions a second; 0: no limit, as the rate */
 	uint32_t devices;		      /* remembered; 0: none */
-	uint64_t cache_size;		      /* bytes; 0 is no cache */
 	uint32_t ttl_max, ttl_min, negative_ttl_max;
 	uint32_t stale_s, stale_ttl, stale_wait_ms; /* stale_s = 0: off */
-	bool prefetch;
-	struct conf_group *groups;
-	size_t group_count;
-	struct conf_zone *zones;
-	size_t zone_count;
-	struct conf_courier *couriers; /* those that are on, the built-in one too */
-	size_t courier_count;
-	uint16_t edns_size;
-	bool strip_ecs;
-	bool special_names;
-	bool rebinding_protect;
+	struct conf_place user_place;
 	struct conf_name *rebinding_allow; /* no templates */
 	size_t rebinding_allow_count;
-	int log_level;	      /* enum log_level */
-	int log_target;	      /* enum log_target */
-	int log_queries;      /* enum queries: which are told */
-	char *control_socket; /* path; "": none */
-	bool web_enabled;
-	struct addr web_listen; /* without a port */
-	char *web_path;		/* of a socket, in place of the address; or NULL */
-	uint16_t web_port;
+	int log_level;		     /* enum log_level, of conf_load_levels */
+	int log_target;		     /* enum log_target */
+	int log_queries;	     /* enum queries: which are told */
+	struct addr web_listen;	     /* without a port */
+	char *web_path;		     /* of a socket, in place of the address; or NULL */
 	struct conf_name *web_hosts; /* no templates */
 	size_t web_host_count;
 	char **files; /* names of all files read; what every conf_place points to */
@@ -185,6 +193,7 @@ struct conf {
 };
 
 void conf_free(struct conf *conf); /* NULL is fine */
+void conf_free_names(struct conf_name *names, size_t count);
 
 /** Some zone names an nft set. */
 bool conf_has_nftsets(const struct conf *conf);

@@ -5,8 +5,10 @@
 
 #define CONF_CONTROL_PATH_MAX 107u /* what the system has room for in the address of a socket */
 
-void conf_control_read_socket(struct conf_reader *reader, const struct conf_node *node, void *base);
-void conf_control_print_socket(struct conf_printer *printer, const void *base);
+#define CONF_CONTROL_DEFAULT "/run/courierdns/control.sock"
+
+/** A path that a socket can have, or "" for none. */
+bool conf_control_is_socket(const char *text);
 
 /** Puts the default path in place. -ENOMEM. */
 MUST_CHECK int conf_control_defaults(struct conf *conf);

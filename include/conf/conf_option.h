@@ -27,9 +27,17 @@ enum conf_option_kind {
 	OPTION_MILLISECONDS, /* seconds in the file */
 	OPTION_SIZE,	     /* bytes; 0 is allowed below `min` too */
 	OPTION_BOOL,
-	OPTION_WORD,	/* number of the word in `words` */
-	OPTION_SECTION, /* a group of options for the same struct */
-	OPTION_OTHER,	/* read and printed by functions of its own */
+	OPTION_WORD,	  /* number of the word in `words` */
+	OPTION_SECTION,	  /* a group of options for the same struct */
+	OPTION_TEXT,	  /* a string of its own; NULL is not printed */
+	OPTION_NAME,	  /* struct conf_name below the root, no template */
+	OPTION_NAMES,	  /* pointer to struct conf_name, none a template */
+	OPTION_TEMPLATES, /* the same, of names and templates */
+	OPTION_VARIANTS,  /* the same, of templates with room for CONF_COURIER_N_MAX */
+	OPTION_TYPES,	  /* pointer to uint16_t, ascending */
+	OPTION_NETS,	  /* pointer to struct addr_prefix, sorted */
+	OPTION_GROUPS,	  /* pointer to structs of `size`; read by a function of its own */
+	OPTION_OTHER,	  /* read and printed by functions of its own */
 };
 
 #define CONF_OPTION_UNSET (-1) /* fallback of what is not printed while it is not written */
@@ -39,20 +47,45 @@ struct conf_option {
 	enum conf_option_kind kind : 8;
 	uint8_t size; /* of the field, as the next */
 	uint16_t offset;
-	int32_t min, max, fallback; /* of kind SIZE in KB */
 	union {
-		const char *const *words;	    /* of kind WORD; NULL at the end */
-		const struct conf_section *section; /* of kind SECTION */
-		void (*read)(struct conf_reader *reader, const struct conf_node *node,
-			     void *base); /* of kind OTHER, as the next */
+		struct {		  /* of kinds that are a number */
+			int32_t fallback; /* as the next, of kind SIZE in KB */
+			union {
+				struct {
+					int32_t min, max;
+				};
+				const char *const *words; /* of kind WORD; NULL at the end */
+			};
+		};
+		struct { /* of SECTION and all after it */
+			/* where not NULL, in place of what the kind says */
+			void (*read)(struct conf_reader *reader, const struct conf_node *node,
+				     void *base);
+			union {
+				const char *expected; /* of a TEXT; of a list an example */
+				const struct conf_section *section;	   /* of SECTION */
+				const struct conf_section *(*entry)(void); /* of GROUPS */
+				void (*print)(struct conf_printer *printer, const void *base);
+			};
+			union {
+				bool (*is_good)(const char *text); /* of TEXT */
+				struct {
+					uint16_t count_offset; /* of what the pointer is to */
+					uint8_t count_max;     /* 0: no limit */
+					bool may_be_empty;     /* [ ] or, of a NAME, "" */
+				};
+			};
+		};
 	};
-	void (*print)(struct conf_printer *printer, const void *base); /* or nothing */
 #ifdef COURIERDNS_TESTS
 	const char *help;
 #endif
 };
 #define CONF_OPTION_FIELD(type, field) \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+#define CONF_OPTION_LIST(type, field, count_field)                                          \
+	.offset = offsetof(struct type, field), .size = sizeof(*((struct type *)0)->field), \
+	.count_offset = offsetof(struct type, count_field)
 /* What documentation says of it, which is made by tools and tests alone: the program itself does
  * not carry it. */
 #ifdef COURIERDNS_TESTS
@@ -66,32 +99,57 @@ struct conf_option {
 struct conf_section {
 	const char *path; /* "" for the file itself */
 	const struct conf_option *options;
-	size_t count;
+	uint16_t count;
+	bool on_one_line; /* how it is printed */
 };
+#define CONF_OPTION_COUNT(options) (sizeof(options) / sizeof((options)[0]))
 
-/** Puts every fallback in place, those of sections within too. */
-void conf_option_defaults(const struct conf_section *section, void *base);
-/** Reads a group by the section's table. */
-void conf_option_read(struct conf_reader *reader, const struct conf_node *group,
-		      const struct conf_section *section, void *base);
+/** "2", "0.4". Returns into->text. */
+const char *conf_option_seconds(int32_t milliseconds, struct complaint_quote *into);
+/** What minima, maxima and fallbacks of kind SIZE are. */
+uint64_t conf_option_bytes(int32_t kilobytes);
 /** "64K", in the largest unit that divides it. Returns into->text. */
-const char *conf_option_size_text(int64_t bytes, struct complaint_quote *into);
+const char *conf_option_size_text(uint64_t bytes, struct complaint_quote *into);
+/** "64K" in bytes; UINT64_MAX for what is no size, or beyond all. */
+uint64_t conf_option_size(const char *text);
 
 /* --- for the options of kind OTHER --------------------------------------------------------- */
 
-struct conf_place conf_option_place(const struct conf_reader *reader, const struct conf_node *node);
+void conf_option_place(const struct conf_reader *reader, const struct conf_node *node,
+		       struct conf_place *ret_place);
 /** Complains: "FILE:LINE: PATH " and the rest. */
 void conf_option_complain(struct conf_reader *reader, const struct conf_node *node,
 			  const char *format, ...) PRINTF_LIKE(3, 4);
 /** Complains "FILE:LINE: PATH is VALUE; expected EXPECTED". */
 void conf_option_refuse(struct conf_reader *reader, const struct conf_node *node,
 			const char *expected);
-/** Whether it is an array or list with something in it; complains if not. */
+/** The same of "a list such as EXAMPLE". */
+void conf_option_refuse_list(struct conf_reader *reader, const struct conf_node *node,
+			     const char *example);
+/** Whether it is an array or list with something in it; complains so if not. */
 bool conf_option_check_list(struct conf_reader *reader, const struct conf_node *node,
-			    const char *expected);
+			    const char *example);
+/** "has COUNT NOUN; expected at most MAX", and true, where they are more. */
+bool conf_option_is_over(struct conf_reader *reader, const struct conf_node *node, uint32_t max,
+			 const char *noun);
+/** Complains "has no NAME; expected one, such as NAME = EXAMPLE" where a group has none. */
+void conf_option_require(struct conf_reader *reader, const struct conf_node *group,
+			 const char *name, const char *example);
+/** Complains "is a duplicate: TEXT is there already; expected it once (first at FILE:LINE)". */
+void conf_option_refuse_twin(struct conf_reader *reader, const struct conf_node *node,
+			     const char *text, const struct conf_place *first);
+/** As conf_option_refuse(), and asks whether the nearest of `words` was meant. */
+void conf_option_refuse_word(struct conf_reader *reader, const struct conf_node *node,
+			     const char *expected, const char *const words[]);
 /** NULL, with a complaint, where it is not text. */
 const char *conf_option_text(struct conf_reader *reader, const struct conf_node *node,
 			     const char *expected);
+struct conf_expectation {
+	char text[256];
+};
+/** "a", "b" or "c", with `quote` around each. Returns into->text. */
+const char *conf_option_join(const char *const words[], const char *quote,
+			     struct conf_expectation *into);
 /** Number of the word, or -1 with a complaint. */
 int conf_option_word(struct conf_reader *reader, const struct conf_node *node,
 		     const char *const words[]);

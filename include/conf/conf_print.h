@@ -14,24 +14,27 @@ struct conf_printer {
 	bool on_one_line; /* no line is ended */
 };
 
-/** Writes all settings of the section from the struct that they went to. */
+/** Writes a setting from the struct that it went to. */
+void conf_print_option(struct conf_printer *printer, const struct conf_option *option,
+		       const void *base);
+/** Writes all settings of the section. */
 void conf_print_section(struct conf_printer *printer, const struct conf_section *section,
 			const void *base);
+/** Writes "{", the section and "}". */
+void conf_print_group(struct conf_printer *printer, const struct conf_section *section,
+		      const void *base);
 
 /* --- for the options of kind OTHER --------------------------------------------------------- */
 
 /** Writes "NAME = ", indented. */
 void conf_print_begin(struct conf_printer *printer, const char *name);
-/** Writes ";" and ends the line. */
-void conf_print_end(struct conf_printer *printer);
+/** Writes the end of the value and ";", and ends the line. */
+void conf_print_end(struct conf_printer *printer, const char *end);
 void conf_print_indent(struct conf_printer *printer);
 /** Writes text in quotes, escaped. */
 void conf_print_text(struct conf_printer *printer, const char *text);
-
-/* NAME = [ "a", "b" ]; and nothing where there are none. */
-void conf_print_names(struct conf_printer *printer, const char *name, const struct conf_name *names,
-		      size_t count);
-void conf_print_types(struct conf_printer *printer, const char *name, const uint16_t *types,
-		      size_t count);
-void conf_print_nets(struct conf_printer *printer, const char *name, const struct addr_prefix *nets,
-		     size_t count);
+/** NAME = "text"; */
+void conf_print_setting(struct conf_printer *printer, const char *name, const char *text);
+/** NAME = [ "a", "b" ]; of values as conf_value_text() takes them. */
+void conf_print_values(struct conf_printer *printer, const char *name, enum conf_option_kind kind,
+		       const void *values, size_t count);

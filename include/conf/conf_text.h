@@ -20,16 +20,16 @@ struct conf_text; /* lines end in LF; neither NUL nor @include in it */
 /** Reads a regular file and what it includes. ERR_CONF where complaints were added; -ENOMEM. */
 MUST_CHECK int conf_text_read(const char *path, struct complaints *complaints,
 			      struct conf_text **ret_text);
-/** The same from bytes in hand; `name` stands for the file, and @include is complained of. */
-MUST_CHECK int conf_text_from(const char *bytes, size_t len, const char *name,
-			      struct complaints *complaints, struct conf_text **ret_text);
+/** The same from a text in hand; `name` stands for the file, and @include is complained of. */
+MUST_CHECK int conf_text_from(const char *bytes, const char *name, struct complaints *complaints,
+			      struct conf_text **ret_text);
 void conf_text_free(struct conf_text *text); /* NULL is fine */
 
 /** All of it, terminated. */
 const char *conf_text_bytes(const struct conf_text *text);
 size_t conf_text_len(const struct conf_text *text);
-/** Where line `line` of conf_text_bytes() came from. The name in it lives as long as `text`, or as
+/** Where line `line` of conf_text_bytes() came from; its name lives as long as `text`, or as
  * the conf that it is given to. */
-struct conf_place conf_text_place(const struct conf_text *text, uint32_t line);
+void conf_text_place(const struct conf_text *text, uint32_t line, struct conf_place *ret_place);
 /** Hands the names in all places made so far to the conf; none can be made afterwards. */
 void conf_text_give_files(struct conf_text *text, struct conf *conf);

@@ -35,12 +35,12 @@ struct conf_token {
 };
 
 struct conf_lexer {
-	const char *at, *end;
+	const char *at; /* of text that is terminated */
 	const char *line_start;
 	uint32_t line; /* of `at`, from 1 */
 };
 
-void conf_token_init(struct conf_lexer *lexer, const char *text, size_t len);
+void conf_token_init(struct conf_lexer *lexer, const char *text);
 /** The token as a complaint shows it: its first line, quoted once. Returns into->text. */
 const char *conf_token_quote(const struct conf_token *token, struct complaint_quote *into);
 /** After TOKEN_BAD the lexer must not be used again. */

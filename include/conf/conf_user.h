@@ -4,5 +4,3 @@
 #include "conf/conf_option.h"
 
 void conf_user_read(struct conf_reader *reader, const struct conf_node *node, void *base);
-/** Nothing while there is none. */
-void conf_user_print(struct conf_printer *printer, const void *base);

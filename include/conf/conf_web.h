@@ -5,8 +5,6 @@
 
 void conf_web_read_listen(struct conf_reader *reader, const struct conf_node *node, void *base);
 void conf_web_print_listen(struct conf_printer *printer, const void *base);
-void conf_web_read_hosts(struct conf_reader *reader, const struct conf_node *node, void *base);
-void conf_web_print_hosts(struct conf_printer *printer, const void *base);
 
 /** Puts the default address in place. */
 void conf_web_defaults(struct conf *conf);

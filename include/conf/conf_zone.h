@@ -9,4 +9,3 @@ const struct conf_section *conf_zone_section(void); /* of one zone */
 void conf_zone_note(struct conf_reader *reader, const struct conf_node *node, void *base);
 /** Reads what was kept. */
 void conf_zone_read(struct conf_reader *reader);
-void conf_zone_print(struct conf_printer *printer, const void *base);

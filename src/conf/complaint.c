@@ -17,9 +17,9 @@ struct complaint {
 };
 
 struct complaints {
-	struct complaint all[KEPT_MAX];
 	size_t kept;
 	size_t count; /* more than are kept, beyond KEPT_MAX or where memory was short */
+	struct complaint all[KEPT_MAX];
 };
 
 struct complaints *complaint_new(void)
@@ -104,6 +104,12 @@ size_t complaint_kept(const struct complaints *complaints)
 	return complaints->kept;
 }
 
+void complaint_print(const struct complaints *complaints, FILE *out)
+{
+	for (size_t i = 0; complaints != NULL && i < complaints->kept; i++)
+		fprintf(out, "%s\n", complaints->all[i].text);
+}
+
 static unsigned min_of(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -143,7 +149,7 @@ static unsigned edits(const char *a, size_t a_len, const char *b, size_t b_len)
 const char *complaint_nearest(const char *word, const char *const known[])
 {
 	const char *nearest = NULL;
-	const size_t word_len = strnlen(word, WORD_MAX + 1);
+	const size_t word_len = strlen(word);
 	unsigned fewest = WORD_MAX;
 
 	if (word_len > WORD_MAX)

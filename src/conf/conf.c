@@ -6,28 +6,31 @@
 
 #include "base/mem.h"
 
-static void free_names(struct conf_name *names, size_t count)
+void conf_free_names(struct conf_name *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		mem_free(names[i].wire);
 	mem_free(names);
 }
 
-static void free_zones(struct conf_zone *zones, size_t count)
+/* A list of what begins with a text. */
+static void free_texts(void *list, size_t count, size_t each)
 {
-	for (size_t i = 0; i < count; i++) {
-		free_names(zones[i].names, zones[i].name_count);
-		free_names(zones[i].except, zones[i].except_count);
-		for (size_t j = 0; j < zones[i].record_count; j++)
-			mem_free(zones[i].records[j].text);
-		mem_free(zones[i].records);
-		mem_free(zones[i].types);
-		mem_free(zones[i].clients);
-		for (size_t j = 0; j < zones[i].nftset_count; j++)
-			mem_free(zones[i].nftsets[j].text);
-		mem_free(zones[i].nftsets);
-	}
-	mem_free(zones);
+	char **text = list;
+
+	for (; count > 0; count--, text += each / sizeof(*text))
+		mem_free(*text);
+	mem_free(list);
+}
+
+static void free_zone(struct conf_zone *zone)
+{
+	conf_free_names(zone->names, zone->name_count);
+	conf_free_names(zone->except, zone->except_count);
+	free_texts(zone->records, zone->record_count, sizeof(*zone->records));
+	mem_free(zone->types);
+	mem_free(zone->clients);
+	free_texts(zone->nftsets, zone->nftset_count, sizeof(*zone->nftsets));
 }
 
 void conf_clear_courier(struct conf_courier *courier)
@@ -36,7 +39,7 @@ void conf_clear_courier(struct conf_courier *courier)
 	mem_free(courier->alias.wire);
 	mem_free(courier->target.wire);
 	mem_free(courier->count_txt.wire);
-	free_names(courier->variants, courier->variant_count);
+	conf_free_names(courier->variants, courier->variant_count);
 	mem_free(courier->types);
 }
 
@@ -48,23 +51,22 @@ void conf_free(struct conf *conf)
 	mem_free(conf->access);
 	mem_free(conf->trusted);
 	for (size_t i = 0; i < conf->group_count; i++) {
-		mem_free(conf->groups[i].name);
 		mem_free(conf->groups[i].servers);
 		mem_free(conf->groups[i].resolv_conf);
 	}
-	mem_free(conf->groups);
-	free_zones(conf->zones, conf->zone_count);
+	free_texts(conf->groups, conf->group_count, sizeof(*conf->groups));
+	for (size_t i = 0; i < conf->zone_count; i++)
+		free_zone(&conf->zones[i]);
+	mem_free(conf->zones);
 	for (size_t i = 0; i < conf->courier_count; i++)
 		conf_clear_courier(&conf->couriers[i]);
 	mem_free(conf->couriers);
 	mem_free(conf->control_socket);
 	mem_free(conf->web_path);
-	free_names(conf->web_hosts, conf->web_host_count);
+	conf_free_names(conf->web_hosts, conf->web_host_count);
 	mem_free(conf->user);
-	free_names(conf->rebinding_allow, conf->rebinding_allow_count);
-	for (size_t i = 0; i < conf->file_count; i++)
-		mem_free(conf->files[i]);
-	mem_free(conf->files);
+	conf_free_names(conf->rebinding_allow, conf->rebinding_allow_count);
+	free_texts(conf->files, conf->file_count, sizeof(*conf->files));
 	mem_free(conf);
 }
 

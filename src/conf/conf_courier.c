@@ -6,30 +6,17 @@
 #include "conf/conf_courier_check.h"
 #include "conf/conf_courier_option.h"
 #include "conf/conf_print.h"
+#include "conf/conf_read.h"
 #include "wire/type.h"
 
-/* What Apple's devices ask for: see README.md. */
-struct builtin {
-	const char *name, *alias, *target, *count_txt;
-	const char *variants[CONF_COURIER_VARIANTS_MAX + 1];
-};
-static const struct builtin builtins[] = {
-	{
-		.name = "apple",
-		.alias = "courier.push.apple.com",
-		.target = "courier-push-apple.com.akadns.net",
-		.count_txt = "push.apple.com",
-		.variants = { "{n}-courier.push.apple.com",
-			      "{n}.courier-push-apple.com.akadns.net" },
-	},
-};
-#define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
+#define BUILTIN_NAME "apple"
+
 static const uint16_t default_types[] = { TYPE_A, TYPE_AAAA, TYPE_HTTPS };
 #define TYPE_COUNT (sizeof(default_types) / sizeof(default_types[0]))
 
 /* --- a family as it is before it is read --------------------------------------------------- */
 
-static int set_name(struct conf_name *name, const char *text)
+static bool set_name(struct conf_name *name, const char *text)
 {
 	uint8_t wire[NAME_MAX_LEN];
 	size_t len;
@@ -39,48 +26,45 @@ static int set_name(struct conf_name *name, const char *text)
 	name->wire = mem_dup(wire, len);
 	name->len = (uint8_t)len;
 	name->is_template = strchr(text, '{') != NULL;
-	return name->wire != NULL ? 0 : -ENOMEM;
+	return name->wire != NULL;
 }
 
-static int set_builtin(struct conf_courier *courier, const struct builtin *builtin)
+/* What Apple's devices ask for: see README.md. */
+static int set_builtin(struct conf_courier *courier)
 {
-	courier->name = mem_strdup(builtin->name);
-	courier->variants = mem_zalloc(CONF_COURIER_VARIANTS_MAX * sizeof(*courier->variants));
-	if (courier->name == NULL || courier->variants == NULL ||
-	    set_name(&courier->alias, builtin->alias) != 0 ||
-	    set_name(&courier->target, builtin->target) != 0 ||
-	    set_name(&courier->count_txt, builtin->count_txt) != 0)
+	courier->name = mem_strdup(BUILTIN_NAME);
+	courier->variants = mem_zalloc(2 * sizeof(*courier->variants));
+	if (courier->name == NULL || courier->variants == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; builtin->variants[i] != NULL; i++) {
-		if (set_name(&courier->variants[i], builtin->variants[i]) != 0)
-			return -ENOMEM;
-		courier->variant_count++;
-	}
-	return 0;
+	courier->variant_count = 2;
+	return set_name(&courier->alias, "courier.push.apple.com") &&
+			       set_name(&courier->target, "courier-push-apple.com.akadns.net") &&
+			       set_name(&courier->count_txt, "push.apple.com") &&
+			       set_name(&courier->variants[0], "{n}-courier.push.apple.com") &&
+			       set_name(&courier->variants[1],
+					"{n}.courier-push-apple.com.akadns.net")
+		       ? 0
+		       : -ENOMEM;
 }
 
-/* `builtin` is NULL for a family that is none of them. */
-static int init_family(struct conf_courier *courier, const struct builtin *builtin)
+static int init_family(struct conf_courier *courier, bool is_builtin)
 {
-	conf_option_defaults(conf_courier_option_section(), courier);
+	conf_read_defaults(conf_courier_option_section(), courier);
 	courier->repair_group = CONF_GROUP_NONE;
 	courier->types = mem_dup(default_types, sizeof(default_types));
 	if (courier->types == NULL)
 		return -ENOMEM;
 	courier->type_count = TYPE_COUNT;
-	return builtin != NULL ? set_builtin(courier, builtin) : 0;
+	return is_builtin ? set_builtin(courier) : 0;
 }
 
-/* The built-in family that a written one is about, or NULL. */
-static const struct builtin *builtin_of(const struct conf_node *node)
+/* A family that is written is the built-in one. */
+static bool is_builtin(const struct conf_node *node)
 {
 	const struct conf_node *name =
 		node->kind == NODE_GROUP ? conf_node_find(node, "name") : NULL;
 
-	for (size_t i = 0; name != NULL && name->kind == NODE_TEXT && i < BUILTIN_COUNT; i++)
-		if (strcmp(name->text, builtins[i].name) == 0)
-			return &builtins[i];
-	return NULL;
+	return name != NULL && name->kind == NODE_TEXT && strcmp(name->text, BUILTIN_NAME) == 0;
 }
 
 /* --- families ------------------------------------------------------------------------------ */
@@ -89,7 +73,7 @@ void conf_courier_note(struct conf_reader *reader, const struct conf_node *node,
 {
 	(void)base;
 	if (conf_option_check_list(reader, node,
-				   "a list such as ( { name = \"apple\"; pre_resolve = \"always\"; "
+				   "( { name = \"apple\"; pre_resolve = \"always\"; "
 				   "} )"))
 		reader->couriers = node;
 }
@@ -99,80 +83,72 @@ void conf_courier_note(struct conf_reader *reader, const struct conf_node *node,
 static bool is_misspelt(struct conf_reader *reader, const struct conf_node *node,
 			const struct conf_courier *courier)
 {
-	const char *known[BUILTIN_COUNT + 1] = { NULL };
+	static const char *const known[] = { BUILTIN_NAME, NULL };
 
 	if (courier->name == NULL || conf_node_find(node, "alias") != NULL ||
 	    conf_node_find(node, "target") != NULL || conf_node_find(node, "variants") != NULL)
 		return false;
-	for (size_t i = 0; i < BUILTIN_COUNT; i++)
-		known[i] = builtins[i].name;
-	const char *nearest = complaint_nearest(courier->name, known);
-	if (nearest == NULL)
+	if (complaint_nearest(courier->name, known) == NULL)
 		return false;
 	conf_option_complain(reader, conf_node_find(node, "name"),
 			     "is \"%s\", no built-in family; expected one, or an alias, a target "
-			     "and variants; did you mean \"%s\"?",
-			     courier->name, nearest);
+			     "and variants; did you mean \"" BUILTIN_NAME "\"?",
+			     courier->name);
 	return true;
 }
 
 /* What is not written of a family that is not built in. */
 static void check_missing(struct conf_reader *reader, const struct conf_node *node)
 {
-	static const struct {
-		const char *name, *example;
-	} wanted[] = {
-		{ "name", "one, such as name = \"apple\"" },
-		{ "alias", "one, such as alias = \"courier.push.apple.com\"" },
-		{ "target", "one, such as target = \"courier-push-apple.com.akadns.net\"" },
-		{ "variants", "some, such as variants = [ \"{n}-courier.push.apple.com\" ]" },
-	};
+	conf_option_require(reader, node, "name", "\"" BUILTIN_NAME "\"");
+	conf_option_require(reader, node, "alias", "\"courier.push.apple.com\"");
+	conf_option_require(reader, node, "target", "\"courier-push-apple.com.akadns.net\"");
+	conf_option_require(reader, node, "variants", "[ \"{n}-courier.push.apple.com\" ]");
+}
 
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (conf_node_find(node, wanted[i].name) == NULL)
-			conf_option_complain(reader, node, "has no %s; expected %s", wanted[i].name,
-					     wanted[i].example);
-	}
+/* Of data; not one that only a question has, or the protocol itself (RFC 6895 section 3.1). */
+static bool is_data(uint16_t type)
+{
+	return type != 0 && type != TYPE_OPT && (type < 128 || type > 255);
+}
+
+static void check_types(struct conf_reader *reader, const struct conf_node *node,
+			const struct conf_courier *courier)
+{
+	struct type_text text;
+
+	for (size_t i = 0; i < courier->type_count; i++)
+		if (!is_data(courier->types[i]))
+			conf_option_complain(reader, conf_node_find(node, "types"),
+					     "has %s; expected types that records have",
+					     type_to_text(courier->types[i], &text));
 }
 
 static void read_family(struct conf_reader *reader, const struct conf_node *node,
 			struct conf_courier *courier)
 {
-	const struct builtin *builtin = builtin_of(node);
-
-	courier->place = conf_option_place(reader, node);
-	if (init_family(courier, builtin) != 0) {
+	conf_option_place(reader, node, &courier->place);
+	if (init_family(courier, is_builtin(node)) != 0) {
 		reader->err = -ENOMEM;
 		return;
 	}
-	conf_option_read(reader, node, conf_courier_option_section(), courier);
+	conf_read_section(reader, node, conf_courier_option_section(), courier);
 	if (reader->err != 0 || node->kind != NODE_GROUP || node->count == 0)
 		return;
-	if (builtin == NULL && !is_misspelt(reader, node, courier))
+	if (!is_builtin(node) && !is_misspelt(reader, node, courier))
 		check_missing(reader, node);
+	check_types(reader, node, courier);
 	if (courier->repair == REPAIR_OFF && conf_node_find(node, "repair_upstream") != NULL)
 		conf_option_complain(reader, conf_node_find(node, "repair_upstream"),
 				     "has no effect with repair = \"off\"; expected one of them");
 }
 
-static bool is_written(const struct conf_node *node, const struct builtin *builtin)
+static bool is_written(const struct conf_node *list)
 {
-	for (uint32_t i = 0; node != NULL && i < node->count; i++)
-		if (builtin_of(&node->children[i]) == builtin)
+	for (uint32_t i = 0; i < list->count; i++)
+		if (is_builtin(&list->children[i]))
 			return true;
 	return false;
-}
-
-/* Those that `node`, which may be NULL, does not name. */
-static int add_builtins(struct conf *conf, const struct conf_node *node)
-{
-	for (size_t i = 0; i < BUILTIN_COUNT; i++) {
-		if (is_written(node, &builtins[i]))
-			continue;
-		if (init_family(&conf->couriers[conf->courier_count++], &builtins[i]) != 0)
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 static void drop_disabled(struct conf *conf)
@@ -190,28 +166,29 @@ static void drop_disabled(struct conf *conf)
 
 int conf_courier_defaults(struct conf *conf)
 {
-	conf->couriers = mem_zalloc(BUILTIN_COUNT * sizeof(*conf->couriers));
-	return conf->couriers != NULL ? add_builtins(conf, NULL) : -ENOMEM;
+	conf->couriers = mem_zalloc(sizeof(*conf->couriers));
+	if (conf->couriers == NULL)
+		return -ENOMEM;
+	conf->courier_count = 1;
+	return init_family(&conf->couriers[0], true);
 }
 
 void conf_courier_read(struct conf_reader *reader)
 {
 	const struct conf_node *node = reader->couriers;
-	const uint32_t max = CONF_COURIERS_MAX - BUILTIN_COUNT;
 	struct conf *conf = reader->conf;
 
-	if (node != NULL && node->count > max) {
-		conf_option_complain(reader, node, "has %u families; expected at most %u",
-				     node->count, max);
+	if (node != NULL && conf_option_is_over(reader, node, CONF_COURIERS_MAX - 1, "families"))
 		node = NULL;
-	}
 	const uint32_t written = node != NULL ? node->count : 0;
-	conf->couriers =
-		conf_option_alloc(reader, BUILTIN_COUNT + written, sizeof(*conf->couriers));
+	conf->couriers = conf_option_alloc(reader, 1 + written, sizeof(*conf->couriers));
 	if (conf->couriers == NULL)
 		return;
-	if (add_builtins(conf, node) != 0)
-		reader->err = -ENOMEM;
+	if (node == NULL || !is_written(node)) {
+		conf->courier_count = 1;
+		if (init_family(&conf->couriers[0], true) != 0)
+			reader->err = -ENOMEM;
+	}
 	const size_t unwritten = conf->courier_count;
 	for (uint32_t i = 0; i < written && reader->err == 0; i++)
 		read_family(reader, &node->children[i], &conf->couriers[conf->courier_count++]);
@@ -222,47 +199,24 @@ void conf_courier_read(struct conf_reader *reader)
 
 /* --- printing ------------------------------------------------------------------------------ */
 
-static bool is_on(const struct conf *conf, const struct builtin *builtin)
-{
-	for (size_t i = 0; i < conf->courier_count; i++)
-		if (strcmp(conf->couriers[i].name, builtin->name) == 0)
-			return true;
-	return false;
-}
-
-static void begin_family(struct conf_printer *printer, bool is_first)
-{
-	fputs(is_first ? "\t{\n" : ",\n\t{\n", printer->out);
-	printer->indent = 2;
-}
-
-static void end_family(struct conf_printer *printer)
-{
-	printer->indent = 0;
-	fputs("\t}", printer->out);
-}
-
 void conf_courier_print(struct conf_printer *printer, const void *base)
 {
 	const struct conf *conf = base;
-	size_t printed = 0;
+	const char *before = "(\n\t";
+	bool is_on = false;
 
 	conf_print_begin(printer, "couriers");
-	fputs("(\n", printer->out);
+	printer->indent = 1;
 	for (size_t i = 0; i < conf->courier_count; i++) {
-		begin_family(printer, printed++ == 0);
-		conf_print_section(printer, conf_courier_option_section(), &conf->couriers[i]);
-		end_family(printer);
+		fputs(before, printer->out);
+		conf_print_group(printer, conf_courier_option_section(), &conf->couriers[i]);
+		is_on |= strcmp(conf->couriers[i].name, BUILTIN_NAME) == 0;
+		before = ",\n\t";
 	}
-	/* of a built-in one silence would mean that it is on */
-	for (size_t i = 0; i < BUILTIN_COUNT; i++) {
-		if (is_on(conf, &builtins[i]))
-			continue;
-		begin_family(printer, printed++ == 0);
-		fprintf(printer->out, "\t\tname = \"%s\";\n\t\tenabled = false;\n",
-			builtins[i].name);
-		end_family(printer);
-	}
-	fputs("\n)", printer->out);
-	conf_print_end(printer);
+	printer->indent = 0;
+	/* of the built-in one silence would mean that it is on */
+	if (!is_on)
+		fprintf(printer->out,
+			"%s{\n\t\tname = \"" BUILTIN_NAME "\";\n\t\tenabled = false;\n\t}", before);
+	conf_print_end(printer, "\n)");
 }

@@ -10,12 +10,7 @@
 #define DIGITS_MAX 4u /* of CONF_COURIER_N_MAX */
 
 enum part { PART_VARIANT, PART_ALIAS, PART_TARGET, PART_COUNT_TXT };
-static const struct {
-	const char *its, *of; /* "as its alias", "the alias of" */
-} part_texts[] = { { "variant", "a variant" },
-		   { "alias", "the alias" },
-		   { "target", "the target" },
-		   { "count_txt", "the count_txt" } };
+static const char *const part_texts[] = { "variant", "alias", "target", "count_txt" };
 
 /* A name and what it is in which family. */
 struct owned {
@@ -27,8 +22,8 @@ struct owned {
 struct check {
 	struct conf_reader *reader;
 	size_t unwritten;
-	struct owned owned[NAMES_MAX];
 	size_t count;
+	struct owned owned[NAMES_MAX];
 };
 
 /* --- what a template makes ----------------------------------------------------------------- */
@@ -144,10 +139,11 @@ static void complain(const struct check *check, const struct owned *first,
 	name_to_text(second->name->wire, &name);
 	name_to_text(first->name->wire, &first_name);
 	complaint_add(check->reader->complaints, place_of(check, second),
-		      "%s has \"%.254s\" as its %s, but \"%.254s\" is %s of %s; expected each "
+		      "%s has \"%.254s\" as its %s, but \"%.254s\" is %s %s of %s; expected each "
 		      "name in one place%s",
-		      put_family(check, second->family, &path), name.text,
-		      part_texts[second->part].its, first_name.text, part_texts[first->part].of,
+		      put_family(check, second->family, &path), name.text, part_texts[second->part],
+		      first_name.text, first->part == PART_VARIANT ? "a" : "the",
+		      part_texts[first->part],
 		      second->family == first->family ? "the same one"
 						      : put_family(check, first->family, &other),
 		      where);
@@ -207,14 +203,16 @@ static void check_called(const struct check *check)
 		for (size_t j = 0; j < i && courier->name != NULL; j++) {
 			const struct conf_courier *first = &conf->couriers[j];
 			struct conf_node_path path;
+			struct complaint_quote quote;
 			if (first->name == NULL || strcmp(first->name, courier->name) != 0)
 				continue;
 			complaint_add(
 				check->reader->complaints, &courier->place,
-				"%s is a duplicate: \"%s\" is there already; expected it once "
-				"(first at %s:%d)",
-				put_family(check, i, &path), courier->name, first->place.file,
-				first->place.line);
+				"%s is a duplicate: %s is there already; expected it once (first "
+				"at %s:%d)",
+				put_family(check, i, &path),
+				complaint_quote(courier->name, strlen(courier->name), &quote),
+				first->place.file, first->place.line);
 			break;
 		}
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/conf_print.h"
+#include "conf/conf_read.h"
 #include "conf/conf_server.h"
 #include "conf/resolv_conf.h"
 
@@ -16,18 +17,18 @@
 
 static void read_servers(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_servers(struct conf_printer *printer, const void *base);
-static void read_file(struct conf_reader *reader, const struct conf_node *node, void *base);
-static void print_file(struct conf_printer *printer, const void *base);
+static bool is_path(const char *text);
 
-static const char *const orders[] = { "fastest", "listed", "race", NULL };
+const char *const conf_group_orders[] = { "fastest", "listed", "race", NULL };
 
 /* clang-format off */
 static const struct conf_option options[] = {
 	{ "servers", OPTION_OTHER, .read = read_servers, .print = print_servers,
 	  HELP("addresses to ask, with @PORT where it is not 53") },
-	{ "resolv_conf", OPTION_OTHER, .read = read_file, .print = print_file,
+	{ "resolv_conf", OPTION_TEXT, CONF_OPTION_FIELD(conf_group, resolv_conf), .is_good = is_path,
+	  .expected = "the path of a file from / on, such as \"" RESOLV_CONF_PATH "\"",
 	  HELP("file that names the servers, in place of them: resolv.conf(5)") },
-	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = orders,
+	{ "order", OPTION_WORD, CONF_OPTION_FIELD(conf_group, order), .words = conf_group_orders,
 	  .fallback = ORDER_FASTEST,
 	  HELP("which server is asked first: fastest, listed (the first), race (the first two)") },
 	{ "randomize_case", OPTION_BOOL, CONF_OPTION_FIELD(conf_group, randomize_case),
@@ -37,7 +38,7 @@ static const struct conf_option options[] = {
 	  HELP("seconds that a question may take, all servers together") },
 };
 static const struct conf_section section = {
-	"upstreams.NAME", options, sizeof(options) / sizeof(options[0])
+	"upstreams.NAME", options, CONF_OPTION_COUNT(options), false
 };
 /* clang-format on */
 
@@ -48,20 +49,14 @@ const struct conf_section *conf_group_section(void)
 
 static int init_group(struct conf_group *group, const char *name)
 {
-	conf_option_defaults(&section, group);
+	conf_read_defaults(&section, group);
 	group->name = mem_strdup(name);
 	return group->name != NULL ? 0 : -ENOMEM;
 }
 
-static int name_file(struct conf_group *group, const char *path)
+static bool is_path(const char *text)
 {
-	char *copy = mem_strdup(path);
-
-	if (copy == NULL)
-		return -ENOMEM;
-	mem_free(group->resolv_conf);
-	group->resolv_conf = copy;
-	return 0;
+	return text[0] == '/' && strlen(text) < PATH_MAX;
 }
 
 int conf_group_defaults(struct conf *conf)
@@ -70,8 +65,9 @@ int conf_group_defaults(struct conf *conf)
 	if (conf->groups == NULL)
 		return -ENOMEM;
 	conf->group_count = 1;
-	int err = init_group(&conf->groups[0], DEFAULT_GROUP);
-	return err == 0 ? name_file(&conf->groups[0], RESOLV_CONF_PATH) : err;
+	conf->groups[0].resolv_conf = mem_strdup(RESOLV_CONF_PATH);
+	return conf->groups[0].resolv_conf != NULL ? init_group(&conf->groups[0], DEFAULT_GROUP)
+						   : -ENOMEM;
 }
 
 /* --- servers ------------------------------------------------------------------------------- */
@@ -95,14 +91,10 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 {
 	struct conf_group *group = base;
 
-	if (!conf_option_check_list(reader, node,
-				    "a list such as [ \"192.0.2.1\", \"2001:db8::1@5353\" ]"))
+	if (!conf_option_check_list(reader, node, "[ \"192.0.2.1\", \"2001:db8::1@5353\" ]"))
 		return;
-	if (node->count > SERVERS_MAX) {
-		conf_option_complain(reader, node, "has %u servers; expected at most %u",
-				     node->count, SERVERS_MAX);
+	if (conf_option_is_over(reader, node, SERVERS_MAX, "servers"))
 		return;
-	}
 	group->servers = conf_option_alloc(reader, node->count, sizeof(*group->servers));
 	if (group->servers == NULL)
 		return;
@@ -111,7 +103,7 @@ static void read_servers(struct conf_reader *reader, const struct conf_node *nod
 		if (!conf_server_read(reader, &node->children[i], &server) ||
 		    is_there(reader, &node->children[i], group, &server))
 			continue;
-		server.place = conf_option_place(reader, &node->children[i]);
+		conf_option_place(reader, &node->children[i], &server.place);
 		group->servers[group->server_count++] = server;
 	}
 }
@@ -122,33 +114,6 @@ static void print_servers(struct conf_printer *printer, const void *base)
 
 	if (group->resolv_conf == NULL)
 		conf_server_print_list(printer, "servers", group->servers, group->server_count);
-}
-
-/* --- a file that names them ---------------------------------------------------------------- */
-
-static void read_file(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf_group *group = base;
-
-	if (node->kind != NODE_TEXT || node->text[0] != '/' || strlen(node->text) >= PATH_MAX) {
-		conf_option_refuse(reader, node,
-				   "the path of a file from / on, such as \"" RESOLV_CONF_PATH
-				   "\"");
-		return;
-	}
-	if (name_file(group, node->text) != 0)
-		reader->err = -ENOMEM;
-}
-
-static void print_file(struct conf_printer *printer, const void *base)
-{
-	const struct conf_group *group = base;
-
-	if (group->resolv_conf == NULL)
-		return;
-	conf_print_begin(printer, "resolv_conf");
-	conf_print_text(printer, group->resolv_conf);
-	conf_print_end(printer);
 }
 
 /* --- groups -------------------------------------------------------------------------------- */
@@ -201,8 +166,8 @@ static void read_group(struct conf_reader *reader, const struct conf_node *node)
 	struct conf_group *group = take_group(reader, node->name);
 	if (group == NULL)
 		return;
-	group->place = conf_option_place(reader, node);
-	conf_option_read(reader, node, &section, group);
+	conf_option_place(reader, node, &group->place);
+	conf_read_section(reader, node, &section, group);
 	if (node->kind == NODE_GROUP && node->count > 0)
 		check_origin(reader, node, group);
 }
@@ -222,11 +187,8 @@ void conf_group_read(struct conf_reader *reader, const struct conf_node *node, v
 				     "is empty; expected a group, such as default = { ... };");
 		return;
 	}
-	if (node->count > GROUPS_MAX) {
-		conf_option_complain(reader, node, "has %u groups; expected at most %u",
-				     node->count, GROUPS_MAX);
+	if (conf_option_is_over(reader, node, GROUPS_MAX, "groups"))
 		return;
-	}
 	/* one more, for the default group may not be among them */
 	struct conf_group *grown =
 		mem_realloc(conf->groups, (node->count + 1) * sizeof(*conf->groups));
@@ -245,21 +207,14 @@ void conf_group_print(struct conf_printer *printer, const void *base)
 
 	conf_print_begin(printer, "upstreams");
 	fputs("{\n", printer->out);
-	printer->indent++;
+	printer->indent = 1;
 	for (size_t i = 0; i < conf->group_count; i++) {
 		conf_print_begin(printer, conf->groups[i].name);
-		fputs("{\n", printer->out);
-		printer->indent++;
-		conf_print_section(printer, &section, &conf->groups[i]);
-		printer->indent--;
-		conf_print_indent(printer);
-		fputc('}', printer->out);
-		conf_print_end(printer);
+		conf_print_group(printer, &section, &conf->groups[i]);
+		conf_print_end(printer, "");
 	}
-	printer->indent--;
-	conf_print_indent(printer);
-	fputc('}', printer->out);
-	conf_print_end(printer);
+	printer->indent = 0;
+	conf_print_end(printer, "}");
 }
 
 int conf_group_find(struct conf_reader *reader, const struct conf_node *node, bool or_servfail)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/conf_print.h"
+#include "conf/conf_read.h"
 #include "conf/conf_value.h"
 
 #define DNS_PORT 53
@@ -19,7 +20,7 @@ static void read_net(struct conf_reader *reader, const struct conf_node *node, v
 static void print_net(struct conf_printer *printer, const void *base);
 
 static const char *const protocols[] = { "udp", "tcp", NULL };
-static const char *const access_actions[] = { "allow", "refuse", "drop", NULL };
+const char *const conf_listen_actions[] = { "allow", "refuse", "drop", NULL };
 
 /* clang-format off */
 static const struct conf_option listen_options[] = {
@@ -34,16 +35,26 @@ static const struct conf_option listen_options[] = {
 static const struct conf_option access_options[] = {
 	{ "net", OPTION_OTHER, .read = read_net, .print = print_net,
 	  HELP("network that the client's address lies in") },
-	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_access, action), .words = access_actions,
+	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_access, action), .words = conf_listen_actions,
 	  HELP("allow, refuse (say so), or drop (say nothing)") },
 };
 static const struct conf_section listen_section = {
-	"listen", listen_options, sizeof(listen_options) / sizeof(listen_options[0])
+	"listen", listen_options, CONF_OPTION_COUNT(listen_options), true
 };
 static const struct conf_section access_section = {
-	"access", access_options, sizeof(access_options) / sizeof(access_options[0])
+	"access", access_options, CONF_OPTION_COUNT(access_options), true
 };
 /* clang-format on */
+
+const struct conf_section *conf_listen_access_section(void)
+{
+	return &access_section;
+}
+
+const struct conf_section *conf_listen_section(void)
+{
+	return &listen_section;
+}
 
 /* Loopback, RFC 1918, link-local (RFC 3927, RFC 4291), unique local (RFC 4193). */
 static const char *const default_nets[] = { "127.0.0.0/8",    "10.0.0.0/8",	"172.16.0.0/12",
@@ -53,29 +64,17 @@ static const char *const default_trusted_nets[] = { "127.0.0.0/8", "::1/128" };
 static const char *const default_addresses[] = { "127.0.0.1", "::1" };
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-const struct conf_section *conf_listen_section(void)
-{
-	return &listen_section;
-}
-
-const struct conf_section *conf_listen_access_section(void)
-{
-	return &access_section;
-}
-
 /* --- listen -------------------------------------------------------------------------------- */
 
 static void read_listen_address(struct conf_reader *reader, const struct conf_node *node,
 				void *base)
 {
 	struct conf_listen *listen = base;
-	struct addr addr;
+	const uint16_t port = listen->addr.port;
 
-	if (!conf_value_addr(reader, node, 0, &addr))
-		return;
-	/* the port may have been read before */
-	addr.port = listen->addr.port;
-	listen->addr = addr;
+	(void)conf_value_addr(reader, node, 0, &listen->addr);
+	/* which may have been read before */
+	listen->addr.port = port;
 }
 
 static void read_protocols(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -83,8 +82,10 @@ static void read_protocols(struct conf_reader *reader, const struct conf_node *n
 	struct conf_listen *listen = base;
 	bool wanted[2] = { false, false };
 
-	if (!conf_option_check_list(reader, node, "[ \"udp\", \"tcp\" ] or one of them"))
+	if (!conf_node_is_list(node) || node->count == 0) {
+		conf_option_refuse(reader, node, "[ \"udp\", \"tcp\" ] or one of them");
 		return;
+	}
 	for (uint32_t i = 0; i < node->count; i++) {
 		const int protocol = conf_option_word(reader, &node->children[i], protocols);
 		if (protocol >= 0 && wanted[protocol])
@@ -102,13 +103,12 @@ static void read_listen_entry(struct conf_reader *reader, const struct conf_node
 	struct conf *conf = reader->conf;
 	struct conf_listen *listen = &conf->listen[conf->listen_count];
 
-	conf_option_defaults(&listen_section, listen);
+	conf_read_defaults(&listen_section, listen);
 	listen->udp = listen->tcp = true;
-	listen->place = conf_option_place(reader, node);
-	conf_option_read(reader, node, &listen_section, listen);
-	if (node->kind == NODE_GROUP && node->count > 0 && conf_node_find(node, "address") == NULL)
-		conf_option_complain(reader, node,
-				     "has no address; expected one, such as address = \"::1\"");
+	conf_option_place(reader, node, &listen->place);
+	conf_read_section(reader, node, &listen_section, listen);
+	if (node->kind == NODE_GROUP && node->count > 0)
+		conf_option_require(reader, node, "address", "\"::1\"");
 	if (listen->addr.family == ADDR_NONE)
 		return;
 	for (size_t i = 0; i < conf->listen_count; i++) {
@@ -117,11 +117,8 @@ static void read_listen_entry(struct conf_reader *reader, const struct conf_node
 		    !((other->udp && listen->udp) || (other->tcp && listen->tcp)))
 			continue;
 		struct addr_text text;
-		conf_option_complain(reader, node,
-				     "is a duplicate: %s is there already; expected it once (first "
-				     "at %s:%d)",
-				     addr_to_text(&listen->addr, &text), other->place.file,
-				     other->place.line);
+		conf_option_refuse_twin(reader, node, addr_to_text(&listen->addr, &text),
+					&other->place);
 		break;
 	}
 	conf->listen_count++;
@@ -131,14 +128,10 @@ void conf_listen_read(struct conf_reader *reader, const struct conf_node *node, 
 {
 	struct conf *conf = base;
 
-	if (!conf_option_check_list(reader, node,
-				    "a list such as ( { address = \"127.0.0.1\"; } )"))
+	if (!conf_option_check_list(reader, node, "( { address = \"127.0.0.1\"; } )"))
 		return;
-	if (node->count > LISTEN_MAX) {
-		conf_option_complain(reader, node, "has %u entries; expected at most %u",
-				     node->count, LISTEN_MAX);
+	if (conf_option_is_over(reader, node, LISTEN_MAX, "entries"))
 		return;
-	}
 	conf->listen = conf_option_alloc(reader, node->count, sizeof(*conf->listen));
 	for (uint32_t i = 0; i < node->count && reader->err == 0; i++)
 		read_listen_entry(reader, &node->children[i]);
@@ -151,9 +144,7 @@ static void print_listen_address(struct conf_printer *printer, const void *base)
 	struct addr_text text;
 
 	addr.port = 0;
-	conf_print_begin(printer, "address");
-	fprintf(printer->out, "\"%s\"", addr_to_text(&addr, &text));
-	conf_print_end(printer);
+	conf_print_setting(printer, "address", addr_to_text(&addr, &text));
 }
 
 static void print_protocols(struct conf_printer *printer, const void *base)
@@ -161,33 +152,10 @@ static void print_protocols(struct conf_printer *printer, const void *base)
 	const struct conf_listen *listen = base;
 
 	conf_print_begin(printer, "protocols");
-	fprintf(printer->out, "[ %s%s%s ]", listen->udp ? "\"udp\"" : "",
-		listen->udp && listen->tcp ? ", " : "", listen->tcp ? "\"tcp\"" : "");
-	conf_print_end(printer);
-}
-
-/* One entry of a list, on a line of its own. */
-static void print_entry(struct conf_printer *printer, const struct conf_section *section,
-			const void *entry, bool is_last)
-{
-	fputs("\t{", printer->out);
-	printer->on_one_line = true;
-	conf_print_section(printer, section, entry);
-	printer->on_one_line = false;
-	fputs(is_last ? " }\n" : " },\n", printer->out);
-}
-
-void conf_listen_print(struct conf_printer *printer, const void *base)
-{
-	const struct conf *conf = base;
-
-	conf_print_begin(printer, "listen");
-	fputs("(\n", printer->out);
-	for (size_t i = 0; i < conf->listen_count; i++)
-		print_entry(printer, &listen_section, &conf->listen[i],
-			    i + 1 == conf->listen_count);
-	fputc(')', printer->out);
-	conf_print_end(printer);
+	fputs(listen->udp ? "[ \"udp\"" : "[ ", printer->out);
+	if (listen->tcp)
+		fputs(listen->udp ? ", \"tcp\"" : "\"tcp\"", printer->out);
+	conf_print_end(printer, " ]");
 }
 
 /* --- access -------------------------------------------------------------------------------- */
@@ -203,13 +171,11 @@ static void read_net(struct conf_reader *reader, const struct conf_node *node, v
 static void read_access_entry(struct conf_reader *reader, const struct conf_node *node,
 			      struct conf_access *access)
 {
-	access->place = conf_option_place(reader, node);
-	conf_option_read(reader, node, &access_section, access);
+	conf_option_place(reader, node, &access->place);
+	conf_read_section(reader, node, &access_section, access);
 	if (node->kind != NODE_GROUP || node->count == 0)
 		return;
-	if (conf_node_find(node, "net") == NULL)
-		conf_option_complain(reader, node,
-				     "has no net; expected one, such as net = \"10.0.0.0/8\"");
+	conf_option_require(reader, node, "net", "\"10.0.0.0/8\"");
 	if (conf_node_find(node, "action") == NULL)
 		conf_option_complain(reader, node,
 				     "has no action; expected \"allow\", \"refuse\" or \"drop\"");
@@ -242,11 +208,8 @@ static void check_nets_once(struct conf_reader *reader, const struct conf_node *
 		if (second->net.net.family == ADDR_NONE ||
 		    conf_value_compare_nets(&first->net, &second->net) != 0)
 			continue;
-		conf_option_complain(reader, &node->children[second - conf->access],
-				     "is a duplicate: %s is there already; expected it once (first "
-				     "at %s:%d)",
-				     addr_prefix_to_text(&second->net, &text), first->place.file,
-				     first->place.line);
+		conf_option_refuse_twin(reader, &node->children[second - conf->access],
+					addr_prefix_to_text(&second->net, &text), &first->place);
 	}
 	mem_free(sorted);
 }
@@ -255,9 +218,8 @@ void conf_listen_read_access(struct conf_reader *reader, const struct conf_node 
 {
 	struct conf *conf = base;
 
-	if (!conf_option_check_list(
-		    reader, node,
-		    "a list such as ( { net = \"10.0.0.0/8\"; action = \"allow\"; } )"))
+	if (!conf_option_check_list(reader, node,
+				    "( { net = \"10.0.0.0/8\"; action = \"allow\"; } )"))
 		return;
 	conf->access = conf_option_alloc(reader, node->count, sizeof(*conf->access));
 	if (conf->access == NULL)
@@ -273,47 +235,7 @@ static void print_net(struct conf_printer *printer, const void *base)
 	const struct conf_access *access = base;
 	struct addr_text text;
 
-	conf_print_begin(printer, "net");
-	fprintf(printer->out, "\"%s\"", addr_prefix_to_text(&access->net, &text));
-	conf_print_end(printer);
-}
-
-void conf_listen_print_access(struct conf_printer *printer, const void *base)
-{
-	const struct conf *conf = base;
-
-	conf_print_begin(printer, "access");
-	fputs("(\n", printer->out);
-	for (size_t i = 0; i < conf->access_count; i++)
-		print_entry(printer, &access_section, &conf->access[i],
-			    i + 1 == conf->access_count);
-	fputc(')', printer->out);
-	conf_print_end(printer);
-}
-
-/* --- trusted ------------------------------------------------------------------------------- */
-
-/* None at all is a list, too: nobody is trusted. */
-void conf_listen_read_trusted(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf *conf = base;
-
-	if (conf_node_is_list(node))
-		conf_value_nets(reader, node, &conf->trusted, &conf->trusted_count);
-	else
-		conf_option_refuse(reader, node, "a list such as [ \"127.0.0.0/8\", \"::1/128\" ]");
-}
-
-void conf_listen_print_trusted(struct conf_printer *printer, const void *base)
-{
-	const struct conf *conf = base;
-
-	conf_print_nets(printer, "trusted", conf->trusted, conf->trusted_count);
-	if (conf->trusted_count > 0)
-		return;
-	conf_print_begin(printer, "trusted");
-	fputs("[ ]", printer->out);
-	conf_print_end(printer);
+	conf_print_setting(printer, "net", addr_prefix_to_text(&access->net, &text));
 }
 
 /* --- defaults ------------------------------------------------------------------------------ */

@@ -14,7 +14,7 @@
 #include "conf/conf_node.h"
 #include "conf/conf_option.h"
 #include "conf/conf_print.h"
-#include "conf/conf_rebinding.h"
+#include "conf/conf_read.h"
 #include "conf/conf_scan.h"
 #include "conf/conf_server.h"
 #include "conf/conf_text.h"
@@ -27,7 +27,7 @@
 #define FIELD(field) CONF_OPTION_FIELD(conf, field)
 
 static const char *const ecs_words[] = { "forward", "strip", NULL };
-static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+const char *const conf_load_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 static const char *const targets[] = { "stderr", "syslog", NULL };
 static const char *const queries[] = { "off", "errors", "all", NULL };
 
@@ -84,12 +84,13 @@ static const struct conf_option edns[] = {
 static const struct conf_option rebinding[] = {
 	{ "protect", OPTION_BOOL, FIELD(rebinding_protect), .fallback = false,
 	  HELP("answers with private addresses for names that are not ours are held back") },
-	{ "allow", OPTION_OTHER, .read = conf_rebinding_read_allow,
-	  .print = conf_rebinding_print_allow,
+	{ "allow", OPTION_NAMES,
+	  CONF_OPTION_LIST(conf, rebinding_allow, rebinding_allow_count),
+	  .expected = "[ \"corp.example\" ]",
 	  HELP("names that may have private addresses, with everything below them") },
 };
 static const struct conf_option log_[] = {
-	{ "level", OPTION_WORD, FIELD(log_level), .words = levels, .fallback = LEVEL_INFO,
+	{ "level", OPTION_WORD, FIELD(log_level), .words = conf_load_levels, .fallback = LEVEL_INFO,
 	  HELP("error, warning, notice, info or debug: this and what is worse") },
 	{ "to", OPTION_WORD, FIELD(log_target), .words = targets, .fallback = LOG_TO_STDERR,
 	  HELP("stderr or syslog") },
@@ -98,8 +99,9 @@ static const struct conf_option log_[] = {
 	  HELP("a line for each question: off, errors or all") },
 };
 static const struct conf_option control[] = {
-	{ "socket", OPTION_OTHER, .read = conf_control_read_socket,
-	  .print = conf_control_print_socket,
+	{ "socket", OPTION_TEXT, FIELD(control_socket), .is_good = conf_control_is_socket,
+	  .expected = "the path of a socket from / on, of at most 107 bytes, such as "
+		      "\"" CONF_CONTROL_DEFAULT "\", or \"\" for none",
 	  HELP("path of the socket that commands such as status talk to; \"\": none") },
 };
 static const struct conf_option web[] = {
@@ -109,11 +111,11 @@ static const struct conf_option web[] = {
 	  HELP("port of that address") },
 	{ "enabled", OPTION_BOOL, FIELD(web_enabled), .fallback = false,
 	  HELP("serve /metrics for Prometheus, /healthz, /readyz and /api over HTTP") },
-	{ "hosts", OPTION_OTHER, .read = conf_web_read_hosts, .print = conf_web_print_hosts,
+	{ "hosts", OPTION_NAMES, CONF_OPTION_LIST(conf, web_hosts, web_host_count),
+	  .expected = "[ \"dns.corp.example\" ]",
 	  HELP("names that it is called by, beside localhost and any address") },
 };
-#define SECTION_OF(path_, options_) \
-	{ path_, options_, sizeof(options_) / sizeof((options_)[0]) }
+#define SECTION_OF(path_, options_) { path_, options_, CONF_OPTION_COUNT(options_), false }
 static const struct conf_section limits_section = SECTION_OF("limits", limits);
 static const struct conf_section cache_section = SECTION_OF("cache", cache);
 static const struct conf_section edns_section = SECTION_OF("edns", edns);
@@ -123,18 +125,20 @@ static const struct conf_section control_section = SECTION_OF("control", control
 static const struct conf_section web_section = SECTION_OF("web", web);
 
 static const struct conf_option root[] = {
-	{ "listen", OPTION_OTHER, .read = conf_listen_read, .print = conf_listen_print,
+	{ "listen", OPTION_GROUPS, CONF_OPTION_LIST(conf, listen, listen_count),
+	  .read = conf_listen_read, .entry = conf_listen_section,
 	  HELP("where to listen") },
 	{ "workers", OPTION_INTEGER, FIELD(workers),
 	  .min = 0, .max = CONF_WORKERS_MAX, .fallback = 1,
 	  HELP("threads that answer; 0: one for each CPU") },
-	{ "user", OPTION_OTHER, .read = conf_user_read, .print = conf_user_print,
+	{ "user", OPTION_TEXT, FIELD(user), .read = conf_user_read,
 	  HELP("account that it becomes, once started as root; \"\": stays root") },
-	{ "access", OPTION_OTHER, .read = conf_listen_read_access,
-	  .print = conf_listen_print_access,
+	{ "access", OPTION_GROUPS, CONF_OPTION_LIST(conf, access, access_count),
+	  .read = conf_listen_read_access, .entry = conf_listen_access_section,
 	  HELP("whom to serve: the longest network decides; all others are refused") },
-	{ "trusted", OPTION_OTHER, .read = conf_listen_read_trusted,
-	  .print = conf_listen_print_trusted,
+	{ "trusted", OPTION_NETS, CONF_OPTION_LIST(conf, trusted, trusted_count),
+	  .may_be_empty = true, /* nobody is trusted */
+	  .expected = "[ \"127.0.0.0/8\", \"::1/128\" ]",
 	  HELP("networks of forwarders that are believed whom they ask for (EDNS 65001, 65073, 8)") },
 	{ "limits", OPTION_SECTION, .section = &limits_section,
 	  HELP("how much is done at once") },
@@ -142,7 +146,8 @@ static const struct conf_option root[] = {
 	  HELP("what is kept, and how long") },
 	{ "upstreams", OPTION_OTHER, .read = conf_group_read, .print = conf_group_print,
 	  HELP("groups of servers to ask; \"default\" is asked where no zone says otherwise") },
-	{ "zones", OPTION_OTHER, .read = conf_zone_note, .print = conf_zone_print,
+	{ "zones", OPTION_GROUPS, CONF_OPTION_LIST(conf, zones, zone_count),
+	  .read = conf_zone_note, .entry = conf_zone_section,
 	  HELP("which names are treated otherwise; the most specific name wins") },
 	{ "couriers", OPTION_OTHER, .read = conf_courier_note, .print = conf_courier_print,
 	  HELP("families of an alias that leads to no address by design; Apple's is built in") },
@@ -255,7 +260,9 @@ static bool fill_node(struct parsing *parsing, const config_setting_t *setting,
 static void complain_of_syntax(const struct conf_text *text, const config_t *config,
 			       struct complaints *complaints)
 {
-	const struct conf_place place = conf_text_place(text, (uint32_t)config_error_line(config));
+	struct conf_place place;
+
+	conf_text_place(text, (uint32_t)config_error_line(config), &place);
 	complaint_add(complaints, &place,
 		      "%s; expected values of one kind in an array [ ], where a list ( ) takes any",
 		      config_error_text(config));
@@ -269,7 +276,7 @@ static struct conf *new_conf(void)
 
 	if (conf == NULL)
 		return NULL;
-	conf_option_defaults(&root_section, conf);
+	conf_read_defaults(&root_section, conf);
 	conf_web_defaults(conf);
 	if (conf_group_defaults(conf) != 0 || conf_control_defaults(conf) != 0) {
 		conf_free(conf);
@@ -304,7 +311,7 @@ static int read_tree(const struct conf_text *text, const struct conf_node *tree,
 	if (reader.conf == NULL)
 		return -ENOMEM;
 	list_sections(sections);
-	conf_option_read(&reader, tree, &root_section, reader.conf);
+	conf_read_section(&reader, tree, &root_section, reader.conf);
 	if (reader.err == 0)
 		check_together(&reader, tree);
 	if (reader.err == 0)
@@ -406,7 +413,7 @@ int conf_load_text(const char *text, const char *name, struct complaints *compla
 	struct conf_text *copy;
 
 	*ret_conf = NULL;
-	const int err = conf_text_from(text, strlen(text), name, complaints, &copy);
+	const int err = conf_text_from(text, name, complaints, &copy);
 	return err == 0 ? load(copy, complaints, ret_conf) : err;
 }
 

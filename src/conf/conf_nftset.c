@@ -116,9 +116,11 @@ void conf_nftset_read(struct conf_reader *reader, const struct conf_node *node, 
 				     "expected none, or a build with them (make NFTSET=yes)");
 		return;
 	}
-	if (!is_one && !conf_option_check_list(
-			       reader, node, "text such as \"inet#fw4#apple\", or a list of such"))
+	if (!is_one && (!conf_node_is_list(node) || node->count == 0)) {
+		conf_option_refuse(reader, node,
+				   "text such as \"inet#fw4#apple\", or a list of such");
 		return;
+	}
 	if (!is_one && node->count > SETS_MAX) {
 		conf_option_complain(reader, node, "has %u sets; expected 16 at most", node->count);
 		return;
@@ -134,7 +136,7 @@ void conf_nftset_print(struct conf_printer *printer, const void *base)
 {
 	const struct conf_zone *zone = base;
 
-	if (zone->nftset_count == 0)
+	if (!COURIERDNS_NFTSET || zone->nftset_count == 0)
 		return;
 	conf_print_begin(printer, "nftset");
 	for (size_t i = 0; i < zone->nftset_count; i++) {
@@ -142,7 +144,5 @@ void conf_nftset_print(struct conf_printer *printer, const void *base)
 			fputs(i == 0 ? "[ " : ", ", printer->out);
 		conf_print_text(printer, zone->nftsets[i].text);
 	}
-	if (zone->nftset_count > 1)
-		fputs(" ]", printer->out);
-	conf_print_end(printer);
+	conf_print_end(printer, zone->nftset_count > 1 ? " ]" : "");
 }

@@ -3,28 +3,17 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "wire/type.h"
+#include "conf/conf_value.h"
 
-/* Only what has 8 bytes can be negative. */
-static int64_t get_field(const struct conf_option *option, const void *base)
+static int32_t get_number(const struct conf_option *option, const void *field)
 {
-	const uint8_t *at = (const uint8_t *)base + option->offset;
-	uint16_t value16;
-	uint32_t value32;
-	int64_t value;
-
 	switch (option->size) {
-	case 1:
-		return *at;
-	case sizeof(value16):
-		memcpy(&value16, at, sizeof(value16));
-		return value16;
-	case sizeof(value32):
-		memcpy(&value32, at, sizeof(value32));
-		return value32;
-	case sizeof(value):
-		memcpy(&value, at, sizeof(value));
-		return value;
+	case sizeof(uint8_t):
+		return *(const uint8_t *)field;
+	case sizeof(uint16_t):
+		return *(const uint16_t *)field;
+	case sizeof(int32_t):
+		return *(const int32_t *)field;
 	}
 	UNREACHABLE();
 }
@@ -44,9 +33,9 @@ void conf_print_begin(struct conf_printer *printer, const char *name)
 	fprintf(printer->out, "%s = ", name);
 }
 
-void conf_print_end(struct conf_printer *printer)
+void conf_print_end(struct conf_printer *printer, const char *end)
 {
-	fputs(printer->on_one_line ? ";" : ";\n", printer->out);
+	fprintf(printer->out, printer->on_one_line ? "%s;" : "%s;\n", end);
 }
 
 void conf_print_text(struct conf_printer *printer, const char *text)
@@ -66,128 +55,158 @@ void conf_print_text(struct conf_printer *printer, const char *text)
 	fputc('"', out);
 }
 
-/* Text number `at` of a list has to be put between these. */
-static void begin_element(struct conf_printer *printer, const char *name, size_t at)
+void conf_print_setting(struct conf_printer *printer, const char *name, const char *text)
 {
-	if (at == 0)
-		conf_print_begin(printer, name);
-	fputs(at == 0 ? "[ " : ", ", printer->out);
+	conf_print_begin(printer, name);
+	conf_print_text(printer, text);
+	conf_print_end(printer, "");
 }
 
-static void end_list(struct conf_printer *printer, size_t count)
+void conf_print_values(struct conf_printer *printer, const char *name, enum conf_option_kind kind,
+		       const void *values, size_t count)
 {
-	if (count == 0)
-		return;
-	fputs(" ]", printer->out);
-	conf_print_end(printer);
-}
+	const uint8_t *value = values;
+	union conf_value_text text;
 
-void conf_print_names(struct conf_printer *printer, const char *name, const struct conf_name *names,
-		      size_t count)
-{
-	struct name_text text;
-
-	for (size_t i = 0; i < count; i++) {
-		begin_element(printer, name, i);
-		conf_print_text(printer, name_to_text(names[i].wire, &text));
+	conf_print_begin(printer, name);
+	for (size_t i = 0; i < count; i++, value += conf_value_size(kind)) {
+		fputs(i == 0 ? "[ " : ", ", printer->out);
+		conf_print_text(printer, conf_value_text(kind, value, &text));
 	}
-	end_list(printer, count);
-}
-
-void conf_print_types(struct conf_printer *printer, const char *name, const uint16_t *types,
-		      size_t count)
-{
-	struct type_text text;
-
-	for (size_t i = 0; i < count; i++) {
-		begin_element(printer, name, i);
-		conf_print_text(printer, type_to_text(types[i], &text));
-	}
-	end_list(printer, count);
-}
-
-void conf_print_nets(struct conf_printer *printer, const char *name, const struct addr_prefix *nets,
-		     size_t count)
-{
-	struct addr_text text;
-
-	for (size_t i = 0; i < count; i++) {
-		begin_element(printer, name, i);
-		conf_print_text(printer, addr_prefix_to_text(&nets[i], &text));
-	}
-	end_list(printer, count);
+	conf_print_end(printer, count > 0 ? " ]" : "[ ]");
 }
 
 /* 2.0, 0.4, 0.125 */
-static void put_milliseconds(FILE *out, int64_t milliseconds)
+static void put_seconds(FILE *out, int32_t milliseconds)
 {
-	char text[32];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%" PRId64 ".%03d", milliseconds / 1000,
-				      (int)(milliseconds % 1000));
-	while (text[len - 1] == '0' && text[len - 2] != '.')
-		text[--len] = '\0';
-	fputs(text, out);
+	struct complaint_quote text;
+
+	fputs(conf_option_seconds(milliseconds, &text), out);
+	if (milliseconds % 1000 == 0)
+		fputs(".0", out);
 }
 
-static void put_scalar(FILE *out, const struct conf_option *option, int64_t value)
+static void put_number(FILE *out, const struct conf_option *option, int32_t number)
 {
+	if (option->kind == OPTION_WORD)
+		fprintf(out, "\"%s\"", option->words[number]);
+	else if (option->kind == OPTION_BOOL)
+		fputs(number != 0 ? "true" : "false", out);
+	else if (option->kind == OPTION_MILLISECONDS)
+		put_seconds(out, number);
+	else
+		fprintf(out, "%" PRId32, number);
+}
+
+void conf_print_group(struct conf_printer *printer, const struct conf_section *section,
+		      const void *base)
+{
+	printer->on_one_line = section->on_one_line;
+	fputs(printer->on_one_line ? "{" : "{\n", printer->out);
+	printer->indent++;
+	conf_print_section(printer, section, base);
+	printer->indent--;
+	if (printer->on_one_line)
+		fputc(' ', printer->out);
+	else
+		conf_print_indent(printer);
+	fputc('}', printer->out);
+	printer->on_one_line = false;
+}
+
+static void print_groups(struct conf_printer *printer, const struct conf_option *option,
+			 const uint8_t *group, size_t count)
+{
+	if (count == 0) {
+		fprintf(printer->out, "// %s: none\n", option->name);
+		return;
+	}
+	conf_print_begin(printer, option->name);
+	printer->indent = 1;
+	for (size_t i = 0; i < count; i++, group += option->size) {
+		fputs(i == 0 ? "(\n\t" : ",\n\t", printer->out);
+		conf_print_group(printer, option->entry(), group);
+	}
+	printer->indent = 0;
+	conf_print_end(printer, "\n)");
+}
+
+static void print_list(struct conf_printer *printer, const struct conf_option *option,
+		       const uint8_t *base)
+{
+	const void *all;
+	size_t count;
+
+	memcpy(&all, base + option->offset, sizeof(all));
+	memcpy(&count, base + option->count_offset, sizeof(count));
+	if (option->kind == OPTION_GROUPS)
+		print_groups(printer, option, all, count);
+	else if (count > 0 || option->may_be_empty)
+		conf_print_values(printer, option->name, option->kind, all, count);
+}
+
+static void print_number(struct conf_printer *printer, const struct conf_option *option,
+			 const void *field)
+{
+	const int32_t number = get_number(option, field);
+
+	if (number == CONF_OPTION_UNSET)
+		return;
+	conf_print_begin(printer, option->name);
+	put_number(printer->out, option, number);
+	conf_print_end(printer, "");
+}
+
+void conf_print_option(struct conf_printer *printer, const struct conf_option *option,
+		       const void *base)
+{
+	const void *const field = (const uint8_t *)base + option->offset;
 	struct complaint_quote size;
+	union conf_value_text text;
 
 	switch (option->kind) {
 	case OPTION_INTEGER:
 	case OPTION_SECONDS:
-		fprintf(out, "%" PRId64, value);
-		return;
 	case OPTION_MILLISECONDS:
-		put_milliseconds(out, value);
+	case OPTION_BOOL:
+	case OPTION_WORD:
+		print_number(printer, option, field);
 		return;
 	case OPTION_SIZE:
-		fprintf(out, "\"%s\"", conf_option_size_text(value, &size));
-		return;
-	case OPTION_BOOL:
-		fputs(value != 0 ? "true" : "false", out);
-		return;
-	case OPTION_WORD:
-		fprintf(out, "\"%s\"", option->words[value]);
+		conf_print_setting(printer, option->name,
+				   conf_option_size_text(*(const uint64_t *)field, &size));
 		return;
 	case OPTION_SECTION:
+		conf_print_begin(printer, option->name);
+		conf_print_group(printer, option->section, base);
+		conf_print_end(printer, "");
+		return;
+	case OPTION_TEXT:
+		if (*(char *const *)field != NULL)
+			conf_print_setting(printer, option->name, *(char *const *)field);
+		return;
+	case OPTION_NAME:
+		conf_print_setting(printer, option->name,
+				   conf_value_text(option->kind, field, &text));
+		return;
+	case OPTION_NAMES:
+	case OPTION_TEMPLATES:
+	case OPTION_VARIANTS:
+	case OPTION_TYPES:
+	case OPTION_NETS:
+	case OPTION_GROUPS:
+		print_list(printer, option, base);
+		return;
 	case OPTION_OTHER:
-		break;
+		option->print(printer, base);
+		return;
 	}
 	UNREACHABLE();
-}
-
-static void print_group(struct conf_printer *printer, const struct conf_option *option,
-			const void *base)
-{
-	conf_print_begin(printer, option->name);
-	fputs("{\n", printer->out);
-	printer->indent++;
-	conf_print_section(printer, option->section, base);
-	printer->indent--;
-	conf_print_indent(printer);
-	fputc('}', printer->out);
-	conf_print_end(printer);
 }
 
 void conf_print_section(struct conf_printer *printer, const struct conf_section *section,
 			const void *base)
 {
-	for (size_t i = 0; i < section->count; i++) {
-		const struct conf_option *option = &section->options[i];
-		if (option->kind == OPTION_OTHER) {
-			option->print(printer, base);
-			continue;
-		}
-		if (option->kind == OPTION_SECTION) {
-			print_group(printer, option, base);
-			continue;
-		}
-		const int64_t value = get_field(option, base);
-		if (value == CONF_OPTION_UNSET)
-			continue;
-		conf_print_begin(printer, option->name);
-		put_scalar(printer->out, option, value);
-		conf_print_end(printer);
-	}
+	for (size_t i = 0; i < section->count; i++)
+		conf_print_option(printer, &section->options[i], base);
 }

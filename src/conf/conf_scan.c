@@ -35,7 +35,6 @@ struct scanner {
 	const struct conf_text *text;
 	struct complaints *complaints;
 	enum state state;
-	struct frame frames[CONF_SCAN_MAX_DEPTH + 1];
 	size_t depth;	    /* of the innermost frame */
 	struct name *names; /* of all open groups, outermost first */
 	size_t name_count, name_max;
@@ -43,6 +42,7 @@ struct scanner {
 	size_t line_count, line_max;
 	uint32_t long_string; /* line where the last string that goes over lines began; or 0 */
 	int err;
+	struct frame frames[CONF_SCAN_MAX_DEPTH + 1];
 };
 
 static struct frame *inner(struct scanner *scanner)
@@ -60,14 +60,17 @@ static bool is_group(const struct frame *frame)
 /* Complains of a token and gives up: what follows it would be guesswork. */
 static void refuse(struct scanner *scanner, const struct conf_token *token, const char *expected)
 {
-	const struct conf_place place = conf_text_place(scanner->text, token->line);
+	struct conf_place place, began;
 	struct complaint_quote quote;
 	char hint[80] = "";
 
+	conf_text_place(scanner->text, token->line, &place);
 	/* the likeliest reason is a quote that was forgotten there */
-	if (scanner->long_string != 0)
-		snprintf(hint, sizeof(hint), " (a string over several lines begins in line %d)",
-			 conf_text_place(scanner->text, scanner->long_string).line);
+	if (scanner->long_string != 0) {
+		conf_text_place(scanner->text, scanner->long_string, &began);
+		snprintf(hint, sizeof(hint), " (a string over several lines begins in line %u)",
+			 (unsigned)began.line);
+	}
 	if (token->kind == TOKEN_END)
 		complaint_add(scanner->complaints, &place, "the file ends too early; expected %s%s",
 			      expected, hint);
@@ -79,9 +82,10 @@ static void refuse(struct scanner *scanner, const struct conf_token *token, cons
 
 static void refuse_word(struct scanner *scanner, const struct conf_token *token)
 {
-	const struct conf_place place = conf_text_place(scanner->text, token->line);
+	struct conf_place place;
 	struct complaint_quote quote;
 
+	conf_text_place(scanner->text, token->line, &place);
 	complaint_add(scanner->complaints, &place,
 		      "%s is not a value; expected text in quotes, a number, true, false, or a "
 		      "bracket",
@@ -92,8 +96,9 @@ static void refuse_word(struct scanner *scanner, const struct conf_token *token)
 static void refuse_open_end(struct scanner *scanner)
 {
 	const struct frame *frame = inner(scanner);
-	const struct conf_place place = conf_text_place(scanner->text, frame->line);
+	struct conf_place place;
 
+	conf_text_place(scanner->text, frame->line, &place);
 	complaint_add(scanner->complaints, &place, "\"%c\" is never closed; expected its \"%c\"",
 		      frame->open, frame->open == '(' ? ')' : frame->open + 2);
 	scanner->err = ERR_CONF;
@@ -128,9 +133,10 @@ static void check_twice(struct scanner *scanner, const struct name *name)
 		const struct name *other = &scanner->names[i];
 		if (other->len != name->len || memcmp(other->text, name->text, name->len) != 0)
 			continue;
-		const struct conf_place place = conf_text_place(scanner->text, name->line);
-		const struct conf_place first = conf_text_place(scanner->text, other->line);
+		struct conf_place place, first;
 		char path[256];
+		conf_text_place(scanner->text, name->line, &place);
+		conf_text_place(scanner->text, other->line, &first);
 		put_path(scanner, path, sizeof(path));
 		complaint_add(scanner->complaints, &place,
 			      "%s is a duplicate setting; expected it once (first at %s:%d)", path,
@@ -145,17 +151,14 @@ static void add_name(struct scanner *scanner, const struct conf_token *token)
 		refuse(scanner, token, "fewer settings in one group");
 		return;
 	}
-	if (scanner->name_count == scanner->name_max) {
-		const size_t max = scanner->name_max * 2 + 32;
-		struct name *names = mem_realloc(scanner->names, max * sizeof(*names));
-		if (names == NULL) {
-			scanner->err = -ENOMEM;
-			return;
-		}
-		scanner->names = names;
-		scanner->name_max = max;
+	struct name *names =
+		mem_grow(scanner->names, scanner->name_count, &scanner->name_max, sizeof(*names));
+	if (names == NULL) {
+		scanner->err = -ENOMEM;
+		return;
 	}
-	scanner->names[scanner->name_count++] =
+	scanner->names = names;
+	names[scanner->name_count++] =
 		(struct name){ .text = token->text, .len = token->len, .line = token->line };
 	check_twice(scanner, &scanner->names[scanner->name_count - 1]);
 	scanner->state = WANT_EQUALS;
@@ -190,8 +193,9 @@ static void close_bracket(struct scanner *scanner, const struct conf_token *toke
 	}
 	const char close = frame->open == '(' ? ')' : (char)(frame->open + 2);
 	if (*token->text != close) {
-		const struct conf_place open = conf_text_place(scanner->text, frame->line);
+		struct conf_place open;
 		char expected[64];
+		conf_text_place(scanner->text, frame->line, &open);
 		snprintf(expected, sizeof(expected), "\"%c\" for the \"%c\" of line %d", close,
 			 frame->open, open.line);
 		refuse(scanner, token, expected);
@@ -206,17 +210,14 @@ static void note_string(struct scanner *scanner, const struct conf_token *token)
 {
 	if (is_group(inner(scanner)))
 		return;
-	if (scanner->line_count == scanner->line_max) {
-		const size_t max = scanner->line_max * 2 + 32;
-		uint32_t *lines = mem_realloc(scanner->lines, max * sizeof(*lines));
-		if (lines == NULL) {
-			scanner->err = -ENOMEM;
-			return;
-		}
-		scanner->lines = lines;
-		scanner->line_max = max;
+	uint32_t *lines =
+		mem_grow(scanner->lines, scanner->line_count, &scanner->line_max, sizeof(*lines));
+	if (lines == NULL) {
+		scanner->err = -ENOMEM;
+		return;
 	}
-	scanner->lines[scanner->line_count++] = token->line;
+	scanner->lines = lines;
+	lines[scanner->line_count++] = token->line;
 }
 
 static void take_value(struct scanner *scanner, const struct conf_token *token)
@@ -325,7 +326,7 @@ int conf_scan(const struct conf_text *text, struct complaints *complaints,
 	struct conf_lexer lexer;
 	struct conf_token token;
 
-	conf_token_init(&lexer, conf_text_bytes(text), conf_text_len(text));
+	conf_token_init(&lexer, conf_text_bytes(text));
 	uint32_t line = 1;
 	do {
 		conf_token_next(&lexer, &token);

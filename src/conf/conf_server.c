@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/conf_print.h"
+#include "conf/conf_read.h"
 #include "conf/conf_value.h"
 
 #define DNS_PORT 53
@@ -25,7 +26,7 @@ static const struct conf_option options[] = {
 	  HELP("interface that it is asked by, whatever the routes say") },
 };
 static const struct conf_section section = {
-	"upstreams.NAME.servers", options, sizeof(options) / sizeof(options[0])
+	"upstreams.NAME.servers", options, CONF_OPTION_COUNT(options), true
 };
 /* clang-format on */
 
@@ -79,17 +80,24 @@ static bool read_later(const struct conf_node *node, struct conf_server *ret_ser
 	return true;
 }
 
+/* False, and the address is none, for one that nobody has; true after a complaint. */
+static bool read_unicast(struct conf_reader *reader, const struct conf_node *node, uint16_t port,
+			 struct addr *ret_addr)
+{
+	if (!conf_value_addr(reader, node, port, ret_addr))
+		return true;
+	if (addr_is_wildcard(ret_addr))
+		ret_addr->family = ADDR_NONE;
+	return ret_addr->family != ADDR_NONE;
+}
+
 static void read_address(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	struct conf_server *ret_server = base;
-	struct addr addr;
 
-	if (read_later(node, ret_server) || !conf_value_addr(reader, node, DNS_PORT, &addr))
-		return;
-	if (addr_is_wildcard(&addr))
+	if (!read_later(node, ret_server) &&
+	    !read_unicast(reader, node, DNS_PORT, &ret_server->addr))
 		conf_option_refuse(reader, node, "the address of a server");
-	else
-		ret_server->addr = addr;
 }
 
 static void read_source(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -98,18 +106,10 @@ static void read_source(struct conf_reader *reader, const struct conf_node *node
 		"an address of this machine without a port, such as \"192.0.2.1\"; which port is "
 		"drawn anew for each question";
 	struct conf_server *ret_server = base;
-	struct addr addr;
 
-	if (node->kind != NODE_TEXT || strchr(node->text, '@') != NULL) {
+	if (node->kind != NODE_TEXT || strchr(node->text, '@') != NULL ||
+	    !read_unicast(reader, node, 0, &ret_server->source))
 		conf_option_refuse(reader, node, expected);
-		return;
-	}
-	if (!conf_value_addr(reader, node, 0, &addr))
-		return;
-	if (addr_is_wildcard(&addr))
-		conf_option_refuse(reader, node, expected);
-	else
-		ret_server->source = addr;
 }
 
 static void read_interface(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -136,9 +136,7 @@ static void check_link(struct conf_reader *reader, const struct conf_node *node,
 	if (!addr_is_link_local(addr))
 		return;
 	if (addr->scope != 0 && if_indextoname(addr->scope, name) == NULL)
-		conf_option_complain(reader, node,
-				     "is %s; expected a network interface that is here behind %%",
-				     conf_node_value(node, &quote));
+		conf_option_refuse(reader, node, CONF_VALUE_LINK_EXPECTED);
 	else if (addr->scope == 0 && interface[0] == '\0')
 		conf_option_complain(
 			reader, node,
@@ -158,7 +156,6 @@ static void check_way(struct conf_reader *reader, const struct conf_node *node,
 {
 	const struct conf_node *address = conf_node_find(node, "address");
 	const struct conf_node *source = conf_node_find(node, "source");
-	struct complaint_quote quote;
 
 	if (address != NULL)
 		check_link(reader, address, &server->addr, server->interface);
@@ -166,10 +163,10 @@ static void check_way(struct conf_reader *reader, const struct conf_node *node,
 		return;
 	check_link(reader, source, &server->source, server->interface);
 	if (server->addr.family != ADDR_NONE && server->addr.family != server->source.family)
-		conf_option_complain(reader, source,
-				     "is %s; expected an %s address, as the server has one",
-				     conf_node_value(source, &quote),
-				     server->addr.family == ADDR_IPV4 ? "IPv4" : "IPv6");
+		conf_option_refuse(reader, source,
+				   server->addr.family == ADDR_IPV4
+					   ? "an IPv4 address, as the server has one"
+					   : "an IPv6 address, as the server has one");
 }
 
 bool conf_server_read(struct conf_reader *reader, const struct conf_node *node,
@@ -181,30 +178,21 @@ bool conf_server_read(struct conf_reader *reader, const struct conf_node *node,
 		check_link(reader, node, &ret_server->addr, ret_server->interface);
 		return ret_server->addr.family != ADDR_NONE;
 	}
-	conf_option_read(reader, node, &section, ret_server);
+	conf_read_section(reader, node, &section, ret_server);
 	check_way(reader, node, ret_server);
-	if (node->count > 0 && conf_node_find(node, "address") == NULL)
-		conf_option_complain(reader, node,
-				     "has no address; expected one, such as address = "
-				     "\"192.0.2.1\"");
+	if (node->count > 0)
+		conf_option_require(reader, node, "address", "\"192.0.2.1\"");
 	return ret_server->addr.family != ADDR_NONE;
 }
 
 /* --- printing ------------------------------------------------------------------------------ */
-
-static void print_text(struct conf_printer *printer, const char *name, const char *text)
-{
-	conf_print_begin(printer, name);
-	conf_print_text(printer, text);
-	conf_print_end(printer);
-}
 
 static void print_address(struct conf_printer *printer, const void *base)
 {
 	const struct conf_server *server = base;
 	struct addr_text text;
 
-	print_text(printer, "address", addr_to_text(&server->addr, &text));
+	conf_print_setting(printer, "address", addr_to_text(&server->addr, &text));
 }
 
 static void print_source(struct conf_printer *printer, const void *base)
@@ -213,7 +201,7 @@ static void print_source(struct conf_printer *printer, const void *base)
 	struct addr_text text;
 
 	if (server->source.family != ADDR_NONE)
-		print_text(printer, "source", addr_to_text(&server->source, &text));
+		conf_print_setting(printer, "source", addr_to_text(&server->source, &text));
 }
 
 static void print_interface(struct conf_printer *printer, const void *base)
@@ -221,7 +209,7 @@ static void print_interface(struct conf_printer *printer, const void *base)
 	const struct conf_server *server = base;
 
 	if (server->interface[0] != '\0')
-		print_text(printer, "interface", server->interface);
+		conf_print_setting(printer, "interface", server->interface);
 }
 
 static bool is_plain(const struct conf_server *server)
@@ -245,12 +233,8 @@ void conf_server_print_list(struct conf_printer *printer, const char *name,
 			conf_print_text(printer, addr_to_text(&servers[i].addr, &text));
 			continue;
 		}
-		fputs(i == 0 ? "( {" : ", {", printer->out);
-		printer->on_one_line = true;
-		conf_print_section(printer, &section, &servers[i]);
-		printer->on_one_line = false;
-		fputs(" }", printer->out);
+		fputs(i == 0 ? "( " : ", ", printer->out);
+		conf_print_group(printer, &section, &servers[i]);
 	}
-	fputs(plain == count ? " ]" : " )", printer->out);
-	conf_print_end(printer);
+	conf_print_end(printer, plain == count ? " ]" : " )");
 }

@@ -48,18 +48,6 @@ static void add_file(struct builder *builder, struct source *includer, const cha
 
 /* --- putting together ---------------------------------------------------------------------- */
 
-/* Room for one more of `each` bytes; NULL when memory is short, and the old block stays. */
-static void *grow(void *block, size_t count, size_t *max, size_t each)
-{
-	if (count < *max)
-		return block;
-	const size_t more = *max * 2 + 8;
-	void *grown = mem_realloc(block, more * each);
-	if (grown != NULL)
-		*max = more;
-	return grown;
-}
-
 static void append(struct builder *builder, const char *bytes, size_t len)
 {
 	struct conf_text *text = builder->text;
@@ -89,7 +77,7 @@ static void begin_segment(struct builder *builder, uint32_t file, uint32_t line)
 {
 	struct conf_text *text = builder->text;
 	struct segment *grown =
-		grow(text->segments, text->segment_count, &text->segment_max, sizeof(*grown));
+		mem_grow(text->segments, text->segment_count, &text->segment_max, sizeof(*grown));
 
 	if (grown == NULL) {
 		builder->err = -ENOMEM;
@@ -104,7 +92,7 @@ static void begin_segment(struct builder *builder, uint32_t file, uint32_t line)
 static uint32_t add_name(struct builder *builder, const char *name)
 {
 	struct conf_text *text = builder->text;
-	char **grown = grow(text->files, text->file_count, &text->file_max, sizeof(*grown));
+	char **grown = mem_grow(text->files, text->file_count, &text->file_max, sizeof(*grown));
 	if (grown != NULL)
 		text->files = grown;
 	char *copy = grown != NULL ? mem_strdup(name) : NULL;
@@ -153,6 +141,7 @@ static bool clean(struct builder *builder, struct source *source)
 		place.line += bytes[from] == '\n';
 		bytes[to++] = bytes[from];
 	}
+	bytes[to] = '\0';
 	source->len = to;
 	return true;
 }
@@ -230,7 +219,7 @@ static void add_source(struct builder *builder, struct source *source)
 	if (!clean(builder, source))
 		return;
 	begin_segment(builder, source->file, 1);
-	conf_token_init(&lexer, source->bytes, source->len);
+	conf_token_init(&lexer, source->bytes);
 	for (conf_token_next(&lexer, &token); token.kind != TOKEN_END && builder->err == 0;
 	     conf_token_next(&lexer, &token)) {
 		if (token.kind == TOKEN_BAD) {
@@ -268,7 +257,8 @@ static void complain_of_file(struct builder *builder, const struct source *inclu
 		      complaint_quote(path, strlen(path), &quote), what, expected);
 }
 
-/* Reads until the end, whatever length the file system said. 0, -errno, or ERR_LIMIT. */
+/* Reads until the end, whatever length the file system said, and leaves room for a NUL. 0, -errno,
+ * or ERR_LIMIT. */
 static int read_bytes(int fd, size_t expected, size_t limit, struct source *source)
 {
 	size_t max = expected + 1;
@@ -308,58 +298,54 @@ static bool is_among(const struct source *source, const struct stat *stat)
 	return false;
 }
 
-static void add_open_file(struct builder *builder, struct source *includer, const char *path,
-			  int fd)
+/* Reads it all. NULL, or what keeps it from being taken. */
+static const char *fault_of_file(struct builder *builder, int fd, struct source *source,
+				 const char **ret_expected)
 {
-	static const char expected[] = "a regular file that can be read";
-	struct source source = { .includer = includer };
+	const size_t limit = CONF_TEXT_MAX_BYTES - builder->read_bytes;
 	struct stat stat;
 
-	if (fstat(fd, &stat) != 0) {
-		complain_of_file(builder, includer, path, err_text(-errno), expected);
-		return;
+	if (fd < 0 || fstat(fd, &stat) != 0)
+		return err_text(-errno);
+	if (!S_ISREG(stat.st_mode))
+		return kind_of_file(stat.st_mode);
+	if (is_among(source->includer, &stat)) {
+		*ret_expected = "no such loop";
+		return "the file includes itself";
 	}
-	if (!S_ISREG(stat.st_mode)) {
-		complain_of_file(builder, includer, path, kind_of_file(stat.st_mode), expected);
-		return;
-	}
-	if (is_among(includer, &stat)) {
-		complain_of_file(builder, includer, path, "the file includes itself",
-				 "no such loop");
-		return;
-	}
-	const size_t limit = CONF_TEXT_MAX_BYTES - builder->read_bytes;
+	source->dev = stat.st_dev;
+	source->ino = stat.st_ino;
 	const size_t size = (uintmax_t)stat.st_size < limit ? (size_t)stat.st_size : limit;
-	const int err = read_bytes(fd, size, limit, &source);
-	builder->read_bytes += err == 0 ? source.len : 0;
+	const int err = read_bytes(fd, size, limit, source);
+	if (err == ERR_LIMIT) {
+		*ret_expected = "at most 64 MB, all files together";
+		return "too long";
+	}
 	if (err == -ENOMEM)
 		builder->err = err;
-	else if (err == ERR_LIMIT)
-		complain_of_file(builder, includer, path, "too long",
-				 "at most 64 MB, all files together");
 	else if (err != 0)
-		complain_of_file(builder, includer, path, err_text(err), expected);
-	source.dev = stat.st_dev;
-	source.ino = stat.st_ino;
-	if (err == 0)
-		source.file = add_name(builder, path);
-	if (err == 0 && builder->err == 0)
-		add_source(builder, &source);
-	mem_free(source.bytes);
+		return err_text(err);
+	builder->read_bytes += source->len;
+	return NULL;
 }
 
 static void add_file(struct builder *builder, struct source *includer, const char *path)
 {
+	const char *expected = "a regular file that can be read";
+	struct source source = { .includer = includer };
 	/* a pipe nobody writes to must not hold us up */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	const char *fault = fault_of_file(builder, fd, &source, &expected);
 
-	if (fd < 0) {
-		complain_of_file(builder, includer, path, err_text(-errno),
-				 "a regular file that can be read");
-		return;
-	}
-	add_open_file(builder, includer, path, fd);
-	close(fd);
+	if (fault != NULL)
+		complain_of_file(builder, includer, path, fault, expected);
+	else if (builder->err == 0)
+		source.file = add_name(builder, path);
+	if (fault == NULL && builder->err == 0)
+		add_source(builder, &source);
+	mem_free(source.bytes);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* --- the outside --------------------------------------------------------------------------- */
@@ -409,18 +395,18 @@ int conf_text_read(const char *path, struct complaints *complaints, struct conf_
 	return finish(&builder, path, before, ret_text);
 }
 
-int conf_text_from(const char *bytes, size_t len, const char *name, struct complaints *complaints,
+int conf_text_from(const char *bytes, const char *name, struct complaints *complaints,
 		   struct conf_text **ret_text)
 {
 	const size_t before = complaint_count(complaints);
 	struct builder builder = { .text = new_text(), .complaints = complaints };
-	struct source source = { .bytes = mem_dup(bytes, len), .len = len };
+	struct source source = { .bytes = mem_strdup(bytes), .len = strlen(bytes) };
 
 	if (builder.text == NULL || source.bytes == NULL)
 		builder.err = -ENOMEM;
 	if (builder.err == 0)
 		source.file = add_name(&builder, name);
-	if (builder.err == 0 && len > CONF_TEXT_MAX_BYTES)
+	if (builder.err == 0 && source.len > CONF_TEXT_MAX_BYTES)
 		complain_of_file(&builder, NULL, name, "too long", "at most 64 MB");
 	else if (builder.err == 0)
 		add_source(&builder, &source);
@@ -450,7 +436,7 @@ size_t conf_text_len(const struct conf_text *text)
 	return text->len;
 }
 
-struct conf_place conf_text_place(const struct conf_text *text, uint32_t line)
+void conf_text_place(const struct conf_text *text, uint32_t line, struct conf_place *ret_place)
 {
 	size_t low = 0, high = text->segment_count;
 
@@ -463,10 +449,8 @@ struct conf_place conf_text_place(const struct conf_text *text, uint32_t line)
 			high = middle;
 	}
 	const struct segment *segment = &text->segments[low];
-	return (struct conf_place){
-		.file = text->files[segment->file],
-		.line = (int)(segment->file_line + (line - segment->first_line)),
-	};
+	ret_place->file = text->files[segment->file];
+	ret_place->line = (int)(segment->file_line + (line - segment->first_line));
 }
 
 void conf_text_give_files(struct conf_text *text, struct conf *conf)

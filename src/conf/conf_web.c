@@ -1,6 +1,5 @@
 #include "conf/conf_web.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "conf/conf_control.h"
@@ -22,8 +21,8 @@ void conf_web_read_listen(struct conf_reader *reader, const struct conf_node *no
 	if (node->kind == NODE_TEXT && node->text[0] == '/') {
 		if (strlen(node->text) > CONF_CONTROL_PATH_MAX)
 			conf_option_refuse(reader, node, "a path of at most 107 bytes");
-		else if ((conf->web_path = mem_strdup(node->text)) == NULL)
-			reader->err = -ENOMEM;
+		else
+			conf_value_copy(reader, node, &conf->web_path);
 		return;
 	}
 	(void)conf_value_addr(reader, node, 0, &conf->web_listen);
@@ -34,25 +33,9 @@ void conf_web_print_listen(struct conf_printer *printer, const void *base)
 	const struct conf *conf = base;
 	struct addr_text text;
 
-	conf_print_begin(printer, "listen");
-	conf_print_text(printer, conf->web_path != NULL ? conf->web_path
-							: addr_to_text(&conf->web_listen, &text));
-	conf_print_end(printer);
-}
-
-void conf_web_read_hosts(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf *conf = base;
-
-	conf_value_names(reader, node, "a list such as [ \"dns.corp.example\" ]", &conf->web_hosts,
-			 &conf->web_host_count);
-}
-
-void conf_web_print_hosts(struct conf_printer *printer, const void *base)
-{
-	const struct conf *conf = base;
-
-	conf_print_names(printer, "hosts", conf->web_hosts, conf->web_host_count);
+	conf_print_setting(printer, "listen",
+			   conf->web_path != NULL ? conf->web_path
+						  : addr_to_text(&conf->web_listen, &text));
 }
 
 /* Whichever of two sockets is opened last at one path is all that is there. */

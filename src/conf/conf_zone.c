@@ -6,6 +6,7 @@
 #include "conf/conf_group.h"
 #include "conf/conf_nftset.h"
 #include "conf/conf_print.h"
+#include "conf/conf_read.h"
 #include "conf/conf_value.h"
 #include "conf/conf_zone_check.h"
 
@@ -14,14 +15,8 @@
 static void read_names(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_name(struct conf_printer *printer, const void *base);
 static void print_names(struct conf_printer *printer, const void *base);
-static void read_except(struct conf_reader *reader, const struct conf_node *node, void *base);
-static void print_except(struct conf_printer *printer, const void *base);
 static void read_range(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_range(struct conf_printer *printer, const void *base);
-static void read_types(struct conf_reader *reader, const struct conf_node *node, void *base);
-static void print_types(struct conf_printer *printer, const void *base);
-static void read_clients(struct conf_reader *reader, const struct conf_node *node, void *base);
-static void print_clients(struct conf_printer *printer, const void *base);
 static void read_records(struct conf_reader *reader, const struct conf_node *node, void *base);
 static void print_records(struct conf_printer *printer, const void *base);
 static void read_upstream(struct conf_reader *reader, const struct conf_node *node, void *base);
@@ -32,8 +27,8 @@ static void read_cache(struct conf_reader *reader, const struct conf_node *node,
 static void print_cache(struct conf_printer *printer, const void *base);
 
 static const char *const matches[] = { "suffix", "exact", NULL };
-static const char *const actions[] = { "forward", "answer", "nxdomain", "nodata",
-				       "refuse",  "drop",   NULL };
+const char *const conf_zone_actions[] = { "forward", "answer", "nxdomain", "nodata",
+					  "refuse",  "drop",   NULL };
 static const char servfail[] = "servfail";
 
 /* clang-format off */
@@ -42,17 +37,20 @@ static const struct conf_option options[] = {
 	  HELP("name that the zone covers, with everything below it; {n} is a number") },
 	{ "names", OPTION_OTHER, .read = read_names, .print = print_names,
 	  HELP("several of them") },
-	{ "except", OPTION_OTHER, .read = read_except, .print = print_except,
+	{ "except", OPTION_TEMPLATES, CONF_OPTION_LIST(conf_zone, except, except_count),
+	  .expected = "[ \"x.a.example\" ]",
 	  HELP("names below them that are left out, with everything below") },
 	{ "match", OPTION_WORD, CONF_OPTION_FIELD(conf_zone, is_exact), .words = matches,
 	  HELP("suffix, or exact: the name alone") },
 	{ "n", OPTION_OTHER, .read = read_range, .print = print_range,
 	  HELP("lowest and highest {n}") },
-	{ "types", OPTION_OTHER, .read = read_types, .print = print_types,
+	{ "types", OPTION_TYPES, CONF_OPTION_LIST(conf_zone, types, type_count),
+	  .expected = "[ \"A\", \"AAAA\" ]",
 	  HELP("query types that the zone is for; all where not written") },
-	{ "clients", OPTION_OTHER, .read = read_clients, .print = print_clients,
+	{ "clients", OPTION_NETS, CONF_OPTION_LIST(conf_zone, clients, client_count),
+	  .expected = "[ \"10.9.0.0/16\" ]",
 	  HELP("networks of clients that the zone is for; all where not written") },
-	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_zone, action), .words = actions,
+	{ "action", OPTION_WORD, CONF_OPTION_FIELD(conf_zone, action), .words = conf_zone_actions,
 	  HELP("forward, answer, nxdomain, nodata, refuse or drop") },
 	{ "records", OPTION_OTHER, .read = read_records, .print = print_records,
 	  HELP("what is answered, in presentation format; @ is the asked name") },
@@ -76,7 +74,7 @@ static const struct conf_option options[] = {
 	       "has them, for as long as their TTL; or a list of such") },
 };
 static const struct conf_section section = {
-	"zones", options, sizeof(options) / sizeof(options[0])
+	"zones", options, CONF_OPTION_COUNT(options), false
 };
 /* clang-format on */
 
@@ -86,21 +84,6 @@ const struct conf_section *conf_zone_section(void)
 }
 
 /* --- names --------------------------------------------------------------------------------- */
-
-static void read_name_list(struct conf_reader *reader, const struct conf_node *nodes,
-			   uint32_t count, struct conf_name **ret_names, size_t *ret_count)
-{
-	struct conf_name *names = conf_option_alloc(reader, count, sizeof(*names));
-	size_t good = 0;
-
-	if (names == NULL)
-		return;
-	for (uint32_t i = 0; i < count; i++)
-		if (conf_value_name(reader, &nodes[i], &names[good]))
-			good++;
-	*ret_names = names;
-	*ret_count = good;
-}
 
 /* `name`, which is a text, and `names`, which is a list */
 static void read_names(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -113,11 +96,10 @@ static void read_names(struct conf_reader *reader, const struct conf_node *node,
 		return;
 	}
 	if (strcmp(node->name, "name") == 0)
-		read_name_list(reader, node, 1, &zone->names, &zone->name_count);
-	else if (conf_option_check_list(reader, node,
-					"a list such as [ \"a.example\", \"b.example\" ]"))
-		read_name_list(reader, node->children, node->count, &zone->names,
-			       &zone->name_count);
+		conf_value_list(reader, node, 1, OPTION_TEMPLATES, &zone->names, &zone->name_count);
+	else if (conf_option_check_list(reader, node, "[ \"a.example\", \"b.example\" ]"))
+		conf_value_list(reader, node->children, node->count, OPTION_TEMPLATES, &zone->names,
+				&zone->name_count);
 }
 
 static void print_name(struct conf_printer *printer, const void *base)
@@ -125,11 +107,8 @@ static void print_name(struct conf_printer *printer, const void *base)
 	const struct conf_zone *zone = base;
 	struct name_text text;
 
-	if (zone->name_count != 1)
-		return;
-	conf_print_begin(printer, "name");
-	conf_print_text(printer, name_to_text(zone->names[0].wire, &text));
-	conf_print_end(printer);
+	if (zone->name_count == 1)
+		conf_print_setting(printer, "name", name_to_text(zone->names[0].wire, &text));
 }
 
 static void print_names(struct conf_printer *printer, const void *base)
@@ -137,23 +116,8 @@ static void print_names(struct conf_printer *printer, const void *base)
 	const struct conf_zone *zone = base;
 
 	if (zone->name_count > 1)
-		conf_print_names(printer, "names", zone->names, zone->name_count);
-}
-
-static void read_except(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf_zone *zone = base;
-
-	if (!conf_option_check_list(reader, node, "a list such as [ \"x.a.example\" ]"))
-		return;
-	read_name_list(reader, node->children, node->count, &zone->except, &zone->except_count);
-}
-
-static void print_except(struct conf_printer *printer, const void *base)
-{
-	const struct conf_zone *zone = base;
-
-	conf_print_names(printer, "except", zone->except, zone->except_count);
+		conf_print_values(printer, "names", OPTION_TEMPLATES, zone->names,
+				  zone->name_count);
 }
 
 /* --- conditions ---------------------------------------------------------------------------- */
@@ -194,34 +158,8 @@ static void print_range(struct conf_printer *printer, const void *base)
 	if (!zone->has_range)
 		return;
 	conf_print_begin(printer, "n");
-	fprintf(printer->out, "[ %u, %u ]", zone->n_low, zone->n_high);
-	conf_print_end(printer);
-}
-
-static void read_types(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf_zone *zone = base;
-	conf_value_types(reader, node, &zone->types, &zone->type_count);
-}
-
-static void print_types(struct conf_printer *printer, const void *base)
-{
-	const struct conf_zone *zone = base;
-	conf_print_types(printer, "types", zone->types, zone->type_count);
-}
-
-static void read_clients(struct conf_reader *reader, const struct conf_node *node, void *base)
-{
-	struct conf_zone *zone = base;
-
-	if (conf_option_check_list(reader, node, "a list such as [ \"10.9.0.0/16\" ]"))
-		conf_value_nets(reader, node, &zone->clients, &zone->client_count);
-}
-
-static void print_clients(struct conf_printer *printer, const void *base)
-{
-	const struct conf_zone *zone = base;
-	conf_print_nets(printer, "clients", zone->clients, zone->client_count);
+	fprintf(printer->out, "[ %u, %u", zone->n_low, zone->n_high);
+	conf_print_end(printer, " ]");
 }
 
 /* --- what is done -------------------------------------------------------------------------- */
@@ -230,7 +168,7 @@ static void read_records(struct conf_reader *reader, const struct conf_node *nod
 {
 	struct conf_zone *zone = base;
 
-	if (!conf_option_check_list(reader, node, "a list such as [ \"@ 300 IN A 10.1.2.3\" ]"))
+	if (!conf_option_check_list(reader, node, "[ \"@ 300 IN A 10.1.2.3\" ]"))
 		return;
 	zone->records = conf_option_alloc(reader, node->count, sizeof(*zone->records));
 	for (uint32_t i = 0; i < node->count && reader->err == 0; i++) {
@@ -239,7 +177,7 @@ static void read_records(struct conf_reader *reader, const struct conf_node *nod
 		if (text == NULL)
 			continue;
 		struct conf_record *record = &zone->records[zone->record_count];
-		record->place = conf_option_place(reader, &node->children[i]);
+		conf_option_place(reader, &node->children[i], &record->place);
 		record->text = mem_strdup(text);
 		if (record->text != NULL)
 			zone->record_count++;
@@ -263,8 +201,7 @@ static void print_records(struct conf_printer *printer, const void *base)
 		fputs(i + 1 < zone->record_count ? ",\n" : "\n", printer->out);
 	}
 	conf_print_indent(printer);
-	fputc(']', printer->out);
-	conf_print_end(printer);
+	conf_print_end(printer, "]");
 }
 
 static void read_upstream(struct conf_reader *reader, const struct conf_node *node, void *base)
@@ -278,12 +215,10 @@ static void read_upstream(struct conf_reader *reader, const struct conf_node *no
 static void print_group(struct conf_printer *printer, const struct conf_zone *zone,
 			const char *name, int group)
 {
-	if (zone->action != ZONE_FORWARD)
-		return;
-	conf_print_begin(printer, name);
-	conf_print_text(printer,
-			group == CONF_GROUP_NONE ? servfail : printer->conf->groups[group].name);
-	conf_print_end(printer);
+	if (zone->action == ZONE_FORWARD)
+		conf_print_setting(printer, name,
+				   group == CONF_GROUP_NONE ? servfail
+							    : printer->conf->groups[group].name);
 }
 
 static void print_upstream(struct conf_printer *printer, const void *base)
@@ -325,8 +260,7 @@ static void print_cache(struct conf_printer *printer, const void *base)
 	if (zone->action != ZONE_FORWARD)
 		return;
 	conf_print_begin(printer, "cache");
-	fputs(zone->no_cache ? "false" : "true", printer->out);
-	conf_print_end(printer);
+	conf_print_end(printer, zone->no_cache ? "false" : "true");
 }
 
 /* --- zones --------------------------------------------------------------------------------- */
@@ -334,7 +268,7 @@ static void print_cache(struct conf_printer *printer, const void *base)
 void conf_zone_note(struct conf_reader *reader, const struct conf_node *node, void *base)
 {
 	(void)base;
-	if (conf_option_check_list(reader, node, "a list such as ( { name = \"corp.example\"; } )"))
+	if (conf_option_check_list(reader, node, "( { name = \"corp.example\"; } )"))
 		reader->zones = node;
 }
 
@@ -344,8 +278,9 @@ static void drop_templates(struct conf_zone *zone)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < zone->record_count; i++) {
-		if (strcasestr(zone->records[i].text, "{n}") != NULL)
-			mem_free(zone->records[i].text);
+		char *text = zone->records[i].text;
+		if (strstr(text, "{n}") != NULL || strstr(text, "{N}") != NULL)
+			mem_free(text);
 		else
 			zone->records[kept++] = zone->records[i];
 	}
@@ -357,10 +292,10 @@ static void read_zone(struct conf_reader *reader, const struct conf_node *node,
 {
 	const size_t before = complaint_count(reader->complaints);
 
-	conf_option_defaults(&section, zone);
+	conf_read_defaults(&section, zone);
 	zone->on_failure = CONF_GROUP_NONE;
-	zone->place = conf_option_place(reader, node);
-	conf_option_read(reader, node, &section, zone);
+	conf_option_place(reader, node, &zone->place);
+	conf_read_section(reader, node, &section, zone);
 	if (node->kind == NODE_GROUP && node->count > 0)
 		conf_zone_check(reader, node, zone);
 	if (complaint_count(reader->complaints) > before)
@@ -381,25 +316,4 @@ void conf_zone_read(struct conf_reader *reader)
 	}
 	if (reader->err == 0)
 		conf_zone_check_all(reader);
-}
-
-void conf_zone_print(struct conf_printer *printer, const void *base)
-{
-	const struct conf *conf = base;
-
-	if (conf->zone_count == 0) {
-		fputs("// zones: none\n", printer->out);
-		return;
-	}
-	conf_print_begin(printer, "zones");
-	fputs("(\n", printer->out);
-	for (size_t i = 0; i < conf->zone_count; i++) {
-		fputs("\t{\n", printer->out);
-		printer->indent = 2;
-		conf_print_section(printer, &section, &conf->zones[i]);
-		printer->indent = 0;
-		fputs(i + 1 < conf->zone_count ? "\t},\n" : "\t}\n", printer->out);
-	}
-	fputc(')', printer->out);
-	conf_print_end(printer);
 }

@@ -8,9 +8,8 @@
 
 static void check_names(struct conf_reader *reader, const struct conf_node *node)
 {
-	if (conf_node_find(node, "name") == NULL && conf_node_find(node, "names") == NULL)
-		conf_option_complain(reader, node,
-				     "has no name; expected one, such as name = \"corp.example\"");
+	if (conf_node_find(node, "names") == NULL)
+		conf_option_require(reader, node, "name", "\"corp.example\"");
 }
 
 static void check_template(struct conf_reader *reader, const struct conf_node *node,
@@ -40,9 +39,11 @@ static void check_template(struct conf_reader *reader, const struct conf_node *n
 				     "neither");
 }
 
-static void refuse_useless(struct conf_reader *reader, const struct conf_node *node,
-			   const char *why)
+static void refuse_useless(struct conf_reader *reader, const struct conf_node *group,
+			   const char *name, const char *why)
 {
+	const struct conf_node *node = conf_node_find(group, name);
+
 	if (node != NULL)
 		conf_option_complain(reader, node, "has no effect %s", why);
 }
@@ -52,18 +53,18 @@ static void check_action(struct conf_reader *reader, const struct conf_node *nod
 {
 	static const char *const forward_only[] = { "upstream", "on_failure", "cache", "ttl_min",
 						    "ttl_max",	"stale",      "nftset" };
-	const struct conf_node *records = conf_node_find(node, "records");
 
 	if (zone->action != ZONE_ANSWER)
-		refuse_useless(reader, records, "here; expected it with action = \"answer\"");
-	else if (records == NULL)
+		refuse_useless(reader, node, "records",
+			       "here; expected it with action = \"answer\"");
+	else if (conf_node_find(node, "records") == NULL)
 		conf_option_complain(reader, node,
 				     "has no records to answer; expected some, such as records = "
 				     "[ \"@ 300 IN A 10.1.2.3\" ]");
 	if (zone->action == ZONE_FORWARD)
 		return;
 	for (size_t i = 0; i < sizeof(forward_only) / sizeof(forward_only[0]); i++)
-		refuse_useless(reader, conf_node_find(node, forward_only[i]),
+		refuse_useless(reader, node, forward_only[i],
 			       "here; expected it with action = \"forward\"");
 }
 
@@ -71,17 +72,16 @@ static void check_forward(struct conf_reader *reader, const struct conf_node *no
 			  const struct conf_zone *zone)
 {
 	const struct conf *conf = reader->conf;
-	const int64_t ttl_min = zone->ttl_min >= 0 ? zone->ttl_min : conf->ttl_min;
-	const int64_t ttl_max = zone->ttl_max >= 0 ? zone->ttl_max : conf->ttl_max;
+	const int32_t ttl_min = zone->ttl_min >= 0 ? zone->ttl_min : (int32_t)conf->ttl_min;
+	const int32_t ttl_max = zone->ttl_max >= 0 ? zone->ttl_max : (int32_t)conf->ttl_max;
 	const struct conf_node *ttl = conf_node_find(node, "ttl_min");
 
 	if (zone->on_failure == zone->group)
-		refuse_useless(reader, conf_node_find(node, "on_failure"),
+		refuse_useless(reader, node, "on_failure",
 			       "when it is the group that failed; expected another one or "
 			       "\"servfail\"");
 	if (zone->no_cache)
-		refuse_useless(reader, conf_node_find(node, "stale"),
-			       "with cache = false; expected one of them");
+		refuse_useless(reader, node, "stale", "with cache = false; expected one of them");
 	if (ttl == NULL)
 		ttl = conf_node_find(node, "ttl_max");
 	/* what the cache section says wrongly is complained of there */
@@ -89,19 +89,18 @@ static void check_forward(struct conf_reader *reader, const struct conf_node *no
 		conf_option_complain(reader, ttl,
 				     "leaves no room: ttl_min would be %d and ttl_max %d; expected "
 				     "ttl_min to be the smaller",
-				     (int)ttl_min, (int)ttl_max);
+				     ttl_min, ttl_max);
 }
 
 static void check_except(struct conf_reader *reader, const struct conf_node *node,
 			 const struct conf_zone *zone)
 {
-	const struct conf_node *except = conf_node_find(node, "except");
-
 	if (zone->is_exact)
-		refuse_useless(reader, except, "with match = \"exact\"; expected one of them");
+		refuse_useless(reader, node, "except",
+			       "with match = \"exact\"; expected one of them");
 	for (size_t i = 0; i < zone->except_count; i++)
 		if (zone->except[i].is_template)
-			conf_option_complain(reader, except,
+			conf_option_complain(reader, conf_node_find(node, "except"),
 					     "has \"{n}\" in it; expected names without");
 }
 
@@ -130,7 +129,7 @@ struct table {
 	const struct conf *conf;
 	struct hash_key key;
 	struct slot *slots;
-	size_t mask;
+	uint32_t mask;
 };
 
 static bool same_conditions(const struct conf_zone *a, const struct conf_zone *b)
@@ -148,36 +147,30 @@ static bool same_conditions(const struct conf_zone *a, const struct conf_zone *b
 	return true;
 }
 
-static uint64_t mix(const struct table *table, uint64_t hash, uint64_t value)
-{
-	const uint64_t both[2] = { hash, value };
-	return hash_bytes(&table->key, both, sizeof(both));
-}
-
+/* Of all of them: rules for one name may have any number in common. */
 static uint64_t hash_conditions(const struct table *table, const struct conf_zone *zone)
 {
 	uint64_t hash = (uint64_t)zone->n_low << 32 | zone->n_high;
 
-	hash = mix(table, hash, (uint64_t)zone->is_exact << 1 | zone->has_range);
 	for (size_t i = 0; i < zone->type_count; i++)
-		hash = mix(table, hash, zone->types[i]);
+		hash = hash_with(hash, zone->types[i]);
 	for (size_t i = 0; i < zone->client_count; i++) {
-		const struct addr_prefix *net = &zone->clients[i];
-		hash = mix(table, hash, (uint64_t)net->net.family << 8 | net->bits);
-		hash ^= hash_bytes(&table->key, net->net.bytes, sizeof(net->net.bytes));
+		const struct addr *net = &zone->clients[i].net;
+		hash = hash_with(hash, zone->clients[i].bits);
+		hash = hash_with(hash, hash_bytes(&table->key, net->bytes, sizeof(net->bytes)));
 	}
 	return hash;
 }
 
 /* The slot of that name under the zone's conditions, or the empty one where it belongs. */
 static struct slot *find_slot(const struct table *table, const struct conf_zone *zone,
-			      uint64_t conditions, const uint8_t *wire, size_t len)
+			      uint64_t conditions, const uint8_t *wire)
 {
-	const uint32_t hash = (uint32_t)mix(table, conditions, name_hash(&table->key, wire, len));
-	size_t at = hash & table->mask;
+	const size_t len = name_len(wire);
+	const uint32_t hash = (uint32_t)hash_with(conditions, name_hash(&table->key, wire, len));
 
-	for (;; at = (at + 1) & table->mask) {
-		struct slot *slot = &table->slots[at];
+	for (uint32_t at = hash;; at++) {
+		struct slot *slot = &table->slots[at & table->mask];
 		if (slot->number == 0) {
 			slot->hash = hash;
 			return slot;
@@ -199,7 +192,7 @@ static void add_names(struct conf_reader *reader, const struct table *table, uin
 
 	for (size_t i = 0; i < zone->name_count; i++) {
 		const struct conf_name *name = &zone->names[i];
-		struct slot *slot = find_slot(table, zone, conditions, name->wire, name->len);
+		struct slot *slot = find_slot(table, zone, conditions, name->wire);
 		if (slot->number == 0) {
 			slot->number = number + 1;
 			slot->name = (uint32_t)i;
@@ -218,21 +211,15 @@ static void add_names(struct conf_reader *reader, const struct table *table, uin
 	}
 }
 
-static bool has_name(const struct table *table, const struct conf_zone *zone, uint64_t conditions,
-		     const uint8_t *wire)
-{
-	return find_slot(table, zone, conditions, wire, name_len(wire))->number != 0;
-}
-
 /* `wire` is below a name that the zone has, and is none itself. */
 static bool is_below(const struct table *table, const struct conf_zone *zone, uint64_t conditions,
 		     const uint8_t *wire)
 {
-	if (has_name(table, zone, conditions, wire))
+	if (find_slot(table, zone, conditions, wire)->number != 0)
 		return false;
 	while (*wire != 0) {
 		wire = name_parent(wire);
-		if (has_name(table, zone, conditions, wire))
+		if (find_slot(table, zone, conditions, wire)->number != 0)
 			return true;
 	}
 	return false;
@@ -263,10 +250,10 @@ void conf_zone_check_all(struct conf_reader *reader)
 {
 	const struct conf *conf = reader->conf;
 	struct table table = { .conf = conf };
-	size_t names = 0, slots = 16;
+	uint32_t names = 0, slots = 16;
 
 	for (size_t i = 0; i < conf->zone_count; i++)
-		names += conf->zones[i].name_count;
+		names += (uint32_t)conf->zones[i].name_count;
 	while (slots < names * 2 + 1)
 		slots *= 2;
 	table.slots = conf_option_alloc(reader, slots, sizeof(*table.slots));

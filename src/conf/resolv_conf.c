@@ -64,16 +64,12 @@ static char *find_address(char *line)
 	return strchr(line, '@') == NULL ? line : NULL;
 }
 
-/* Whether the line has no end; then the rest of it is read away. */
-static bool is_cut(const char *line, FILE *file)
+/* Whether the line ends in what was read of it. */
+static bool has_end(const char *line)
 {
-	int c = 0;
+	const size_t len = strlen(line);
 
-	if (strchr(line, '\n') != NULL || feof(file))
-		return false;
-	while (c != '\n' && c != EOF)
-		c = fgetc(file);
-	return true;
+	return len + 1 < LINE_MAX_LEN || line[len - 1] == '\n';
 }
 
 int resolv_conf_read(const char *path, const struct addr *own, size_t own_count,
@@ -81,6 +77,7 @@ int resolv_conf_read(const char *path, const struct addr *own, size_t own_count,
 {
 	char line[LINE_MAX_LEN];
 	struct addr servers[RESOLV_CONF_MAX];
+	bool is_rest = false; /* of a line too long to be one of ours */
 	size_t count = 0;
 	int err = 0;
 
@@ -89,7 +86,9 @@ int resolv_conf_read(const char *path, const struct addr *own, size_t own_count,
 		return -errno;
 	errno = 0;
 	while (count < RESOLV_CONF_MAX && fgets(line, sizeof(line), file) != NULL) {
-		const char *text = is_cut(line, file) ? NULL : find_address(line);
+		const bool was_rest = is_rest;
+		is_rest = !has_end(line);
+		const char *text = was_rest || is_rest ? NULL : find_address(line);
 		if (text != NULL && addr_parse(text, DNS_PORT, &servers[count]) == 0 &&
 		    is_wanted(&servers[count], own, own_count, servers, count))
 			count++;

@@ -159,7 +159,7 @@ static void put_number(FILE *out, const struct conf_option *option, int32_t numb
 	if (option->kind == OPTION_MILLISECONDS)
 		fprintf(out, "%g", (double)number / 1000);
 	else if (option->kind == OPTION_SIZE)
-		fprintf(out, "\"%s\"", conf_option_size_text((int64_t)number * 1024, &size));
+		fprintf(out, "\"%s\"", conf_option_size_text(conf_option_bytes(number), &size));
 	else
 		fprintf(out, "%" PRId32, number);
 }
@@ -202,6 +202,14 @@ static void put_range(FILE *out, const struct conf_option *option, bool has_defa
 		fputs(".\n", out);
 		return;
 	case OPTION_SECTION:
+	case OPTION_TEXT:
+	case OPTION_NAME:
+	case OPTION_NAMES:
+	case OPTION_TEMPLATES:
+	case OPTION_VARIANTS:
+	case OPTION_TYPES:
+	case OPTION_NETS:
+	case OPTION_GROUPS:
 	case OPTION_OTHER:
 		return;
 	}
@@ -232,7 +240,7 @@ static void put_default(FILE *out, const struct conf_option *option)
 	if (complaints == NULL || to == NULL || conf_load(NULL, complaints, &conf) != 0)
 		exit(1);
 	struct conf_printer printer = { .out = to, .conf = conf };
-	option->print(&printer, conf);
+	conf_print_option(&printer, option, conf);
 	(void)fclose(to);
 	if (len > 0) {
 		fputs("The default is\n.Bd -literal -offset indent -compact\n", out);
@@ -270,7 +278,7 @@ static void write_settings(FILE *out)
 		fprintf(out, ".It Va %s\n", row.name);
 		put_help(out, row.help);
 		put_range(out, row.option, strcmp(section, "access") != 0);
-		if (row.option->kind == OPTION_OTHER && is_of_all(section))
+		if (row.option->kind > OPTION_SECTION && is_of_all(section))
 			put_default(out, row.option);
 	}
 	fputs(".El\n", out);

@@ -523,6 +523,16 @@ static void pages_are_wanted_only_where_they_are_built_in(void **state)
 				    "courierdns was built without it (make WEB=yes)");
 }
 
+static void zero_may_have_a_sign(void **state)
+{
+	(void)state;
+	const struct conf *conf = load("cache = { stale = -0.0; stale_wait = -0.0; };");
+	assert_int_equal(conf->stale_s, 0);
+	assert_int_equal(conf->stale_wait_ms, 0);
+	assert_non_null(strstr(complaints_of("cache = { stale_wait = -0.4; };"),
+			       "is -0.4; expected seconds from 0 to 4.5"));
+}
+
 static void printed_default_loads_again(void **state)
 {
 	(void)state;
@@ -723,6 +733,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(template_is_lower_case_with_its_range),
 	cmocka_unit_test(same_name_under_other_conditions_is_another_rule),
 	cmocka_unit_test(print_shows_everything_and_loads_again),
+	cmocka_unit_test(zero_may_have_a_sign),
 	cmocka_unit_test(printed_default_loads_again),
 	cmocka_unit_test(pages_are_wanted_only_where_they_are_built_in),
 	cmocka_unit_test(rows_tell_every_option),
