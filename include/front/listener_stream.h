@@ -4,9 +4,8 @@
  * happened on it for limits.tcp_idle: no whole query, no answer taken. */
 #pragma once
 
-#include <sys/types.h>
-
 #include "net/loop.h"
+#include "net/stream.h"
 #include "query/worker.h"
 
 /* What the connections of all listeners are counted in. */
@@ -24,15 +23,7 @@ RARELY void listener_stream_dismiss(struct listener_stream_table *table,
 				    bool (*is_served)(void *ctx, const struct addr *local),
 				    void *ctx);
 
-struct listener_stream;
-/** Binds; the errors are stream_listener_new()'s. */
+/** Binds one whose connections are counted there; the errors are stream_listener_new()'s. */
 MUST_CHECK RARELY int listener_stream_new(struct listener_stream_table *table,
 					  const struct addr *bind_to,
-					  struct listener_stream **ret_listener);
-void listener_stream_free(struct listener_stream *listener); /* NULL is fine */
-/** stream_listener_let_in(), _give() and _empty(). */
-RARELY void listener_stream_let_in(struct listener_stream *listener, bool on);
-MUST_CHECK RARELY int listener_stream_give(const struct listener_stream *listener, uid_t uid,
-					   gid_t gid);
-RARELY void listener_stream_empty(struct listener_stream *listener);
-struct addr listener_stream_local(const struct listener_stream *listener);
+					  struct stream_listener **ret_listener);

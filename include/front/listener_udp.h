@@ -21,4 +21,3 @@ RARELY void listener_udp_leave(struct listener_udp *listener);
 MUST_CHECK RARELY int listener_udp_return(struct listener_udp *listener);
 /** Nobody waits for an answer that is to be sent by it. */
 RARELY bool listener_udp_is_idle(const struct listener_udp *listener);
-struct addr listener_udp_local(const struct listener_udp *listener);

@@ -11,13 +11,14 @@
 /* So often it is looked whether somebody still waits for an answer by a socket that goes. */
 #define SWEEP_US (100u * USEC_PER_MSEC)
 
-/* What is open of one entry. */
+/* One socket; an entry of `listen` has two, for UDP and then for TCP. */
 struct place {
+	struct listener_udp *udp;	/* or the other, or neither: it is not open */
+	struct stream_listener *stream; /* likewise */
+	bool is_tcp;
+	bool is_new;	   /* opened for listeners_use() */
+	bool has_returned; /* was leaving */
 	struct addr addr;
-	struct listener_udp *udp;
-	struct listener_stream *stream;
-	bool is_new_udp, is_new_stream; /* opened for listeners_use() */
-	bool has_returned;		/* was leaving */
 };
 
 struct places {
@@ -34,6 +35,40 @@ struct listeners {
 	struct timer sweep;
 };
 
+/* --- one of them --------------------------------------------------------------------------- */
+
+static bool is_open(const struct place *place)
+{
+	return place->udp != NULL || place->stream != NULL;
+}
+
+static void close_place(const struct place *place)
+{
+	listener_udp_free(place->udp);
+	stream_listener_free(place->stream);
+}
+
+static void let_in(const struct place *place, bool on)
+{
+	if (place->udp != NULL)
+		listener_udp_let_in(place->udp, on);
+	else if (place->stream != NULL)
+		stream_listener_let_in(place->stream, on);
+}
+
+/* One that is open, as that one is or is to be. */
+static struct place *find(const struct places *places, const struct place *like)
+{
+	for (size_t i = 0; i < places->count; i++) {
+		struct place *place = &places->all[i];
+
+		if (is_open(place) && place->is_tcp == like->is_tcp &&
+		    addr_equal(&place->addr, &like->addr))
+			return place;
+	}
+	return NULL;
+}
+
 /* --- what cannot be ------------------------------------------------------------------------ */
 
 /* What is to be opened, and the place to complain of. */
@@ -42,45 +77,37 @@ struct opening {
 	const struct listeners_wish *wish;
 	const struct conf_listen *listen;
 	struct place *place;
-	bool is_tcp;
 	struct complaints *complaints;
 };
 
 static int complain(const struct opening *opening, int err)
 {
-	const struct conf_place *place = &opening->listen->place;
-	const char *protocol = opening->is_tcp ? "tcp" : "udp";
+	const struct addr *addr = &opening->place->addr;
+	const char *protocol = opening->place->is_tcp ? "tcp" : "udp", *why = NULL;
 	struct port_holder holder;
 	struct addr_text text;
 
-	addr_to_text(&opening->listen->addr, &text);
-	switch (err) {
-	case -EADDRNOTAVAIL:
-	case -EAFNOSUPPORT:
-		if (opening->wish->is_default && opening->listen->addr.family == ADDR_IPV6) {
+	addr_to_text(addr, &text);
+	if (err == -EADDRINUSE) {
+		complaint_add(opening->complaints, &opening->listen->place,
+			      "%s %s: taken by %s; stop it, or listen elsewhere (-l)", text.text,
+			      protocol, port_holder_find(addr, opening->place->is_tcp, &holder));
+		return err;
+	}
+	if (err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT) {
+		if (opening->wish->is_default && addr->family == ADDR_IPV6) {
 			LOG(LEVEL_WARNING, "%s %s: %s; going on without it", text.text, protocol,
 			    err_text(err));
 			return 0;
 		}
-		complaint_add(opening->complaints, place, "%s %s: this machine has no such address",
-			      text.text, protocol);
-		return err;
-	case -EADDRINUSE:
-		complaint_add(opening->complaints, place,
-			      "%s %s: taken by %s; stop it, or listen elsewhere (-l)", text.text,
-			      protocol,
-			      port_holder_find(&opening->listen->addr, opening->is_tcp, &holder));
-		return err;
-	case -EACCES:
-		complaint_add(opening->complaints, place,
-			      "%s %s: ports below 1024 need root or CAP_NET_BIND_SERVICE",
-			      text.text, protocol);
-		return err;
-	default:
-		complaint_add(opening->complaints, place, "%s %s: cannot listen: %s", text.text,
-			      protocol, err_text(err));
-		return err;
+		why = "this machine has no such address";
+	} else if (err == -EACCES) {
+		why = "ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	}
+	complaint_add(opening->complaints, &opening->listen->place, "%s %s: %s%s", text.text,
+		      protocol, why == NULL ? "cannot listen: " : "",
+		      why == NULL ? err_text(err) : why);
+	return err;
 }
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -90,7 +117,7 @@ static int open_socket(const struct opening *opening)
 	struct listeners *listeners = opening->listeners;
 	struct place *place = opening->place;
 
-	if (opening->is_tcp)
+	if (place->is_tcp)
 		return listener_stream_new(listeners->connections, &place->addr, &place->stream);
 	return listener_udp_new(listeners->loop, listeners->worker, &place->addr, &place->udp);
 }
@@ -109,23 +136,19 @@ static bool overlap(const struct addr *a, const struct addr *b)
 	       (addr_equal(a, b) || addr_is_wildcard(a) || addr_is_wildcard(b));
 }
 
-static bool is_wished(const struct conf *conf, const struct addr *addr, bool is_tcp)
+static bool has_protocol(const struct conf_listen *listen, bool is_tcp)
+{
+	return is_tcp ? listen->tcp : listen->udp;
+}
+
+static bool is_wished(const struct conf *conf, const struct place *place)
 {
 	for (size_t i = 0; i < conf->listen_count; i++) {
-		const struct conf_listen *listen = &conf->listen[i];
-
-		if ((is_tcp ? listen->tcp : listen->udp) && addr_equal(&listen->addr, addr))
+		if (has_protocol(&conf->listen[i], place->is_tcp) &&
+		    addr_equal(&conf->listen[i].addr, &place->addr))
 			return true;
 	}
 	return false;
-}
-
-static void let_in(const struct place *place, bool is_tcp, bool on)
-{
-	if (is_tcp && place->stream != NULL)
-		listener_stream_let_in(place->stream, on);
-	else if (!is_tcp && place->udp != NULL)
-		listener_udp_let_in(place->udp, on);
 }
 
 /* Has sockets of ours that go, in the way of one that comes, let it in or not; counts them. */
@@ -136,11 +159,11 @@ static size_t let_in_all(const struct opening *opening, const struct places *pla
 	for (size_t i = 0; i < places->count; i++) {
 		const struct place *place = &places->all[i];
 
-		if (!overlap(&place->addr, &opening->listen->addr) ||
-		    (opening->is_tcp ? place->stream == NULL : place->udp == NULL) ||
-		    is_wished(opening->wish->conf, &place->addr, opening->is_tcp))
+		if (!is_open(place) || place->is_tcp != opening->place->is_tcp ||
+		    !overlap(&place->addr, &opening->place->addr) ||
+		    is_wished(opening->wish->conf, place))
 			continue;
-		let_in(place, opening->is_tcp, on);
+		let_in(place, on);
 		count++;
 	}
 	return count;
@@ -169,7 +192,7 @@ static int take_over(const struct opening *opening)
 	return err;
 }
 
-static int open_one(const struct opening *opening)
+static int open_anew(const struct opening *opening)
 {
 	struct addr_text text;
 	int err = open_socket(opening);
@@ -179,75 +202,39 @@ static int open_one(const struct opening *opening)
 	if (err == -EADDRNOTAVAIL && !opening->wish->is_default) {
 		err = open_bound(opening, (struct loop_binding){ .is_absent = true });
 		if (err == 0 && opening->wish->first == NULL &&
-		    !(opening->is_tcp && opening->listen->udp)) /* once */
+		    !(opening->place->is_tcp && opening->listen->udp)) /* once */
 			LOG(LEVEL_WARNING,
 			    "%s: no interface here has this address yet; it is served once one has "
 			    "it",
-			    addr_to_text(&opening->listen->addr, &text));
+			    addr_to_text(&opening->place->addr, &text));
 	}
 	return err == 0 ? 0 : complain(opening, err);
 }
 
-/* --- what there is ------------------------------------------------------------------------- */
-
-static struct place *find_udp(const struct places *places, const struct addr *addr)
+/* Or takes the one there is. */
+static int open_place(const struct opening *opening)
 {
-	for (size_t i = 0; i < places->count; i++)
-		if (places->all[i].udp != NULL && addr_equal(&places->all[i].addr, addr))
-			return &places->all[i];
-	return NULL;
-}
-
-static struct place *find_stream(const struct places *places, const struct addr *addr)
-{
-	for (size_t i = 0; i < places->count; i++)
-		if (places->all[i].stream != NULL && addr_equal(&places->all[i].addr, addr))
-			return &places->all[i];
-	return NULL;
-}
-
-static int open_udp(struct opening *opening)
-{
-	struct listeners *listeners = opening->listeners;
+	const struct listeners *listeners = opening->listeners;
 	struct place *place = opening->place;
-	const struct place *old = find_udp(&listeners->now, &place->addr);
+	const struct place *old = find(&listeners->now, place);
 
-	opening->is_tcp = false;
-	if (old == NULL && (old = find_udp(&listeners->leaving, &place->addr)) != NULL)
+	if (old == NULL && (old = find(&listeners->leaving, place)) != NULL)
 		place->has_returned = true;
 	if (old != NULL) {
 		place->udp = old->udp;
-		return 0;
-	}
-	const int err = open_one(opening);
-	place->is_new_udp = place->udp != NULL;
-	return err;
-}
-
-static int open_stream(struct opening *opening)
-{
-	struct place *place = opening->place;
-	const struct place *old = find_stream(&opening->listeners->now, &place->addr);
-
-	opening->is_tcp = true;
-	if (old != NULL) {
 		place->stream = old->stream;
 		return 0;
 	}
-	const int err = open_one(opening);
-	place->is_new_stream = place->stream != NULL;
+	const int err = open_anew(opening);
+	place->is_new = is_open(place);
 	return err;
 }
 
-/* As the i-th entry has it, or as the first worker has been able to. */
-static bool wish_of(const struct listeners_wish *wish, size_t at, struct conf_listen *ret_listen)
+/* As its entry has it, or as the first worker has been able to. */
+static bool is_wanted(const struct listeners_wish *wish, size_t at)
 {
-	*ret_listen = wish->conf->listen[at];
-	if (wish->first == NULL)
-		return true;
-	ret_listen->udp = wish->first->next.all[at].udp != NULL;
-	ret_listen->tcp = wish->first->next.all[at].stream != NULL;
-	return ret_listen->udp || ret_listen->tcp;
+	return wish->first == NULL ? has_protocol(&wish->conf->listen[at / 2], at % 2 != 0)
+				   : is_open(&wish->first->next.all[at]);
 }
 
 /* For all that might go. */
@@ -265,7 +252,7 @@ static bool make_room_to_leave(struct listeners *listeners)
 int listeners_open(struct listeners *listeners, const struct listeners_wish *wish,
 		   struct complaints *complaints)
 {
-	const size_t count = wish->conf == NULL ? 0 : wish->conf->listen_count;
+	const size_t count = wish->conf == NULL ? 0 : 2 * wish->conf->listen_count;
 	int err = 0;
 
 	if (!make_room_to_leave(listeners))
@@ -275,20 +262,16 @@ int listeners_open(struct listeners *listeners, const struct listeners_wish *wis
 		return -ENOMEM;
 	listeners->next.count = count;
 	for (size_t i = 0; i < count && err == 0; i++) {
-		struct conf_listen listen;
-		struct opening opening = { .listeners = listeners,
-					   .wish = wish,
-					   .listen = &listen,
-					   .place = &listeners->next.all[i],
-					   .complaints = complaints };
+		const struct opening opening = { .listeners = listeners,
+						 .wish = wish,
+						 .listen = &wish->conf->listen[i / 2],
+						 .place = &listeners->next.all[i],
+						 .complaints = complaints };
 
-		opening.place->addr = wish->conf->listen[i].addr;
-		if (!wish_of(wish, i, &listen))
-			continue;
-		if (listen.udp)
-			err = open_udp(&opening);
-		if (err == 0 && listen.tcp)
-			err = open_stream(&opening);
+		opening.place->addr = opening.listen->addr;
+		opening.place->is_tcp = i % 2 != 0;
+		if (is_wanted(wish, i))
+			err = open_place(&opening);
 	}
 	if (err != 0)
 		listeners_forget(listeners);
@@ -304,12 +287,8 @@ static void drop(struct places *places)
 void listeners_forget(struct listeners *listeners)
 {
 	for (size_t i = 0; i < listeners->next.count; i++) {
-		const struct place *place = &listeners->next.all[i];
-
-		if (place->is_new_udp)
-			listener_udp_free(place->udp);
-		if (place->is_new_stream)
-			listener_stream_free(place->stream);
+		if (listeners->next.all[i].is_new)
+			close_place(&listeners->next.all[i]);
 	}
 	drop(&listeners->next);
 }
@@ -317,12 +296,17 @@ void listeners_forget(struct listeners *listeners)
 /* --- going --------------------------------------------------------------------------------- */
 
 /* There is room for it since listeners_open(). */
-static void leave_udp(struct listeners *listeners, const struct place *place)
+static void leave(struct listeners *listeners, const struct place *place)
 {
 	struct places *leaving = &listeners->leaving;
 
+	if (place->is_tcp) {
+		stream_listener_empty(place->stream);
+		stream_listener_free(place->stream);
+		return;
+	}
 	listener_udp_leave(place->udp);
-	leaving->all[leaving->count++] = (struct place){ .addr = place->addr, .udp = place->udp };
+	leaving->all[leaving->count++] = *place;
 }
 
 static void on_sweep(void *ctx)
@@ -343,13 +327,12 @@ static void on_sweep(void *ctx)
 }
 
 /* What is used again is among those that leave no more. */
-static void come_back(struct listeners *listeners, struct place *place)
+static void come_back(struct listeners *listeners, const struct place *place)
 {
-	struct place *leaving = find_udp(&listeners->leaving, &place->addr);
+	struct place *leaving = find(&listeners->leaving, place);
 
-	if (!place->has_returned || leaving == NULL)
+	if (leaving == NULL)
 		return;
-	place->has_returned = false;
 	*leaving = listeners->leaving.all[--listeners->leaving.count];
 	const int err = listener_udp_return(place->udp);
 	if (err != 0)
@@ -374,18 +357,17 @@ void listeners_use(struct listeners *listeners)
 	listeners->now = listeners->next;
 	listeners->next = (struct places){ .all = NULL };
 	for (size_t i = 0; i < listeners->now.count; i++) {
-		come_back(listeners, &listeners->now.all[i]);
-		listeners->now.all[i].is_new_udp = listeners->now.all[i].is_new_stream = false;
+		struct place *place = &listeners->now.all[i];
+
+		if (place->has_returned)
+			come_back(listeners, place);
+		place->is_new = place->has_returned = false;
 	}
 	for (size_t i = 0; i < gone.count; i++) {
 		const struct place *place = &gone.all[i];
 
-		if (place->udp != NULL && find_udp(&listeners->now, &place->addr) == NULL)
-			leave_udp(listeners, place);
-		if (place->stream == NULL || find_stream(&listeners->now, &place->addr) != NULL)
-			continue;
-		listener_stream_empty(place->stream);
-		listener_stream_free(place->stream);
+		if (is_open(place) && find(&listeners->now, place) == NULL)
+			leave(listeners, place);
 	}
 	drop(&gone);
 	listener_stream_dismiss(listeners->connections, is_served, listeners);
@@ -395,23 +377,25 @@ void listeners_use(struct listeners *listeners)
 
 void listeners_follow_ports(struct listeners *listeners)
 {
-	for (size_t i = 0; listeners != NULL && i < listeners->now.count; i++) {
-		let_in(&listeners->now.all[i], true, false);
-		let_in(&listeners->now.all[i], false, false);
-	}
+	for (size_t i = 0; listeners != NULL && i < listeners->now.count; i++)
+		let_in(&listeners->now.all[i], false);
 }
 
 void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
 {
+	int err = 0;
+
 	for (size_t i = 0; listeners != NULL && i < listeners->now.count; i++) {
 		const struct place *place = &listeners->now.all[i];
 		struct addr_text text;
-		int err = 0;
 
+		if (place->is_tcp && err != 0) /* once for both of an entry */
+			continue;
+		err = 0;
 		if (place->udp != NULL)
 			err = listener_udp_give(place->udp, uid, gid);
-		if (place->stream != NULL && err == 0)
-			err = listener_stream_give(place->stream, uid, gid);
+		if (place->stream != NULL)
+			err = stream_listener_give(place->stream, uid, gid);
 		if (err != 0)
 			LOG(LEVEL_WARNING,
 			    "%s: its socket stays root's: %s; more workers will not be able to "
@@ -442,15 +426,15 @@ struct listeners *listeners_new(struct loop *loop, struct worker *worker)
 void listeners_stop_accepting(struct listeners *listeners)
 {
 	for (size_t i = 0; i < listeners->now.count; i++) {
-		listener_stream_free(listeners->now.all[i].stream);
+		stream_listener_free(listeners->now.all[i].stream);
 		listeners->now.all[i].stream = NULL;
 	}
 }
 
-static void free_udp(struct places *places)
+static void close_all(struct places *places)
 {
 	for (size_t i = 0; i < places->count; i++)
-		listener_udp_free(places->all[i].udp);
+		close_place(&places->all[i]);
 	drop(places);
 }
 
@@ -460,10 +444,9 @@ void listeners_free(struct listeners *listeners)
 		return;
 	timer_stop(loop_timers(listeners->loop), &listeners->sweep);
 	listeners_forget(listeners);
-	listeners_stop_accepting(listeners);
 	listener_stream_table_free(listeners->connections);
-	free_udp(&listeners->now);
-	free_udp(&listeners->leaving);
+	close_all(&listeners->now);
+	close_all(&listeners->leaving);
 	mem_free(listeners);
 }
 
@@ -474,17 +457,17 @@ uint32_t listeners_connections(const struct listeners *listeners)
 
 size_t listeners_count(const struct listeners *listeners)
 {
-	return listeners->now.count;
+	return listeners->now.count / 2;
 }
 
 bool listeners_get(const struct listeners *listeners, size_t at, struct conf_listen *ret_listen)
 {
-	const struct place *place = &listeners->now.all[at];
+	const struct place *udp = &listeners->now.all[2 * at], *tcp = udp + 1;
 
 	*ret_listen = (struct conf_listen){
-		.addr = place->addr,
-		.udp = place->udp != NULL,
-		.tcp = place->stream != NULL,
+		.addr = udp->addr,
+		.udp = is_open(udp),
+		.tcp = is_open(tcp),
 	};
 	return ret_listen->udp || ret_listen->tcp;
 }

@@ -1,10 +1,7 @@
 #include "front/listener_stream.h"
 
-#include <errno.h>
-
 #include "base/list.h"
 #include "base/mem.h"
-#include "net/stream.h"
 
 /* Reading pauses while this much waits to be taken by the client, or this many of its questions
  * wait for us: who does not read is not worked for (bytes stay below STREAM_QUEUE_MAX). */
@@ -26,54 +23,47 @@ struct listener_stream_table {
 	uint32_t count;
 };
 
-struct listener_stream {
-	struct listener_stream_table *table;
-	struct stream_listener *socket;
-};
-
 /* Lives until its stream is gone and no request holds it. */
 struct connection {
+	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
+	uint32_t holders;	   /* requests that still hold it */
+	struct stream *stream;	   /* NULL once closed */
 	struct listener_stream_table *table;
 	struct list link;      /* in the table while there is a stream */
-	struct stream *stream; /* NULL once closed */
+	uint32_t taken;	       /* bytes given to the stream since the start, modulo 2^32 */
+	uint32_t left_at_look; /* of those, gone to the client when it was last quiet */
+	uint64_t alive_us;     /* its last sign of life */
+	uint64_t leave_by_us;  /* 0: it need not */
+	struct timer quiet;    /* nothing has happened for limits.tcp_idle */
 	struct addr from, local;
-	struct addr client;	   /* whose it is: addr_client() */
-	struct timer quiet;	   /* nothing has happened for limits.tcp_idle */
-	uint32_t holders;	   /* requests that still hold it */
-	uint64_t taken;		   /* bytes given to the stream since the start */
-	uint64_t alive_us;	   /* its last sign of life */
-	uint64_t leave_by_us;	   /* 0: it need not */
-	uint64_t left_at_look;	   /* of those, gone to the client when it was last quiet */
-	bool has_ended, is_paused; /* the client has sent FIN; reading is paused */
+	struct addr client; /* whose it is: addr_client() */
 };
 
 /* The fewer connections are free, the shorter may one of them be quiet (as unbound does, whose
- * steps these are; but a client that is far away should still have the time to ask). */
-static uint64_t idle_us(const struct listener_stream_table *table)
+ * steps these are; but a client that is far away should still have the time to ask): at half of all
+ * this share of limits.tcp_idle is 1, at 35 and 20 percent a quarter and a quarter of that, below a
+ * quarter of that. */
+static uint32_t crowding(const struct listener_stream_table *table)
 {
 	const struct conf *conf = worker_plan(table->worker)->conf;
-	const uint64_t idle = (uint64_t)conf->tcp_idle_ms * USEC_PER_MSEC;
 	const uint32_t max = worker_part(table->worker, conf->tcp_clients);
-	const uint32_t free = table->count < max ? max - table->count : 0;
-	const uint64_t free_percent = (uint64_t)free * 100 / max;
+	const uint32_t free_percent = table->count < max ? (max - table->count) * 100 / max : 0;
 
-	if (free_percent >= 50)
-		return idle;
 	if (free_percent >= 35)
-		return idle / 4;
-	return free_percent >= 20 ? idle / 16 : idle / 64;
+		return free_percent >= 50 ? 1 : 4;
+	return free_percent >= 20 ? 16 : 64;
 }
 
-static bool is_crowded(const struct listener_stream_table *table)
+/* An hour at most, for which 32 bits are enough. */
+static uint32_t idle_us(const struct listener_stream_table *table)
 {
-	return idle_us(table) <
-	       (uint64_t)worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC;
+	return worker_plan(table->worker)->conf->tcp_idle_ms * USEC_PER_MSEC / crowding(table);
 }
 
 /* May it be quiet. */
-static uint64_t quiet_us(const struct connection *connection)
+static uint32_t quiet_us(const struct connection *connection)
 {
-	const uint64_t idle = idle_us(connection->table);
+	const uint32_t idle = idle_us(connection->table);
 
 	return connection->leave_by_us > 0 && idle > LEAVE_IDLE_US ? LEAVE_IDLE_US : idle;
 }
@@ -142,7 +132,7 @@ static void client_send(const struct client *client, const uint8_t *wire, size_t
 		connection_close(connection, true);
 		return;
 	}
-	connection->taken += wire_len + 2;
+	connection->taken += (uint32_t)wire_len + 2;
 	note_life(connection);
 	set_reading(connection);
 }
@@ -239,21 +229,21 @@ static bool is_idle(const struct connection *connection)
 /* How much longer it may stay quiet; 0 is the end. A connection that waits for our answer is not
  * idle. A message may take limits.tcp_idle from its first byte, however its bytes are spread; and
  * so long a client may take none of what waits for it. */
-static uint64_t patience_us(struct connection *connection)
+static uint32_t patience_us(struct connection *connection)
 {
-	const uint64_t idle = quiet_us(connection);
-	const uint64_t now_us = loop_clock(connection->table->loop)->now_us;
+	const uint32_t idle = quiet_us(connection);
 	const size_t queued = stream_queued(connection->stream);
-	const uint64_t left = connection->taken - queued;
+	const uint32_t left = connection->taken - (uint32_t)queued;
 	const uint64_t since_us = stream_partial_since(connection->stream);
 	const bool is_taking = left != connection->left_at_look;
 
 	connection->left_at_look = left;
 	if (queued > 0)
 		return is_taking ? idle : 0;
-	if (since_us != 0)
-		return since_us + idle > now_us ? since_us + idle - now_us : 0;
-	return connection->holders > 0 ? idle : 0;
+	if (since_us == 0)
+		return connection->holders > 0 ? idle : 0;
+	const uint64_t late_us = loop_clock(connection->table->loop)->now_us - since_us;
+	return late_us < idle ? idle - (uint32_t)late_us : 0;
 }
 
 /* That a client which has all it asked for leaves its connection open is nothing to tell. */
@@ -266,8 +256,8 @@ static void close_quiet(struct connection *connection)
 		return;
 	}
 	if (is_idle(connection) && stream_partial_since(connection->stream) == 0 &&
-	    !is_crowded(table))
-		stats_add(worker_stats(table->worker), STAT_LIMIT_TCP_IDLE, 1);
+	    crowding(table) == 1)
+		stats_count(worker_stats(table->worker), STAT_LIMIT_TCP_IDLE);
 	else
 		limit_hit(worker_limits(table->worker), LIMIT_TCP_IDLE, &connection->from);
 	connection_close(connection, true);
@@ -276,7 +266,7 @@ static void close_quiet(struct connection *connection)
 static void on_quiet(void *ctx)
 {
 	struct connection *connection = ctx;
-	const uint64_t longer_us = patience_us(connection);
+	const uint32_t longer_us = patience_us(connection);
 
 	if (longer_us == 0)
 		close_quiet(connection);
@@ -284,15 +274,14 @@ static void on_quiet(void *ctx)
 		timer_start(loop_timers(connection->table->loop), &connection->quiet, longer_us);
 }
 
-static uint32_t count_from(const struct listener_stream_table *table, const struct addr *from)
+static uint32_t count_of(const struct listener_stream_table *table, const struct addr *client)
 {
-	const struct addr client = addr_client(from).net;
 	uint32_t count = 0;
 
 	for (const struct list *link = list_first(&table->connections); link != NULL;
 	     link = list_next(&table->connections, link))
 		count += addr_same_host(&LIST_ITEM(link, const struct connection, link)->client,
-					&client);
+					client);
 	return count;
 }
 
@@ -316,7 +305,7 @@ static bool make_room(struct listener_stream_table *table, enum limit limit)
  * at first. */
 static void close_idle(struct listener_stream_table *table)
 {
-	const uint64_t idle = idle_us(table);
+	const uint32_t idle = idle_us(table);
 	const uint64_t now_us = loop_clock(table->loop)->now_us;
 	struct list *link = list_first(&table->connections), *next;
 
@@ -324,59 +313,67 @@ static void close_idle(struct listener_stream_table *table)
 		struct connection *connection = LIST_ITEM(link, struct connection, link);
 
 		next = list_next(&table->connections, link);
-		if (connection->alive_us + idle > now_us)
+		if (now_us - connection->alive_us < idle)
 			return;
 		if (!is_idle(connection) ||
-		    stream_partial_since(connection->stream) + idle > now_us)
+		    now_us - stream_partial_since(connection->stream) < idle)
 			continue;
 		limit_hit(worker_limits(table->worker), LIMIT_TCP_IDLE, &connection->from);
 		connection_close(connection, true);
 	}
 }
 
-static bool has_room(struct listener_stream_table *table, const struct addr *from)
+/* For one that is not counted yet. */
+static bool has_room(const struct connection *connection)
 {
+	struct listener_stream_table *table = connection->table;
 	const struct conf *conf = worker_plan(table->worker)->conf;
-	struct limits *limits = worker_limits(table->worker);
+	enum limit limit = LIMIT_TCP_CLIENTS_PER_ADDRESS;
 
-	if (count_from(table, from) >= conf->tcp_clients_per_address) {
-		limit_hit(limits, LIMIT_TCP_CLIENTS_PER_ADDRESS, from);
-		return false;
+	if (count_of(table, &connection->client) < conf->tcp_clients_per_address) {
+		if (crowding(table) > 1)
+			close_idle(table);
+		if (table->count < worker_part(table->worker, conf->tcp_clients) ||
+		    make_room(table, LIMIT_TCP_CLIENTS))
+			return true;
+		limit = LIMIT_TCP_CLIENTS;
 	}
-	if (is_crowded(table))
-		close_idle(table);
-	if (table->count < worker_part(table->worker, conf->tcp_clients) ||
-	    make_room(table, LIMIT_TCP_CLIENTS))
-		return true;
-	limit_hit(limits, LIMIT_TCP_CLIENTS, from);
+	limit_hit(worker_limits(table->worker), limit, &connection->from);
 	return false;
+}
+
+static struct connection *connection_new(struct listener_stream_table *table,
+					 const struct stream *stream)
+{
+	struct connection *connection = mem_zalloc(sizeof(*connection));
+
+	if (connection == NULL)
+		return NULL;
+	connection->table = table;
+	connection->from = stream_peer(stream);
+	connection->client = addr_client(&connection->from).net;
+	connection->local = stream_local(stream);
+	timer_init(&connection->quiet, on_quiet, connection);
+	return connection;
 }
 
 static void on_accept(void *ctx, struct stream *stream)
 {
-	struct listener_stream *listener = ctx;
-	struct listener_stream_table *table = listener->table;
-	struct connection *connection = NULL;
+	struct listener_stream_table *table = ctx;
 
 	if (stream == NULL) {
 		if (!make_room(table, LIMIT_DESCRIPTORS))
 			limit_hit(worker_limits(table->worker), LIMIT_DESCRIPTORS, NULL);
 		return;
 	}
-	const struct addr from = stream_peer(stream);
-	if (has_room(table, &from))
-		connection = mem_zalloc(sizeof(*connection));
-	if (connection == NULL) {
+	struct connection *connection = connection_new(table, stream);
+	if (connection == NULL || !has_room(connection)) {
+		mem_free(connection);
 		stream_free(stream);
 		return;
 	}
-	connection->table = table;
 	connection->stream = stream;
-	connection->from = from;
-	connection->client = addr_client(&from).net;
-	connection->local = stream_local(stream);
 	table->count++;
-	timer_init(&connection->quiet, on_quiet, connection);
 	note_life(connection);
 	stream_attach(stream, &stream_events, connection);
 }
@@ -428,46 +425,7 @@ void listener_stream_dismiss(struct listener_stream_table *table,
 }
 
 int listener_stream_new(struct listener_stream_table *table, const struct addr *bind_to,
-			struct listener_stream **ret_listener)
+			struct stream_listener **ret_listener)
 {
-	struct listener_stream *listener = mem_zalloc(sizeof(*listener));
-
-	if (listener == NULL)
-		return -ENOMEM;
-	listener->table = table;
-	int err = stream_listener_new(table->loop, bind_to, on_accept, listener, &listener->socket);
-	if (err != 0) {
-		mem_free(listener);
-		return err;
-	}
-	*ret_listener = listener;
-	return 0;
-}
-
-void listener_stream_free(struct listener_stream *listener)
-{
-	if (listener == NULL)
-		return;
-	stream_listener_free(listener->socket);
-	mem_free(listener);
-}
-
-void listener_stream_let_in(struct listener_stream *listener, bool on)
-{
-	stream_listener_let_in(listener->socket, on);
-}
-
-int listener_stream_give(const struct listener_stream *listener, uid_t uid, gid_t gid)
-{
-	return stream_listener_give(listener->socket, uid, gid);
-}
-
-void listener_stream_empty(struct listener_stream *listener)
-{
-	stream_listener_empty(listener->socket);
-}
-
-struct addr listener_stream_local(const struct listener_stream *listener)
-{
-	return stream_listener_local(listener->socket);
+	return stream_listener_new(table->loop, bind_to, on_accept, table, ret_listener);
 }

@@ -119,8 +119,3 @@ bool listener_udp_is_idle(const struct listener_udp *listener)
 {
 	return listener->holders == 0;
 }
-
-struct addr listener_udp_local(const struct listener_udp *listener)
-{
-	return udp_server_local(listener->server);
-}

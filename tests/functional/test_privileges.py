@@ -411,6 +411,15 @@ def test_nothing_is_told_where_all_can_be_read(t):
     assert "cannot read" not in dev.stderr(), dev.stderr()
 
 
+def test_a_socket_that_cannot_be_given_away_is_told_once_an_address(t):
+    """As in a container without CAP_CHOWN, of one address over UDP and TCP."""
+    need_root()
+    dev = serving(t, prefix=["setpriv", "--inh-caps", "-chown", "--bounding-set", "-chown"])
+    dev.ask("inside.example.")
+    said = dev.stderr()
+    assert said.count(": its socket stays root's: Operation not permitted; more workers") == 1, said
+
+
 # --- the sandbox ---------------------------------------------------------------------------
 
 def test_OP_13_a_system_that_nothing_can_be_written_to(t):
