@@ -10,6 +10,8 @@
 #include "conf/conf.h"
 #include "net/loop.h"
 
+/** Has the system allow so many, or as many as it will; how many of them it allows then. */
+unsigned descriptors_raise(unsigned want);
 /** Raises the system's limit as far as `conf` wants and the system lets us. Where that is not
  * enough, limits.inflight and limits.tcp_clients in `conf` are cut to what it is enough for, and
  * the log says so with the figures, unless `now`, which is in use, is cut to the same ones (or

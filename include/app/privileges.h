@@ -17,11 +17,11 @@
 #define PRIVILEGES_USER_MAX 64 /* with its NUL; the system takes no longer ones */
 
 struct privileges {
-	char user[PRIVILEGES_USER_MAX]; /* as the configuration of the start had it */
-	uid_t uid;			/* that of the account, */
-	gid_t gid;			/* and its group: the service's */
-	bool has_become;		/* it was root, and is no longer */
+	uid_t uid;			/* that of the account */
+	gid_t gid;			/* likewise, where it has become that one */
 	uint32_t kept;			/* capabilities: a bit each */
+	bool has_become;		/* it was root, and is no longer */
+	char user[PRIVILEGES_USER_MAX]; /* as the configuration of the start had it */
 };
 
 /** Puts into conf->user, where it is not written, who that means here: "courierdns", else "nobody".

@@ -12,17 +12,19 @@
 #define SETTINGS_MAX 16
 
 struct settings {
-	const char *path;					 /* of -c, or NULL */
-	struct addr listen[SETTINGS_MAX], servers[SETTINGS_MAX]; /* of -l and -u */
+	const char *path; /* of -c, or NULL */
 	size_t listen_count, server_count;
 	const char *control_socket; /* of -s; NULL: as the file says */
 	bool is_verbose;
 	const char *user; /* the account that the program has become, or NULL */
+	struct addr listen[SETTINGS_MAX], servers[SETTINGS_MAX]; /* of -l and -u */
 };
 
 /** The file that would be read, or NULL for none: that of -c; else the default file where it exists
  * and neither -l nor -u stand in for one. */
 const char *settings_file(const struct settings *settings);
+/** The same for people, "the built-in default" for none. */
+const char *settings_file_text(const struct settings *settings);
 
 /** Neither a file nor -l says where to listen. */
 bool settings_listens_by_default(const struct settings *settings);

@@ -8,4 +8,4 @@ struct span_text {
 };
 
 /** "3 d 4 h", "42 s": the two largest units. Returns into->text. */
-const char *span_to_text(uint64_t s, struct span_text *into);
+const char *span_to_text(uint32_t s, struct span_text *into);

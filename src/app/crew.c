@@ -11,6 +11,10 @@
 /* Between two times that some of the cache is moved. */
 #define MOVE_EVERY_US USEC_PER_MSEC
 
+static const char too_many[] =
+	"workers = %zu: %s: %s; fewer workers, or more threads (ulimit -u) or "
+	"memory for them";
+
 uint32_t crew_count(const struct conf *conf)
 {
 	cpu_set_t cpus;
@@ -19,8 +23,10 @@ uint32_t crew_count(const struct conf *conf)
 		return conf->workers;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
 		return 1; /* there are more than the set has room for */
-	const unsigned count = (unsigned)CPU_COUNT(&cpus);
-	return count > CONF_WORKERS_MAX ? CONF_WORKERS_MAX : count;
+	uint32_t count = 0;
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && count < CONF_WORKERS_MAX; cpu++)
+		count += CPU_ISSET(cpu, &cpus) ? 1 : 0;
+	return count;
 }
 
 /* --- holding ------------------------------------------------------------------------------- */
@@ -95,10 +101,8 @@ int crew_start(struct crew *crew, void (*fn)(void *ctx, int err), void *ctx)
 	for (size_t i = 1; i < crew->count && err == 0; i++)
 		err = crew_thread_start(crew, i);
 	if (err != 0)
-		log_write(LEVEL_ERROR,
-			  "workers = %zu: there cannot be so many threads: %s; fewer workers, or "
-			  "more threads (ulimit -u) or memory for them",
-			  crew->count, err_text(err));
+		log_write(LEVEL_ERROR, too_many, crew->count, "there cannot be so many threads",
+			  err_text(err));
 	return err;
 }
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -118,18 +122,29 @@ static int member_new(struct crew *crew)
 
 static void on_move(void *ctx);
 
+/* Who is waited for with patience, which only notify asks for, is so by clock_tick()'s clock. */
+static void init_parked(pthread_cond_t *parked)
+{
+	pthread_condattr_t by_clock;
+
+	if (!COURIERDNS_SYSTEMD) {
+		(void)pthread_cond_init(parked, NULL);
+		return;
+	}
+	(void)pthread_condattr_init(&by_clock);
+	(void)pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(parked, &by_clock);
+	(void)pthread_condattr_destroy(&by_clock);
+}
+
 struct crew *crew_new(void)
 {
 	struct crew *crew = mem_zalloc(sizeof(*crew));
-	pthread_condattr_t by_clock;
 
 	if (crew == NULL)
 		return NULL;
 	(void)pthread_mutex_init(&crew->mutex, NULL);
-	(void)pthread_condattr_init(&by_clock);
-	(void)pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC); /* clock_tick()'s */
-	(void)pthread_cond_init(&crew->parked, &by_clock);
-	(void)pthread_condattr_destroy(&by_clock);
+	init_parked(&crew->parked);
 	(void)pthread_cond_init(&crew->released, NULL);
 	timer_init(&crew->move, on_move, crew);
 	if (member_new(crew) == 0)
@@ -237,10 +252,8 @@ static int grow(struct crew *crew, size_t count, struct complaints *complaints)
 		err = gather_next(crew);
 	if (err == 0)
 		return 0;
-	complaint_add(complaints, NULL,
-		      "workers = %zu: the system has not enough for so many: %s; fewer workers, or "
-		      "more threads (ulimit -u) and memory for them",
-		      count, err_text(err));
+	complaint_add(complaints, NULL, too_many, count, "the system has not enough for so many",
+		      err_text(err));
 	return err;
 }
 

@@ -19,9 +19,8 @@ struct member {
 };
 
 struct crew {
-	struct member *members[CONF_WORKERS_MAX]; /* the first is the main thread's */
-	size_t count, active;			  /* those beyond `active` rest */
-	struct timer move;			  /* of the cache */
+	size_t count, active; /* of members; those beyond `active` rest */
+	struct timer move;    /* of the cache */
 	bool listens_by_default;
 	bool is_started;
 	struct bell *failure;
@@ -30,11 +29,12 @@ struct crew {
 	unsigned holds; /* the main thread's */
 	const struct passed *passed;
 
-	pthread_mutex_t mutex; /* of all that follows, and err of members */
-	pthread_cond_t parked, released;
-	bool is_held;
+	bool is_held;	  /* this and what follows up to `mutex` are its, and err of members */
 	unsigned running; /* threads whose loop turns */
 	unsigned waiting; /* of these, between two turns until released */
+	pthread_mutex_t mutex;
+	pthread_cond_t parked, released;
+	struct member *members[CONF_WORKERS_MAX]; /* the first is the main thread's */
 };
 
 /** Of the member at this place. The crew is held, and signals are the main thread's. */

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 /* Deep enough for all that a query leads to, many times over; taken only as it is used. */
 #define STACK_SIZE (1024u * 1024u)
@@ -29,7 +30,7 @@ static void *run(void *ctx)
 
 	/* by itself: to name another is to write to a file */
 	(void)snprintf(name, sizeof(name), "worker %u", member->number);
-	(void)pthread_setname_np(pthread_self(), name);
+	(void)prctl(PR_SET_NAME, name);
 	on_hold(member);
 	const int err = member->must_end ? 0 : loop_run(member->mate.loop);
 

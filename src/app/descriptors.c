@@ -32,49 +32,45 @@ static unsigned listening(const struct conf *conf)
 }
 
 /* For anything but questions and TCP clients. */
-static rlim_t always(const struct conf *conf)
+static unsigned always(const struct conf *conf)
 {
 	const unsigned web = conf->web_enabled ? 1 + WEB_CONNECTIONS_MAX + 1 : 0;
 
 	return ALWAYS + FOR_FILES + web + listening(conf) + PER_WORKER * (workers(conf) - 1);
 }
 
-static rlim_t wanted(const struct conf *conf)
+static unsigned wanted(const struct conf *conf)
 {
-	return always(conf) + conf->tcp_clients + 2 * (rlim_t)conf->inflight;
+	return always(conf) + conf->tcp_clients + 2 * conf->inflight;
 }
 
-/* What is allowed, after as much as is wanted has been asked for. */
-static rlim_t raise_limit(rlim_t want)
+unsigned descriptors_raise(unsigned want)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return want; /* nothing is known of it, so nothing is cut */
-	if (limit.rlim_cur >= want)
-		return limit.rlim_cur;
-	const rlim_t before = limit.rlim_cur;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+		return want; /* or nothing is known of it, so nothing is cut */
+	const unsigned before = (unsigned)limit.rlim_cur;
 	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-	return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? (unsigned)limit.rlim_cur : before;
 }
 
 int descriptors_fit(struct conf *conf, const struct conf *now, struct complaints *complaints)
 {
-	const rlim_t want = wanted(conf), allowed = raise_limit(want);
-	const rlim_t least = always(conf) + workers(conf) * LEAST_FOR_SOCKETS;
+	const unsigned want = wanted(conf), allowed = descriptors_raise(want);
+	const unsigned least = always(conf) + workers(conf) * LEAST_FOR_SOCKETS;
 	const uint32_t inflight = conf->inflight, tcp_clients = conf->tcp_clients;
 
 	if (allowed >= want)
 		return 0;
 	if (allowed < least) {
 		complaint_add(complaints, NULL,
-			      "the system allows %llu open files (ulimit -n), and at least %llu "
+			      "the system allows %u open files (ulimit -n), and at least %u "
 			      "are needed for %u worker%s",
-			      (unsigned long long)allowed, (unsigned long long)least, workers(conf),
-			      workers(conf) > 1 ? "s" : "");
+			      allowed, least, workers(conf), workers(conf) > 1 ? "s" : "");
 		return ERR_LIMIT;
 	}
-	const uint32_t room = (uint32_t)(allowed - always(conf));
+	const uint32_t room = allowed - always(conf);
 	const uint32_t for_tcp = room / 4 > LEAST_TCP_CLIENTS ? room / 4 : LEAST_TCP_CLIENTS;
 	if (conf->tcp_clients > for_tcp)
 		conf->tcp_clients = for_tcp;
@@ -83,10 +79,9 @@ int descriptors_fit(struct conf *conf, const struct conf *now, struct complaints
 	if (now != NULL && now->inflight == conf->inflight && now->tcp_clients == conf->tcp_clients)
 		return 0;
 	LOG(LEVEL_WARNING,
-	    "the system allows %llu open files (ulimit -n), and the configuration wants %llu: "
+	    "the system allows %u open files (ulimit -n), and the configuration wants %u: "
 	    "limits.inflight is %u instead of %u, limits.tcp_clients %u instead of %u",
-	    (unsigned long long)allowed, (unsigned long long)want, conf->inflight, inflight,
-	    conf->tcp_clients, tcp_clients);
+	    allowed, want, conf->inflight, inflight, conf->tcp_clients, tcp_clients);
 	return 0;
 }
 

@@ -208,14 +208,12 @@ static void on_change(void *ctx, const struct netlink_changes *changes)
 void network_follow(struct network *network)
 {
 	const struct conf *conf = worker_plan(network->worker)->conf;
-	const char **paths = mem_alloc(conf->group_count * sizeof(*paths));
 	size_t count = 0;
 	int err = -ENOMEM;
 
-	if (network->watch == NULL) {
-		mem_free(paths);
+	if (network->watch == NULL)
 		return;
-	}
+	const char **paths = mem_alloc(conf->group_count * sizeof(*paths));
 	for (size_t i = 0; paths != NULL && i < conf->group_count; i++) {
 		if (conf->groups[i].resolv_conf != NULL)
 			paths[count++] = conf->groups[i].resolv_conf;

@@ -1,10 +1,8 @@
 #include "app/port_holder.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,41 +12,30 @@
 
 enum { STATE_LISTEN = 0x0a, STATE_UNCONNECTED = 0x07 }; /* of TCP and of a bound UDP socket */
 
-/* The kernel prints an address as 32-bit words in the byte order of the machine. */
-static bool read_address(const char *hex, uint8_t bytes[16], size_t *ret_len)
+/* As the kernel prints it: 32-bit words in the byte order of the machine. */
+struct hex {
+	char text[33];
+};
+
+static void write_hex(const struct addr *addr, struct hex *into)
 {
-	const size_t words = strlen(hex) / 8;
+	uint32_t words[4];
 
-	if (strlen(hex) % 8 != 0 || words == 0 || words > 4)
-		return false;
-	for (size_t i = 0; i < words; i++) {
-		char word[9] = { 0 };
-		memcpy(word, hex + 8 * i, 8);
-		const uint32_t value = (uint32_t)strtoul(word, NULL, 16);
-		memcpy(bytes + 4 * i, &value, 4);
-	}
-	*ret_len = 4 * words;
-	return true;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	static const uint8_t zero[16];
-
-	return memcmp(bytes, zero, len) == 0;
+	memcpy(words, addr->bytes, sizeof(words));
+	(void)snprintf(into->text, sizeof(into->text), "%08X%08X%08X%08X", words[0], words[1],
+		       words[2], words[3]);
+	if (addr->family == ADDR_IPV4)
+		into->text[8] = '\0';
 }
 
 /* Two sockets exclude each other where their addresses are the same or one has them all. */
-static bool excludes(const struct addr *wanted, const char *hex)
+static bool excludes(const struct addr *wanted, const char *local)
 {
-	uint8_t bytes[16];
-	size_t len = 0;
+	struct hex hex;
 
-	if (!read_address(hex, bytes, &len))
-		return false;
-	return is_zero(bytes, len) || addr_is_wildcard(wanted) ||
-	       (len == (wanted->family == ADDR_IPV6 ? 16u : 4u) &&
-		memcmp(bytes, wanted->bytes, len) == 0);
+	write_hex(wanted, &hex);
+	return addr_is_wildcard(wanted) || strcmp(local, hex.text) == 0 ||
+	       local[strspn(local, "0")] == '\0';
 }
 
 /* One line of /proc/net/{udp,tcp}{,6}: "sl local_address rem_address st ... inode". */
@@ -56,18 +43,11 @@ static bool line_holds(const char *line, const struct addr *wanted, unsigned lon
 {
 	char local[33];
 	unsigned port, state;
-	unsigned long inode;
 
-	if (sscanf(line,
-		   " %*d: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*[0-9A-Fa-f]:%*[0-9A-Fa-f] "
-		   "%*[0-9A-Fa-f]:%*[0-9A-Fa-f] %*[0-9A-Fa-f] %*u %*d %lu",
-		   local, &port, &state, &inode) != 4)
-		return false;
-	if (port != wanted->port || (state != STATE_LISTEN && state != STATE_UNCONNECTED) ||
-	    !excludes(wanted, local))
-		return false;
-	*ret_inode = inode;
-	return true;
+	return sscanf(line, "%*s %32[0-9A-F]:%4x %*s %2x %*s %*s %*s %*s %*s %lu", local, &port,
+		      &state, ret_inode) == 4 &&
+	       port == wanted->port && (state == STATE_LISTEN || state == STATE_UNCONNECTED) &&
+	       excludes(wanted, local);
 }
 
 static unsigned long find_inode(const char *path, const struct addr *wanted)
@@ -75,21 +55,20 @@ static unsigned long find_inode(const char *path, const struct addr *wanted)
 	FILE *file = fopen(path, "re");
 	char line[512], buffer[4096];
 	unsigned long inode = 0;
+	bool is_found = false;
 
 	if (file == NULL)
 		return 0;
 	(void)setvbuf(file, buffer, _IOFBF, sizeof(buffer));
-	while (fgets(line, sizeof(line), file) != NULL) {
-		if (line_holds(line, wanted, &inode))
-			break;
-	}
+	while (!is_found && fgets(line, sizeof(line), file) != NULL)
+		is_found = line_holds(line, wanted, &inode);
 	(void)fclose(file);
-	return inode;
+	return is_found ? inode : 0;
 }
 
 static bool process_has(const char *pid, const char *wanted)
 {
-	char path[300], target[64];
+	char path[600], target[64];
 	bool found = false;
 	struct dirent *entry;
 
@@ -98,7 +77,8 @@ static bool process_has(const char *pid, const char *wanted)
 	if (dir == NULL)
 		return false;
 	while (!found && (entry = readdir(dir)) != NULL) {
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		(void)snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, entry->d_name);
+		const ssize_t len = readlink(path, target, sizeof(target) - 1);
 
 		if (len <= 0)
 			continue;
@@ -142,7 +122,7 @@ const char *port_holder_find(const struct addr *addr, bool is_tcp, struct port_h
 		return into->text;
 	(void)snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
 	while ((entry = readdir(proc)) != NULL) {
-		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
 		    !process_has(entry->d_name, wanted))
 			continue;
 		describe(entry->d_name, into);

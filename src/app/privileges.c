@@ -209,12 +209,20 @@ static bool is_nobody_there(uid_t uid)
 
 /* --- the directory of the control socket --------------------------------------------------- */
 
-/* Nobody but root can put another file in place of one in there. */
-static bool is_roots_alone(int directory)
+/* Root's; others may write to it only where one of these bits says that they may do nothing with
+ * what is root's in there. */
+static bool is_roots(int directory, mode_t unless)
 {
 	struct stat is;
 
-	return fstat(directory, &is) == 0 && is.st_uid == 0 && (is.st_mode & 022) == 0;
+	return fstat(directory, &is) == 0 && is.st_uid == 0 &&
+	       ((is.st_mode & 022) == 0 || (is.st_mode & unless) != 0);
+}
+
+/* Nobody but root can put another file in place of one in there. */
+static bool is_roots_alone(int directory)
+{
+	return is_roots(directory, 0);
 }
 
 static void give_directory(int parent, const char *name, const struct account *account)
@@ -228,15 +236,6 @@ static void give_directory(int parent, const char *name, const struct account *a
 	close(fd);
 }
 
-/* Nobody but root can put another in place of one of root's in there. */
-static bool is_held_by_root(int directory)
-{
-	struct stat is;
-
-	return fstat(directory, &is) == 0 && is.st_uid == 0 &&
-	       ((is.st_mode & 022) == 0 || (is.st_mode & S_ISVTX) != 0);
-}
-
 /* The directory that a path from / on leads to, where that goes through nobody's hands but root's,
  * and through no link; and the last name. -1. */
 static int open_held(const char *path, const char **ret_name)
@@ -248,7 +247,7 @@ static int open_held(const char *path, const char **ret_name)
 		const size_t len = (size_t)(end - path);
 		int next = -1;
 
-		if (len < sizeof(step) && is_held_by_root(at)) {
+		if (len < sizeof(step) && is_roots(at, S_ISVTX)) {
 			memcpy(step, path, len);
 			step[len] = '\0';
 			next = openat(at, len == 0 ? "." : step,
@@ -406,15 +405,15 @@ int privileges_drop(const struct conf *conf, privileges_give_fn give, void *ctx,
 {
 	const bool is_root = getuid() == 0 || geteuid() == 0;
 	const bool stays = !is_root || conf->user[0] == '\0';
-	struct privileges now = { .uid = geteuid(),
-				  .gid = getegid(),
-				  .kept = wanted(conf) & held() };
+	struct privileges *now = ret_privileges;
 	int err = 0;
 
+	*now = (struct privileges){ .uid = geteuid(), .kept = wanted(conf) & held() };
+	(void)snprintf(now->user, sizeof(now->user), "%s", conf->user);
 	if (!stays)
-		err = leave_root(conf, give, ctx, &now);
+		err = leave_root(conf, give, ctx, now);
 	else if (!is_root)
-		err = keep_only(now.kept);
+		err = keep_only(now->kept);
 	/* who keeps us from that (SystemCallFilter=~@privileged) has given us no more than we want
 	 */
 	if (err != 0 && (is_root || err != -EPERM))
@@ -422,13 +421,11 @@ int privileges_drop(const struct conf *conf, privileges_give_fn give, void *ctx,
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -errno;
 	if (stays) {
-		tell_stays(conf, &now);
-	} else if (now.has_become) {
-		tell_become(conf, &now);
+		tell_stays(conf, now);
+	} else if (now->has_become) {
+		tell_become(conf, now);
 		tell_all_unreadable(conf);
 	}
-	(void)snprintf(now.user, sizeof(now.user), "%s", conf->user);
-	*ret_privileges = now;
 	return 0;
 }
 

@@ -21,6 +21,13 @@ const char *settings_file(const struct settings *settings)
 	return access(CONF_LOAD_DEFAULT_PATH, F_OK) == 0 ? CONF_LOAD_DEFAULT_PATH : NULL;
 }
 
+const char *settings_file_text(const struct settings *settings)
+{
+	const char *file = settings_file(settings);
+
+	return file == NULL ? "the built-in default" : file;
+}
+
 bool settings_listens_by_default(const struct settings *settings)
 {
 	return settings_file(settings) == NULL && settings->listen_count == 0;

@@ -16,10 +16,10 @@
 struct source {
 	struct list link;
 	char *path;
-	struct addr servers[RESOLV_CONF_MAX], before[RESOLV_CONF_MAX];
 	size_t count, before_count;
 	int trouble;
 	bool is_read, is_new, has_changed; /* in this round */
+	struct addr servers[RESOLV_CONF_MAX], before[RESOLV_CONF_MAX];
 };
 
 struct sources {

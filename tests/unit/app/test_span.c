@@ -5,7 +5,7 @@
 static void a_span_is_told_in_its_two_largest_units(void **state)
 {
 	static const struct {
-		uint64_t s;
+		uint32_t s;
 		const char *text;
 	} spans[] = {
 		{ 0, "0 s" },
@@ -17,7 +17,7 @@ static void a_span_is_told_in_its_two_largest_units(void **state)
 		{ 3661, "1 h 1 min" },
 		{ 86400, "1 d" },
 		{ 90061, "1 d 1 h" },
-		{ UINT64_MAX, "213503982334601 d 7 h" },
+		{ UINT32_MAX, "49710 d 6 h" },
 	};
 	struct span_text text;
 	(void)state;
