@@ -3,10 +3,12 @@
  * signs of life.
  *
  * The line of status (systemctl status) follows what it speaks of within a few seconds. What cannot
- * be told for the moment is told again. NULL for all of these where nobody wants to know. */
+ * be told for the moment is told again. NULL for all of these where nobody wants to know, and in a
+ * build with SYSTEMD=no. */
 #pragma once
 
 #include "app/crew.h"
+#include "app/reload.h"
 
 struct notify;
 
@@ -14,9 +16,8 @@ struct notify;
 MUST_CHECK int notify_new(struct crew *crew, struct notify **ret_notify);
 void notify_free(struct notify *notify);
 
-/** We are well: after the start, and after a reload whatever came of it; `trouble`, which is
- * copied, is added to the line of status until the next call, NULL for none. The others are held.
- */
-void notify_ready(struct notify *notify, const char *trouble);
+/** We are well: after the start, and after a reload whatever came of it; what is wrong with the
+ * file is added to the line of status until the next call. */
+void notify_ready(struct notify *notify, const struct reload *reload);
 void notify_reloading(struct notify *notify);
 void notify_stopping(struct notify *notify);

@@ -6,9 +6,11 @@
 
 struct web_server;
 
-/** Opens it, at once, if it is wanted. NULL when memory is short. */
-struct web_server *web_server_new(struct loop *loop, struct commands *commands);
-void web_server_free(struct web_server *server); /* NULL is fine */
+/** Opens it, at once, if it is wanted. -ENOMEM. In a build with WEB=no, whose configuration never
+ * wants it, there is none: NULL, which is fine everywhere. */
+MUST_CHECK int web_server_new(struct loop *loop, struct commands *commands,
+			      struct web_server **ret_server);
+void web_server_free(struct web_server *server);
 
 /** Where it is open, or NULL; NULL too at an address, and of none. */
 const char *web_server_path(const struct web_server *server);

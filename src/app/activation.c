@@ -83,9 +83,10 @@ void activation_tell(const struct passed *passed, const struct listeners *listen
 	const size_t missing = count_missing(passed);
 	size_t used = 0;
 
+	if (passed_count(passed) == 0)
+		return;
 	for (size_t i = 0; i < passed_count(passed); i++) {
 		const struct passed_socket socket = passed_get(passed, i);
-
 		const bool is_wanted = socket.fault == NULL && is_used(&socket, listeners);
 
 		if (is_wanted && rank_of(passed, i) < workers)

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "app/activation.h"
 #include "app/command_socket.h"
@@ -31,8 +30,6 @@
 #define FINISH_LOOK_US (20u * USEC_PER_MSEC)
 
 struct daemon {
-	struct settings settings;
-	struct privileges privileges;
 	const struct command *all_commands;
 	struct sources *sources;
 	struct crew *crew;
@@ -49,6 +46,8 @@ struct daemon {
 	uint64_t finish_by_us;
 	bool is_finishing;
 	int err; /* of another worker's loop */
+	struct privileges privileges;
+	struct settings settings;
 };
 
 static const struct conf *conf_of(const struct daemon *daemon)
@@ -106,21 +105,6 @@ static void on_reload_begin(void *ctx)
 	notify_reloading(daemon->notify);
 }
 
-/* What is wrong with the file, where something is: whoever asks for our status is told so. */
-static void tell_ready(struct daemon *daemon)
-{
-	struct reload_report report;
-	char trouble[128];
-
-	reload_report(daemon->reload, &report);
-	if (report.has_failed)
-		(void)snprintf(trouble, sizeof(trouble), "the last reload failed: %s",
-			       report.reasons[0] != NULL ? report.reasons[0] : "see the log");
-	crew_hold(daemon->crew);
-	notify_ready(daemon->notify, report.has_failed ? trouble : NULL);
-	crew_release(daemon->crew);
-}
-
 static void tell_passed(const struct daemon *daemon, bool is_start)
 {
 	activation_tell(daemon->passed, crew_mate(daemon->crew, 0)->listeners,
@@ -149,7 +133,7 @@ static void on_reload_end(void *ctx, bool is_done)
 
 	if (is_done)
 		use_new(daemon);
-	tell_ready(daemon);
+	notify_ready(daemon->notify, daemon->reload);
 }
 
 static void on_reload(void *ctx, int signal_number)
@@ -163,7 +147,12 @@ static void on_reload(void *ctx, int signal_number)
 static void log_line(void *ctx, const char *text)
 {
 	(void)ctx;
-	log_write(LEVEL_NOTICE, "%s", text);
+	log_answer("%s", text);
+}
+
+static void log_count(const char *name, uint64_t count)
+{
+	log_answer("%s %" PRIu64, name, count);
 }
 
 /* As many lines as there are servers and families, then the totals: the last of them, always the
@@ -179,13 +168,12 @@ static void log_statistics(struct daemon *daemon)
 	family_report(first, log_line, NULL);
 	fill_report(first, log_line, NULL);
 	for (enum stat stat = 0; stat < STAT_COUNT; stat++)
-		log_write(LEVEL_NOTICE, "%s %" PRIu64, stats_name(stat),
-			  commands_sums_count(daemon->crew, stat));
+		log_count(stats_name(stat), commands_sums_count(daemon->crew, stat));
 	worker_cache_report(first, &cache);
-	log_write(LEVEL_NOTICE, "cache_entries %" PRIu64, cache.entries);
-	log_write(LEVEL_NOTICE, "cache_bytes %" PRIu64, cache.bytes);
-	log_write(LEVEL_NOTICE, "inflight %" PRIu32, crew_waiting(daemon->crew, &max_waiting));
-	log_write(LEVEL_NOTICE, "tcp_clients %" PRIu32, crew_connections(daemon->crew));
+	log_count("cache_entries", cache.entries);
+	log_count("cache_bytes", cache.bytes);
+	log_count("inflight", crew_waiting(daemon->crew, &max_waiting));
+	log_count("tcp_clients", crew_connections(daemon->crew));
 }
 
 static void on_statistics(void *ctx, int signal_number)
@@ -227,7 +215,7 @@ static void on_end(void *ctx, int signal_number)
 		loop_stop(daemon->loop);
 		return;
 	}
-	LOG(LEVEL_NOTICE, "%s: finishing", strsignal(signal_number));
+	LOG(LEVEL_NOTICE, "%s: finishing", signal_number == SIGTERM ? "Terminated" : "Interrupt");
 	daemon->is_finishing = true;
 	reload_end(daemon->reload);
 	notify_stopping(daemon->notify);
@@ -243,11 +231,10 @@ static const struct {
 	{ SIGTERM, on_end },	    { SIGINT, on_end },		{ SIGHUP, on_reload },
 	{ SIGUSR1, on_statistics }, { SIGUSR2, on_reopen_log },
 };
-#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
 
 static int watch_signals(struct daemon *daemon)
 {
-	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		int err = loop_on_signal(daemon->loop, signals[i].number, signals[i].fn, daemon);
 		if (err != 0)
 			return err;
@@ -255,16 +242,14 @@ static int watch_signals(struct daemon *daemon)
 	return 0;
 }
 
-/* Once the loop is gone they mean what they mean to any process, and one that comes at the very end
- * would make a failure of it. */
+/* All of them: once the loop is gone ours mean what they mean to any process, and one that comes at
+ * the very end would make a failure of it. */
 static void hold_signals(void)
 {
 	sigset_t held;
 
-	sigemptyset(&held);
-	for (size_t i = 0; i < SIGNAL_COUNT; i++)
-		sigaddset(&held, signals[i].number);
-	(void)sigprocmask(SIG_BLOCK, &held, NULL);
+	sigfillset(&held);
+	(void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
 /* Another worker's loop has failed, and with it the program. */
@@ -313,9 +298,8 @@ static int open_control(struct daemon *daemon)
 
 static int open_web(struct daemon *daemon)
 {
-	if (daemon->web == NULL)
-		daemon->web = web_server_new(daemon->loop, &daemon->commands);
-	return daemon->web != NULL ? 0 : -ENOMEM;
+	return daemon->web == NULL ? web_server_new(daemon->loop, &daemon->commands, &daemon->web)
+				   : 0;
 }
 
 /* After the listeners and before anybody answers, so that who is told that it is there can ask it.
@@ -424,7 +408,7 @@ static int start_with(struct daemon *daemon, struct complaints *complaints)
 		settings_warn(plan->conf);
 		tell_passed(daemon, true);
 		log_ready(plan->conf);
-		notify_ready(daemon->notify, NULL);
+		notify_ready(daemon->notify, daemon->reload);
 		crew_release(daemon->crew);
 	}
 	plan_unref(plan);

@@ -30,18 +30,18 @@ struct notify {
 	struct crew *crew;
 	struct loop *loop;
 	int fd; /* -1: nobody wants to know */
-	struct sockaddr_un to;
 	socklen_t to_len;
 	enum phase phase;
 	bool owes_phase, owes_life; /* to be told */
 	bool owes_reloading;	    /* before that: a reload that has ended meanwhile */
 	bool has_complained;
 	uint64_t reload_us;
-	char trouble[STATUS_MAX / 2];
-	char status[STATUS_MAX], told[STATUS_MAX];
 	bool wants_life;
 	uint64_t look_us; /* from one look to the next */
 	struct timer look, again;
+	struct sockaddr_un to;
+	char trouble[STATUS_MAX / 2];
+	char status[STATUS_MAX], told[STATUS_MAX];
 };
 
 /* --- telling ------------------------------------------------------------------------------- */
@@ -137,11 +137,17 @@ static void count_servers(const struct notify *notify, unsigned *ret_up, unsigne
 	}
 }
 
-/* One line: what others wrote in it may have more, or bytes that are none of a text. */
-static void keep_trouble(struct notify *notify, const char *trouble)
+/* What is wrong with the file, where something is. One line: what others wrote in it may have more,
+ * or bytes that are none of a text. */
+static void keep_trouble(struct notify *notify, const struct reload *reload)
 {
-	snprintf(notify->trouble, sizeof(notify->trouble), "%s%s", trouble != NULL ? "; " : "",
-		 trouble != NULL ? trouble : "");
+	struct reload_report report;
+
+	notify->trouble[0] = '\0';
+	reload_report(reload, &report);
+	if (report.has_failed)
+		snprintf(notify->trouble, sizeof(notify->trouble), "; the last reload failed: %s",
+			 report.reasons[0] != NULL ? report.reasons[0] : "see the log");
 	for (char *at = notify->trouble; *at != '\0'; at++) {
 		if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
 			*at = '?';
@@ -191,12 +197,20 @@ static void enter(struct notify *notify, enum phase phase)
 	tell(notify);
 }
 
-void notify_ready(struct notify *notify, const char *trouble)
+/* In a build without what systemd speaks there never is one, and the link drops all this. */
+static bool is_there(const struct notify *notify)
 {
-	if (notify == NULL || notify->phase == PHASE_STOPPING)
+	return COURIERDNS_SYSTEMD && notify != NULL;
+}
+
+void notify_ready(struct notify *notify, const struct reload *reload)
+{
+	if (!is_there(notify) || notify->phase == PHASE_STOPPING)
 		return;
-	keep_trouble(notify, trouble);
+	keep_trouble(notify, reload);
+	crew_hold(notify->crew);
 	write_status(notify);
+	crew_release(notify->crew);
 	enter(notify, PHASE_READY);
 }
 
@@ -204,7 +218,7 @@ void notify_reloading(struct notify *notify)
 {
 	struct clock now;
 
-	if (notify == NULL || notify->phase == PHASE_STOPPING)
+	if (!is_there(notify) || notify->phase == PHASE_STOPPING)
 		return;
 	clock_tick(&now);
 	notify->reload_us = now.now_us;
@@ -213,7 +227,7 @@ void notify_reloading(struct notify *notify)
 
 void notify_stopping(struct notify *notify)
 {
-	if (notify == NULL)
+	if (!is_there(notify))
 		return;
 	snprintf(notify->status, sizeof(notify->status),
 		 "answering what is in flight, then it ends");
@@ -273,9 +287,10 @@ static uint64_t watchdog_us(void)
 
 int notify_new(struct crew *crew, struct notify **ret_notify)
 {
-	struct notify *notify = mem_zalloc(sizeof(*notify));
-
 	*ret_notify = NULL;
+	if (!COURIERDNS_SYSTEMD)
+		return 0;
+	struct notify *notify = mem_zalloc(sizeof(*notify));
 	if (notify == NULL)
 		return -ENOMEM;
 	notify->crew = crew;
@@ -296,7 +311,7 @@ int notify_new(struct crew *crew, struct notify **ret_notify)
 
 void notify_free(struct notify *notify)
 {
-	if (notify == NULL)
+	if (!is_there(notify))
 		return;
 	timer_stop(loop_timers(notify->loop), &notify->look);
 	timer_stop(loop_timers(notify->loop), &notify->again);

@@ -169,12 +169,20 @@ static void on_again(void *ctx)
 	open_it(server);
 }
 
-struct web_server *web_server_new(struct loop *loop, struct commands *commands)
+/* In a build without pages there never is one, and the link drops all this. */
+static bool is_there(const struct web_server *server)
 {
-	struct web_server *server = mem_zalloc(sizeof(*server));
+	return COURIERDNS_WEB && server != NULL;
+}
 
+int web_server_new(struct loop *loop, struct commands *commands, struct web_server **ret_server)
+{
+	*ret_server = NULL;
+	if (!COURIERDNS_WEB)
+		return 0;
+	struct web_server *server = mem_zalloc(sizeof(*server));
 	if (server == NULL)
-		return NULL;
+		return -ENOMEM;
 	web_prepare();
 	server->loop = loop;
 	server->commands = commands;
@@ -186,17 +194,18 @@ struct web_server *web_server_new(struct loop *loop, struct commands *commands)
 	};
 	timer_init(&server->again, on_again, server);
 	on_again(server);
-	return server;
+	*ret_server = server;
+	return 0;
 }
 
 const char *web_server_path(const struct web_server *server)
 {
-	return server == NULL || server->web == NULL ? NULL : server->path;
+	return is_there(server) && server->web != NULL ? server->path : NULL;
 }
 
 void web_server_free(struct web_server *server)
 {
-	if (server == NULL)
+	if (!is_there(server))
 		return;
 	timer_stop(loop_timers(server->loop), &server->again);
 	close_it(server);
@@ -206,5 +215,6 @@ void web_server_free(struct web_server *server)
 
 void web_server_follow(struct web_server *server)
 {
-	timer_start(loop_timers(server->loop), &server->again, 0);
+	if (is_there(server))
+		timer_start(loop_timers(server->loop), &server->again, 0);
 }

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "functional"))
 from runner import own_network  # noqa: E402
 
 PROGRAMS = os.environ.get("FAULTS", "build/release")
-ROUTER_PROGRAMS = os.environ.get("FAULTS_ROUTER", PROGRAMS + "-noweb-noseccomp-nonftset")
+ROUTER_PROGRAMS = os.environ.get("FAULTS_ROUTER", PROGRAMS + "-noweb-noseccomp-nonftset-nosystemd")
 PORT = 5300
 WAIT = 5.0      # seconds a client waits: the deadline of 4.5 s and half a second (L16)
 SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)

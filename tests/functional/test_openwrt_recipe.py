@@ -108,10 +108,11 @@ def test_a_router_does_without_by_default_and_can_have_it(t):
     lean = shown(folder)
     assert "NFTSET=no" in lean["MAKE_FLAGS"]
     assert "WEB=no" in lean["MAKE_FLAGS"] and "SECCOMP=no" in lean["MAKE_FLAGS"] and "openssl" not in lean["MAKE_FLAGS"]
+    assert "SYSTEMD=no" in lean["MAKE_FLAGS"].split()
     assert "-O" not in lean["TARGET_CFLAGS"] and "-Wno-error" in lean["TARGET_CFLAGS"]
     full = shown(folder, CONFIG_COURIERDNS_WEB="y", CONFIG_COURIERDNS_TLS="y", CONFIG_COURIERDNS_SECCOMP="y",
                  CONFIG_COURIERDNS_NFTSET="y")
-    for flag in "WEB=yes", "NFTSET=yes", "SECCOMP=yes", "TLS=openssl":
+    for flag in "WEB=yes", "NFTSET=yes", "SECCOMP=yes", "TLS=openssl", "SYSTEMD=no":
         assert flag in full["MAKE_FLAGS"].split(), full["MAKE_FLAGS"]
 
 

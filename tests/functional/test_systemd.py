@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -12,8 +13,8 @@ import time
 
 from harness import client, netns, wire
 from harness.device import PROGRAM, SANITIZED, SLOWER
-from harness.manager import (UNITS, Manager, Stuck, filtering, listening, passing, system_calls, threads,
-                             unit)
+from harness.manager import (BUILT_IN, UNITS, Manager, Stuck, filtering, listening, need_it, passing,
+                             system_calls, threads, unit)
 from harness.mark import Skip, alone, each, limit
 from harness.shapes import a1
 from harness.upstream import send
@@ -101,6 +102,7 @@ def test_status_follows_servers_and_cache_and_no_faster_than_every_few_seconds(t
 
 @each(["", "relative/path", "@", "/no/such/directory/socket", "/" + 200 * "x"])
 def test_a_manager_that_cannot_be_told_changes_nothing(t, name):
+    need_it()
     up, qname = t.upstream(), t.fresh()
     up.answers(qname, "A", [a1(qname)])
     dev = t.device(up, env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "nonsense"})
@@ -353,6 +355,7 @@ def test_sockets_that_nothing_listens_on_are_named(t):
 
 @each(["many", "-1", "300"])
 def test_numbers_of_sockets_that_make_no_sense_change_nothing(t, count):
+    need_it()
     dev = t.device(answering(t), prefix=["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=%s exec "$@"' % count, "sh"])
     assert dev.ask("number.example.").a() == ["192.0.2.1"]
     assert "LISTEN_FDS" in dev.stderr(), dev.stderr()
@@ -367,6 +370,7 @@ def missing_are_told_once(dev, count):
 
 def test_descriptors_that_are_not_there_stay_so(t):
     """What it opens itself may get their numbers, and is not closed for that, nor taken for them."""
+    need_it()
     dev = t.device(answering(t), prefix=["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=4 exec "$@"', "sh"])
     assert dev.ask("there.example.").a() == ["192.0.2.1"]
     dev.reload()
@@ -376,6 +380,7 @@ def test_descriptors_that_are_not_there_stay_so(t):
 
 def test_the_log_is_not_taken_for_what_was_passed(t):
     """To a pipe it has a descriptor of its own, the first one that was free."""
+    need_it()
     prefix = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=200 exec "$@"', "sh"]
     dev, _ = start_with_reader(t, answering(t), "pipe", prefix=prefix)
     t.until(lambda: "is ready" in dev.stderr(), 5.0, "it does not say that it is ready")
@@ -395,6 +400,25 @@ def test_a_wildcard_socket_that_was_passed_answers_from_where_it_was_asked(t):
     dev.has_tcp = False
     dev.start()     # asks .9, over a socket that takes answers from there alone
     assert dev.ask("wild.example.").a() == ["192.0.2.1"]
+
+
+def test_a_build_without_it_tells_nobody_and_opens_its_own(t):
+    """What it finds in the environment and at descriptor 3 is nothing to it, nor to the log."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    t.closing.append(listener.close)
+    listener.bind(os.path.join(t.directory, "notify.sock"))
+    os.chmod(os.path.join(t.directory, "notify.sock"), 0o777)
+    listener.setblocking(False)
+    dev = t.device(answering(t), env={"NOTIFY_SOCKET": listener.getsockname(), "LISTEN_FDS": "many"},
+                   prefix=["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"])
+    assert dev.ask("own.example.").a() == ["192.0.2.1"]
+    dev.reload()
+    dev.stop()
+    if BUILT_IN:
+        assert b"READY=1" in listener.recv(4096) and "LISTEN_FDS" in dev.stderr()
+        return
+    assert not select.select([listener], [], [], 0)[0], listener.recv(4096)
+    assert "LISTEN_FDS" not in dev.stderr() and "told" not in dev.stderr(), dev.stderr()
 
 
 # --- the units -------------------------------------------------------------------------------

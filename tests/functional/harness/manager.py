@@ -10,8 +10,11 @@ import sys
 import threading
 import time
 
+from harness.mark import Skip
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 UNITS = os.path.join(ROOT, "contrib", "systemd")
+BUILT_IN = os.environ.get("SYSTEMD") != "no"
 
 # Behind its own arguments: puts the descriptors where they belong, and says so to whatever it becomes.
 WRAPPER = r"""
@@ -28,10 +31,16 @@ os.execvp(command[0], command)
 """
 
 
+def need_it():
+    if not BUILT_IN:
+        raise Skip("built without what systemd speaks (make SYSTEMD=yes)")
+
+
 class Manager:
     """Hears what a daemon says, each datagram with its time: [(when, {"READY": "1", ...})]."""
 
     def __init__(self, t, abstract=False):
+        need_it()
         self.name = "@courierdns-test-%d-%s" % (os.getpid(), t.title) if abstract else os.path.join(
             t.directory, "notify.sock")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -97,6 +106,7 @@ def listening(address, port, kind="udp", make=socket.socket, options=()):
 
 def passing(sockets, names=None, pid=""):
     """Before a command, has it find these sockets, whose descriptors it must inherit."""
+    need_it()
     return [sys.executable, "-c", WRAPPER, ",".join(str(one.fileno()) for one in sockets), str(pid),
             ":".join(names or ["courierdns.socket"] * len(sockets))]
 
