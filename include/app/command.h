@@ -6,6 +6,7 @@
 #include "side/control.h"
 
 struct commands; /* app/commands.h */
+struct json;
 struct command;
 
 /* A command line: argv[0] is the command. */
@@ -22,9 +23,10 @@ struct command {
 	const char *help;  /* sentences, in lines */
 	const char *ends;  /* the exit codes: "0; 78 bad configuration" */
 	int (*main)(const struct command_line *line);
-	/* In the daemon; NULL where it is not asked. The reply's text goes to `out`. */
+	/* In the daemon; NULL where it is not asked. The reply's text goes to `out`, or to `json`
+	 * with --json; without it that is NULL. */
 	enum control_code (*run)(struct commands *commands, const struct control_call *call,
-				 FILE *out);
+				 FILE *out, struct json *json);
 	/* What the usage cannot say, on both ends; false where it complains. NULL: nothing. */
 	bool (*check)(const struct control_call *call, FILE *errors);
 	bool is_held; /* other workers are held while it is run */

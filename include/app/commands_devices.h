@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "devices/timeline.h"
 
 /* Which of them, and how. */
@@ -13,10 +14,12 @@ struct commands_devices {
 	const struct timeline *timeline;
 	const struct clock *clock;
 	const char *called; /* an address or a hardware address; NULL: all */
-	bool as_json;
+	struct json *json;  /* where to, for programs; NULL: for people */
 };
 
 /** False, and nothing printed, where none is called so. */
 bool commands_devices_print(const struct commands_devices *devices, FILE *out);
 /** A line: "4 known: 1 ready, 1 progressing, ..." */
 void commands_devices_print_known(const struct timeline_report *report, FILE *out);
+/** The same, of the object that is open. */
+void commands_devices_put_known(const struct timeline_report *report, struct json *json);

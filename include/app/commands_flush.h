@@ -8,4 +8,4 @@ bool commands_flush_check(const struct control_call *call, FILE *errors);
 /** In as many turns of the loop as the cache is large, so that nobody waits for it; no worker need
  * be held. */
 enum control_code commands_flush_run(struct commands *commands, const struct control_call *call,
-				     FILE *out);
+				     FILE *out, struct json *json);

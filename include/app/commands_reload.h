@@ -7,7 +7,7 @@
 
 /** reload_again(), and what it came to. */
 enum control_code commands_reload_run(struct commands *commands, const struct control_call *call,
-				      FILE *out);
+				      FILE *out, struct json *json);
 
 /* In the status. */
 

@@ -5,4 +5,4 @@
 #include "app/commands.h"
 
 enum control_code commands_stats_run(struct commands *commands, const struct control_call *call,
-				     FILE *out);
+				     FILE *out, struct json *json);

@@ -8,4 +8,4 @@
 #include "app/commands.h"
 
 void commands_status_text(const struct commands *commands, FILE *out);
-void commands_status_json(const struct commands *commands, FILE *out);
+void commands_status_json(const struct commands *commands, struct json *json);

@@ -6,7 +6,7 @@
 #include "query/traffic.h"
 
 /** By the first one's clock, behind which another's may be. */
-uint64_t commands_sums_ago_s(const struct crew *crew, uint64_t since_us);
+uint32_t commands_sums_ago_s(const struct crew *crew, uint64_t since_us);
 uint64_t commands_sums_count(const struct crew *crew, enum stat stat);
 void commands_sums_traffic(const struct crew *crew, struct traffic *ret_traffic);
 /** Of a server of the plan in use, by the indices of its group and of itself there. */

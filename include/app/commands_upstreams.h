@@ -9,7 +9,7 @@
 #include "base/json.h"
 
 void commands_upstreams_text(const struct commands *commands, FILE *out);
-void commands_upstreams_json(const struct commands *commands, FILE *out);
+void commands_upstreams_json(const struct commands *commands, struct json *json);
 
 /* In the status, and with all that there is of a server. */
 void commands_upstreams_groups_text(const struct commands *commands, bool is_whole, FILE *out);

@@ -7,4 +7,4 @@ struct doctor_advice {
 	const char *means, *next;
 };
 
-const struct doctor_advice *doctor_advice_for(enum squash shape); /* not for SQUASH_NONE */
+const struct doctor_advice *doctor_advice_for(enum squash shape); /* NONE: no address */

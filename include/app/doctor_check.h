@@ -2,12 +2,11 @@
  * means, what to do next. */
 #pragma once
 
-#include <stddef.h>
-
 #include "app/doctor_finding.h"
 
-/** NULL behind the last one. Of a server that answered nothing the first tells all. */
-const struct doctor_check *doctor_check_at(size_t at);
-/** Fills in all of ret_finding. */
-void doctor_check_judge(const struct doctor_check *check, const struct doctor_view *view,
-			struct doctor_finding *ret_finding);
+/* Of a server that answered nothing the first tells all. */
+extern const struct doctor_check doctor_check_rows[];
+
+/** The finding of one of these, with whose doing it is. */
+void doctor_check_judge(struct doctor_finding *ret_finding, const struct doctor_check *check,
+			const struct doctor_run *run, const struct doctor_server *server);

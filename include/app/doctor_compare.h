@@ -2,7 +2,7 @@
  * region. */
 #pragma once
 
-#include "app/doctor_check.h"
+#include "app/doctor_finding.h"
 
-/** The row "reference", for servers other than the reference itself. */
-const struct doctor_check *doctor_compare_check(void);
+/* The row "reference", for servers other than the reference itself. */
+extern const struct doctor_check doctor_compare_check;

@@ -13,7 +13,8 @@
 
 #define DOCTOR_REACH_MAX 1700
 #define DOCTOR_REACH_PORTS 8
-#define DOCTOR_REACH_PATIENCE_US (3u * USEC_PER_SEC)
+#define DOCTOR_REACH_PATIENCE_S 3u
+#define DOCTOR_REACH_NTP 123 /* there the time is asked for, over UDP */
 
 /* Stand-ins: where to go in place of where it would. */
 struct doctor_reach_ways {
@@ -23,8 +24,6 @@ struct doctor_reach_ways {
 	} ports[DOCTOR_REACH_PORTS];
 	size_t port_count;
 };
-
-enum doctor_reach_kind { REACH_TCP, REACH_NTP, REACH_TLS };
 
 enum doctor_reach_state {
 	REACH_WAITING,
@@ -37,13 +36,13 @@ enum doctor_reach_state {
 typedef void (*doctor_reach_fn)(void *ctx);
 
 struct doctor_reach_try {
-	struct conf_server to; /* where it went */
-	uint16_t port;	       /* the one that was meant */
-	enum doctor_reach_kind kind;
+	uint16_t port; /* the one that was meant */
+	bool is_tls;
+	uint8_t stratum; /* of the NTP server */
 	enum doctor_reach_state state;
 	int err;
-	uint64_t took_us;
-	unsigned stratum;		  /* of the NTP server */
+	unsigned took_ms;
+	struct conf_server to;		  /* where it went */
 	char issuer[TLS_LOOK_ISSUER_MAX]; /* of the certificate */
 	/* this module's own */
 	struct doctor_reach *reach;
@@ -57,23 +56,23 @@ struct doctor_reach_try {
 struct doctor_reach {
 	struct loop *loop;
 	const struct doctor_reach_ways *ways;
-	struct doctor_reach_try tries[DOCTOR_REACH_MAX];
 	size_t count, waiting;
-	uint64_t started_us;
+	uint32_t started_us; /* the low part will do */
 	doctor_reach_fn fn;
 	void *ctx;
+	struct doctor_reach_try tries[DOCTOR_REACH_MAX];
 };
 
-/** `fn` is told, never from inside a call of this module, when nothing is waited for any more;
- * what is borrowed lives longer than it. */
+/** Of what is zero. `fn` is told, never from inside a call of this module, when nothing is waited
+ * for any more; what is borrowed lives longer than it. */
 void doctor_reach_init(struct doctor_reach *reach, struct loop *loop,
 		       const struct doctor_reach_ways *ways, doctor_reach_fn fn, void *ctx);
 /** Begins to connect, to ask for the time, or TLS in the name of Apple's couriers; twice the same
  * is tried once. Past DOCTOR_REACH_MAX it is not tried. */
 void doctor_reach_start(struct doctor_reach *reach, const struct addr *addr, uint16_t port,
-			enum doctor_reach_kind kind);
+			bool is_tls);
 /** What became of it; NULL where it was not tried. */
 const struct doctor_reach_try *doctor_reach_find(const struct doctor_reach *reach,
 						 const struct addr *addr, uint16_t port,
-						 enum doctor_reach_kind kind);
+						 bool is_tls);
 void doctor_reach_done(struct doctor_reach *reach);

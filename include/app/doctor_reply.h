@@ -6,28 +6,21 @@
 
 #include "app/doctor_ask.h"
 #include "base/addr.h"
-#include "policy/classify.h"
-#include "policy/squash.h"
 #include "wire/name.h"
 
-/** Only for asks that have a reply. */
-enum verdict doctor_reply_verdict(const struct doctor_ask *ask);
+/** Reads what has come, wire and facts, into the fields from rcode to inner. The shape is what
+ * became of Apple's alias where that was asked for. Else it is what should be NOERROR and is not,
+ * or a sinkhole. */
+void doctor_reply_read(struct doctor_ask *ask);
 
-/** Addresses in A and AAAA records of the answer, port 0; up to `max`. Returns how many. */
-size_t doctor_reply_addresses(const struct doctor_ask *ask, struct addr *ret_addrs, size_t max);
-/** The first address in the answer, hints of SVCB and HTTPS too, that nobody outside can mean. */
-bool doctor_reply_private(const struct doctor_ask *ask, struct addr *ret_addr);
+/** NOERROR, data, and nobody's address in it. */
+bool doctor_reply_is_good(const struct doctor_ask *ask);
 /** 0.0.0.0/8, ::, or a loopback address: whoever connects to it meets itself. */
 bool doctor_reply_leads_nowhere(const struct addr *addr);
-/** Target of the last CNAME in the answer. */
-bool doctor_reply_last_cname(const struct doctor_ask *ask, struct name_text *ret_target);
-/** Owner of the SOA. */
-bool doctor_reply_soa(const struct doctor_ask *ask, struct name_text *ret_zone);
+/** It has an address that can be gone to. */
+bool doctor_reply_leads_on(const struct doctor_ask *ask);
 /** The strings of the first TXT record of the answer that begins with `begin`, in a row, with what
- * is not printable left out. */
+ * is not printable left out. False where there is none, or no reply. */
 bool doctor_reply_txt(const struct doctor_ask *ask, const char *begin, char *ret_text, size_t max);
 /** The question comes back in the letter case it was asked in. */
 bool doctor_reply_same_case(const struct doctor_ask *ask);
-
-/** What became of Apple's alias: its question answered, or not. */
-enum squash doctor_reply_squash(const struct doctor_ask *ask);

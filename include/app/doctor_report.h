@@ -7,9 +7,7 @@
 
 #include "app/doctor_run.h"
 
-/* A check failed, of the servers tested or of what was reached; those of the reference do not
- * count. */
-enum doctor_health { DOCTOR_HEALTHY, DOCTOR_UNHEALTHY };
-
-enum doctor_health doctor_report_text(const struct doctor_run *run, FILE *out);
-enum doctor_health doctor_report_json(const struct doctor_run *run, FILE *out);
+/** True where no check failed, of the servers tested or of what was reached; those of the reference
+ * do not count. */
+bool doctor_report_text(const struct doctor_run *run, FILE *out);
+bool doctor_report_json(const struct doctor_run *run, FILE *out);

@@ -13,17 +13,16 @@
 #include "net/loop.h"
 
 #define DOCTOR_RUN_MAX_US (14u * USEC_PER_SEC)
-#define DOCTOR_SERVERS_MAX 17 /* 16 to be tested, and the reference */
+#define DOCTOR_SERVERS_MAX 16 /* to be tested; and the reference */
 #define DOCTOR_VARIANTS_MAX 20
 #define DOCTOR_COUNT_DEFAULT 50u /* N runs to this where the TXT record does not say */
 
-/* A place of an answer. Those of hosts follow doctor_run_hosts(), those of variants run.variants.
+/* A place of an answer. Those of hosts follow doctor_run_hosts, those of variants run.variants.
  */
 enum doctor_slot {
+	SLOT_TARGET, /* asked before the alias, for a cache may answer it by what comes with that */
 	SLOT_ALIAS_A,
-	SLOT_TARGET,
 	SLOT_COUNT_TXT,
-	SLOT_BAG_A,
 	SLOT_BAG_HTTPS,
 	SLOT_LIVENESS,
 	SLOT_TCP,
@@ -39,13 +38,24 @@ enum doctor_slot {
 	SLOT_VERSION, /* what program it is, which no check looks at */
 	SLOT_FIXED_COUNT,
 	SLOT_HOSTS = SLOT_FIXED_COUNT,
+	SLOT_BAG_A = SLOT_HOSTS,
+	SLOT_ACTIVATION,		      /* the first of these */
+	SLOT_ENROLMENT = SLOT_ACTIVATION + 7, /* and of these */
 };
-#define DOCTOR_HOSTS 27
-#define SLOT_VARIANTS_HTTPS (SLOT_HOSTS + DOCTOR_HOSTS)
-#define SLOT_VARIANTS_A (SLOT_VARIANTS_HTTPS + DOCTOR_VARIANTS_MAX)
-#define DOCTOR_SLOTS (SLOT_VARIANTS_A + DOCTOR_VARIANTS_MAX)
+#define DOCTOR_HOSTS 28
+#define SLOT_VARIANTS_A (SLOT_HOSTS + DOCTOR_HOSTS)
+#define SLOT_VARIANTS_HTTPS (SLOT_VARIANTS_A + DOCTOR_VARIANTS_MAX)
+#define DOCTOR_SLOTS (SLOT_VARIANTS_HTTPS + DOCTOR_VARIANTS_MAX)
+/* Whose addresses are gone to: those of hosts, and of variants. */
+#define SLOT_REACH_FIRST SLOT_HOSTS
+#define SLOT_REACH_END SLOT_VARIANTS_HTTPS
+
+/* Couriers have two ports, the second for where the first is closed, and so has no host more. */
+#define DOCTOR_PORTS 2
+extern const uint16_t doctor_run_courier_ports[DOCTOR_PORTS];
 
 enum doctor_host_use {
+	HOST_BAG,
 	HOST_ACTIVATION,
 	HOST_ENROLMENT,
 	HOST_REACH, /* asked for with --reach only */
@@ -53,27 +63,26 @@ enum doctor_host_use {
 struct doctor_host {
 	const char *name;
 	enum doctor_host_use use : 8;
-	uint16_t ports[2]; /* TCP; 0 for none */
-	bool is_besides;   /* MDM servers go there, or devices that have another way */
+	bool is_besides;	      /* MDM servers go there, or devices that have another way */
+	uint16_t ports[DOCTOR_PORTS]; /* 0 for none; DOCTOR_REACH_NTP or of TCP */
 };
-const struct doctor_host *doctor_run_host(size_t at); /* below DOCTOR_HOSTS */
-/** The question of a fixed slot or a host's. */
-struct doctor_question doctor_run_question(size_t slot);
+extern const struct doctor_host doctor_run_hosts[DOCTOR_HOSTS];
 /** Asked of the reference too, whose answer should have the same shape. */
 bool doctor_run_is_compared(size_t slot);
 
 struct doctor_options {
-	size_t variants; /* how many */
 	bool with_reach;
-	struct doctor_reach_ways ways;
 	bool with_dnsmasq;  /* the servers to be tested are dnsmasq, whatever they say */
 	bool with_progress; /* on stderr */
+	unsigned variants;  /* how many */
+	struct doctor_reach_ways ways;
 };
 
 struct doctor_server {
-	struct conf_server to;
+	struct doctor_server *next;
+	unsigned answered; /* replies of any kind */
 	bool is_reference;
-	size_t answered; /* replies of any kind */
+	struct conf_server to;
 	struct doctor_ask asks[DOCTOR_SLOTS];
 };
 
@@ -82,25 +91,30 @@ struct doctor_variant {
 	char name[40]; /* "17-courier.push.apple.com" */
 };
 
-struct doctor_run;
+/* Open to be read; written by this module alone. */
+struct doctor_run {
+	struct doctor_server *servers;	 /* in the order they are to be reported; NULL for none */
+	struct doctor_server *reference; /* one of them, or NULL */
+	unsigned took_ms;
+	struct doctor_options options; /* variants: as many as were asked for */
+	/* --- this module's own */
+	unsigned stage;
+	unsigned asked, waiting; /* questions */
+	struct loop *loop;
+	struct doctor_asker asker;
+	struct timer end, progress, next;
+	/* --- and again to be read */
+	struct doctor_variant variants[DOCTOR_VARIANTS_MAX];
+	struct doctor_reach reach; /* has tried what any server answered, the reference too */
+};
+
 /** NULL when memory is short. */
 struct doctor_run *doctor_run_new(const struct doctor_options *options);
 void doctor_run_free(struct doctor_run *run); /* NULL is fine */
-/** In the order they are to be reported. */
+/** Behind the others. -ENOMEM. */
 MUST_CHECK int doctor_run_add(struct doctor_run *run, const struct addr *server, bool is_reference);
 /** Asks and waits. -errno where there is no event loop. */
 MUST_CHECK int doctor_run_ask(struct doctor_run *run);
 
-/* --- what came of it --- */
-
-const struct doctor_options *doctor_run_options(const struct doctor_run *run);
-size_t doctor_run_server_count(const struct doctor_run *run);
-const struct doctor_server *doctor_run_server(const struct doctor_run *run, size_t at);
-const struct doctor_server *doctor_run_reference(const struct doctor_run *run); /* or NULL */
-/** The variants that were asked for: as many as the options say. */
-const struct doctor_variant *doctor_run_variant(const struct doctor_run *run, size_t at);
-/** Has tried what any server answered, the reference too. */
-const struct doctor_reach *doctor_run_reach(const struct doctor_run *run);
-uint64_t doctor_run_took_us(const struct doctor_run *run);
-/** The number in TXT records "count=N"; false where there is none, or it is 0 or beyond 1,000. */
-bool doctor_run_read_count(const struct doctor_ask *ask, unsigned *ret_count);
+/** The number in TXT records "count=N"; 0 where there is none, or it is beyond 1,000. */
+unsigned doctor_run_read_count(const struct doctor_ask *ask);

@@ -3,6 +3,6 @@
 
 #include "app/doctor_finding.h"
 
-void doctor_variants_judge_a(const struct doctor_view *view, struct doctor_finding *finding);
+void doctor_variants_judge_a(struct doctor_finding *finding);
 /** No data is right there: the alias, and a SOA. */
-void doctor_variants_judge_https(const struct doctor_view *view, struct doctor_finding *finding);
+void doctor_variants_judge_https(struct doctor_finding *finding);

@@ -2,8 +2,6 @@
  * says how that looks. */
 #pragma once
 
-#include <stdio.h>
-
 #include "app/explain_view.h"
 
-void explain_json(const struct explain *explain, FILE *out);
+void explain_json(const struct explain *explain);

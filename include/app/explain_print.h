@@ -1,8 +1,6 @@
 /* app/explain_print.h: what was found out about a name, for people. */
 #pragma once
 
-#include <stdio.h>
-
 #include "app/explain_view.h"
 
-void explain_print(const struct explain *explain, FILE *out);
+void explain_print(const struct explain *explain);

@@ -2,24 +2,26 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
+#include "base/json.h"
 #include "query/look.h"
 
 struct explain {
+	FILE *out;
+	struct json *json; /* NULL: for people, to `out` */
 	const struct plan *plan;
 	const char *file;	 /* NULL: the built-in default */
 	const char *why_offline; /* NULL: as the daemon has it */
 	const char *other_file;	 /* that the daemon does not read, and was expected to; or NULL */
 	const struct clock *clock;
 	struct worker *worker; /* NULL: there is none */
-	struct addr client;
-	uint8_t name[NAME_MAX_LEN], query[NAME_MAX_LEN + 64];
 	uint16_t type;
+	struct addr client;
 	struct look look;
+	uint8_t name[NAME_MAX_LEN], query[NAME_MAX_LEN + 64];
 };
 
-const char *explain_view_action(enum zone_action action);	   /* "forward" */
-const char *explain_view_access_action(enum access_action action); /* "refuse" */
 /** What says whether the client may ask; NULL: nothing does, so it is refused. */
 const struct conf_access *explain_view_access(const struct explain *explain);
 /** The name as the rule writes it, of a decision by a rule. */

@@ -10,13 +10,6 @@
 #include "conf/conf_load.h"
 #include "query/plan.h"
 
-static const char *file_name(const struct settings *settings)
-{
-	const char *file = settings_file(settings);
-
-	return file == NULL ? "the built-in default" : file;
-}
-
 static int no_arguments_left(const struct command_line *line)
 {
 	if (optind >= line->argc)
@@ -103,10 +96,9 @@ static int load(const struct settings *settings, struct plan **ret_plan)
 
 	if (err == 0)
 		err = plan_new(conf, &key, NULL, complaints, ret_plan);
-	for (size_t i = 0; complaints != NULL && i < complaint_kept(complaints); i++)
-		fprintf(stderr, "%s\n", complaint_text(complaints, i));
+	complaint_print(complaints, stderr);
 	if (complaints != NULL && complaint_count(complaints) > 0)
-		fprintf(stderr, "%s: %zu complaint%s\n", file_name(settings),
+		fprintf(stderr, "%s: %zu complaint%s\n", settings_file_text(settings),
 			complaint_count(complaints), complaint_count(complaints) == 1 ? "" : "s");
 	complaint_free(complaints);
 	return err == 0 ? EXIT_CODE_OK : EXIT_CODE_CONF;
@@ -123,8 +115,9 @@ int command_local_check(const struct command_line *line)
 	if (code == EXIT_CODE_OK)
 		settings_warn(plan->conf);
 	if (code == EXIT_CODE_OK)
-		printf("%s is good: %zu zones, %zu upstream groups\n", file_name(&settings),
-		       plan->conf->zone_count, plan->conf->group_count);
+		printf("%s is good: %zu zones, %zu upstream groups\n",
+		       settings_file_text(&settings), plan->conf->zone_count,
+		       plan->conf->group_count);
 	plan_unref(plan);
 	return code;
 }

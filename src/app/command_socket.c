@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/local.h"
@@ -18,29 +19,18 @@ struct command_socket {
 
 static void complain(const char *path, int err)
 {
-	const int pid = err == -EADDRINUSE ? local_holder(path) : 0;
+	const char *why = err == -EEXIST ? "there is a file that is no socket" : err_text(err);
+	char text[64];
 
-	switch (err) {
-	case -EADDRINUSE:
-		LOG(LEVEL_WARNING,
-		    "control socket %s: another courierdns listens there (pid %d); this one goes on "
-		    "without, and cannot be asked by status, devices and explain; control.socket or "
-		    "run -s names another place",
-		    path, pid);
-		return;
-	case -EEXIST:
-		LOG(LEVEL_WARNING,
-		    "control socket %s: there is a file that is no socket; going on without: "
-		    "status, devices and explain cannot ask this daemon",
-		    path);
-		return;
-	default:
-		LOG(LEVEL_WARNING,
-		    "control socket %s: %s; going on without: status, devices and explain cannot "
-		    "ask this daemon; control.socket or run -s names another place",
-		    path, err_text(err));
-		return;
+	if (err == -EADDRINUSE) {
+		snprintf(text, sizeof(text), "another courierdns listens there (pid %d)",
+			 local_holder(path));
+		why = text;
 	}
+	LOG(LEVEL_WARNING,
+	    "control socket %s: %s; going on without: status, devices and explain cannot ask this "
+	    "daemon; control.socket or run -s names another place",
+	    path, why);
 }
 
 /* What is asked of a command of the table, other workers held where its row says so. */
@@ -51,6 +41,7 @@ static enum control_code run(void *ctx, const struct control_request *request,
 	struct commands *commands = socket->commands;
 	const struct command *command = command_find(commands->all, request->words[0]);
 	struct control_call call;
+	struct json json;
 
 	if (command == NULL || command->run == NULL) {
 		fprintf(out, "there is no command \"%s\"\n", request->words[0]);
@@ -60,9 +51,11 @@ static enum control_code run(void *ctx, const struct control_request *request,
 	    (command->check != NULL && !command->check(&call, out)))
 		return CONTROL_USAGE;
 	call.work = work;
+	json_init(&json, out);
+	const bool is_json = control_request_option(&call, "--json") != NULL;
 	if (command->is_held)
 		crew_hold(commands->crew);
-	const enum control_code code = command->run(commands, &call, out);
+	const enum control_code code = command->run(commands, &call, out, is_json ? &json : NULL);
 	if (command->is_held)
 		crew_release(commands->crew);
 	return code;

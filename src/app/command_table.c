@@ -18,33 +18,35 @@
 /* --- what the daemon does ------------------------------------------------------------------- */
 
 static enum control_code status(struct commands *commands, const struct control_call *call,
-				FILE *out)
+				FILE *out, struct json *json)
 {
-	if (control_request_option(call, "--json") != NULL)
-		commands_status_json(commands, out);
+	(void)call;
+	if (json != NULL)
+		commands_status_json(commands, json);
 	else
 		commands_status_text(commands, out);
 	return CONTROL_DONE;
 }
 
 static enum control_code upstreams(struct commands *commands, const struct control_call *call,
-				   FILE *out)
+				   FILE *out, struct json *json)
 {
-	if (control_request_option(call, "--json") != NULL)
-		commands_upstreams_json(commands, out);
+	(void)call;
+	if (json != NULL)
+		commands_upstreams_json(commands, json);
 	else
 		commands_upstreams_text(commands, out);
 	return CONTROL_DONE;
 }
 
 static enum control_code devices(struct commands *commands, const struct control_call *call,
-				 FILE *out)
+				 FILE *out, struct json *json)
 {
 	const struct commands_devices devices = {
 		.timeline = worker_timeline(commands->worker),
 		.clock = worker_clock(commands->worker),
 		.called = call->words[0],
-		.as_json = control_request_option(call, "--json") != NULL,
+		.json = json,
 	};
 
 	if (commands_devices_print(&devices, out))
@@ -54,32 +56,26 @@ static enum control_code devices(struct commands *commands, const struct control
 }
 
 static enum control_code explain(struct commands *commands, const struct control_call *call,
-				 FILE *out)
+				 FILE *out, struct json *json)
 {
-	const char *client = control_request_option(call, "--client");
-	struct explain_question question = {
+	const struct explain_question question = {
 		.name = call->words[0],
 		.type = call->words[1],
+		.client = control_request_option(call, "--client"),
 		.file = control_request_option(call, "--file"),
-		.as_json = control_request_option(call, "--json") != NULL,
+		.json = json,
 	};
 
-	if (client == NULL)
-		client = "127.0.0.1";
-	if (addr_parse(client, 53, &question.client) != 0) {
-		fprintf(out, "\"%s\" is not an address\n", client);
-		return CONTROL_USAGE;
-	}
-	question.client.port = 0;
 	return explain_crew(commands->crew, commands->settings, &question, out) == EXIT_CODE_OK
 		       ? CONTROL_DONE
 		       : CONTROL_USAGE;
 }
 
 static enum control_code metrics(struct commands *commands, const struct control_call *call,
-				 FILE *out)
+				 FILE *out, struct json *json)
 {
 	(void)call;
+	(void)json;
 	metrics_write(commands, out);
 	return CONTROL_DONE;
 }

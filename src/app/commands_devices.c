@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "app/span.h"
-#include "base/json.h"
 #include "wire/type.h"
 
 /* Of so many, who asked last, all is told at once: more would keep questions waiting. Behind one
@@ -15,7 +14,7 @@
 struct walk {
 	const struct commands_devices *devices;
 	FILE *out;
-	struct json json;
+	struct json *json;
 	unsigned count;
 	int address_width;
 	bool has_hardware;
@@ -32,16 +31,16 @@ static void walk_all(struct walk *walk, timeline_report_fn fn)
 		timeline_walk_some(devices->timeline, SHOWN_MAX, fn, walk);
 }
 
-static uint64_t ago_us(const struct walk *walk, uint64_t since_us)
+static uint64_t ago_ms(const struct walk *walk, uint64_t since_us)
 {
 	const uint64_t now_us = walk->devices->clock->now_us;
 
-	return since_us < now_us ? now_us - since_us : 0;
+	return since_us < now_us ? (now_us - since_us) / USEC_PER_MSEC : 0;
 }
 
 static const char *ago_text(const struct walk *walk, uint64_t since_us, struct span_text *into)
 {
-	return span_to_text(ago_us(walk, since_us) / USEC_PER_SEC, into);
+	return span_to_text((uint32_t)(ago_ms(walk, since_us) / 1000), into);
 }
 
 static void measure(void *ctx, const struct device_report *report)
@@ -217,94 +216,78 @@ static void print_device(void *ctx, const struct device_report *report)
 
 /* --- for programs -------------------------------------------------------------------------- */
 
-static void put_ago(struct walk *walk, const char *key, uint64_t since_us)
-{
-	json_number(&walk->json, key, (int64_t)(ago_us(walk, since_us) / USEC_PER_MSEC));
-}
-
 static void put_stage(struct walk *walk, enum stage at, const struct device_stage *stage)
 {
-	struct json *json = &walk->json;
 	const bool has_address = stage->address.family != ADDR_NONE;
 	struct addr_text addr;
 	struct type_text type, rcode;
 
-	json_open_object(json, NULL);
-	json_text(json, "stage", stage_text(at));
-	put_ago(walk, "first_ms_ago", stage->first_us);
-	put_ago(walk, "last_ms_ago", stage->last_us);
-	json_number(json, "asked", stage->asked);
-	json_number(json, "good", stage->good);
-	json_text(json, "name", stage->name.text);
-	json_text(json, "type", type_to_text(stage->type, &type));
-	json_text(json, "told", timeline_told_text(stage->told));
-	json_text(json, "told_by", timeline_told_by_text(stage->by));
-	json_text(json, "rcode",
-		  stage->told == TOLD_SILENCE ? NULL : type_rcode_to_text(stage->rcode, &rcode));
-	json_text(json, "address", has_address ? addr_to_text(&stage->address, &addr) : NULL);
-	json_close_object(json);
+	json_print(walk->json,
+		   "{stage %s first_ms_ago %" PRIu64 " last_ms_ago %" PRIu64
+		   " asked %u good %u name %s type %s told %s told_by %s rcode %p address %p}",
+		   stage_text(at), ago_ms(walk, stage->first_us), ago_ms(walk, stage->last_us),
+		   stage->asked, stage->good, stage->name.text, type_to_text(stage->type, &type),
+		   timeline_told_text(stage->told), timeline_told_by_text(stage->by),
+		   stage->told == TOLD_SILENCE ? NULL : type_rcode_to_text(stage->rcode, &rcode),
+		   has_address ? addr_to_text(&stage->address, &addr) : NULL);
 }
 
 static void put_device(void *ctx, const struct device_report *report)
 {
 	struct walk *walk = ctx;
-	struct json *json = &walk->json;
 	const struct diagnosis *diagnosis = &report->diagnosis;
 	struct addr_text addr;
 	struct hardware_text hardware;
 
-	json_open_object(json, NULL);
-	json_text(json, "address", addr_to_text(&report->address, &addr));
-	json_text(json, "hardware",
-		  report->has_hardware ? timeline_hardware_to_text(report->hardware, &hardware)
-				       : NULL);
-	json_text(json, "verdict", diagnosis_key(diagnosis->verdict));
-	json_text(json, "stage",
-		  diagnosis->stage == STAGE_NONE ? NULL : stage_text(diagnosis->stage));
-	json_number(json, "stage_s", diagnosis->seconds);
-	json_text(json, "advice", diagnosis->advice);
-	put_ago(walk, "first_ms_ago", report->first_us);
-	put_ago(walk, "last_ms_ago", report->last_us);
-	json_number(json, "variants", report->variants);
-	json_number(json, "variants_answered", report->variants_answered);
-	json_open_list(json, "stages");
+	json_print(walk->json,
+		   "{address %s hardware %p verdict %s stage %p stage_s %u advice %s "
+		   "first_ms_ago %" PRIu64 " last_ms_ago %" PRIu64
+		   " variants %u variants_answered %u stages [",
+		   addr_to_text(&report->address, &addr),
+		   report->has_hardware ? timeline_hardware_to_text(report->hardware, &hardware)
+					: NULL,
+		   diagnosis_key(diagnosis->verdict),
+		   diagnosis->stage == STAGE_NONE ? NULL : stage_text(diagnosis->stage),
+		   diagnosis->seconds, diagnosis->advice, ago_ms(walk, report->first_us),
+		   ago_ms(walk, report->last_us), report->variants, report->variants_answered);
 	for (enum stage i = 0; i < STAGE_KINDS; i++) {
 		if (report->stages[i].is_reached)
 			put_stage(walk, i, &report->stages[i]);
 	}
-	json_close_list(json);
-	json_close_object(json);
+	json_print(walk->json, "]}");
+}
+
+void commands_devices_put_known(const struct timeline_report *report, struct json *json)
+{
+	json_print(json, "limit %u known %u by_verdict {", report->limit, report->known);
+	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++) {
+		json_key(json, diagnosis_key(i));
+		json_print(json, "%u", report->by_verdict[i]);
+	}
+	json_print(json, "}");
 }
 
 static void put_devices(struct walk *walk)
 {
-	struct json *json = &walk->json;
 	struct timeline_report report;
 
 	timeline_report(walk->devices->timeline, &report);
-	json_init(json, walk->out);
-	json->lines_to = 4; /* a stage is a line */
-	json_open_object(json, NULL);
-	json_number(json, "limit", report.limit);
-	json_number(json, "known", report.known);
-	json_open_object(json, "by_verdict");
-	for (enum device_verdict i = 0; i < DEVICE_VERDICTS; i++)
-		json_number(json, diagnosis_key(i), report.by_verdict[i]);
-	json_close_object(json);
-	json_open_list(json, "devices");
+	walk->json->lines_to = 4; /* a stage is a line */
+	json_print(walk->json, "{");
+	commands_devices_put_known(&report, walk->json);
+	json_print(walk->json, "devices [");
 	walk_all(walk, put_device);
-	json_close_list(json);
-	json_close_object(json);
+	json_print(walk->json, "]}");
 }
 
 bool commands_devices_print(const struct commands_devices *devices, FILE *out)
 {
-	struct walk walk = { .devices = devices, .out = out };
+	struct walk walk = { .devices = devices, .out = out, .json = devices->json };
 
 	walk_all(&walk, measure);
 	if (devices->called != NULL && walk.count == 0)
 		return false;
-	if (devices->as_json) {
+	if (devices->json != NULL) {
 		put_devices(&walk);
 	} else if (devices->called == NULL) {
 		print_table(&walk);

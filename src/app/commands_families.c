@@ -91,32 +91,6 @@ void commands_families_text(const struct commands *commands, FILE *out)
 
 /* --- for programs -------------------------------------------------------------------------- */
 
-static const char *warmth_name(enum courier_warmth warmth)
-{
-	switch (warmth) {
-	case WARMTH_OFF:
-		return "off";
-	case WARMTH_DEMAND:
-		return "demand";
-	case WARMTH_ALWAYS:
-		return "always";
-	}
-	UNREACHABLE();
-}
-
-static const char *repair_name(enum courier_repair repair)
-{
-	switch (repair) {
-	case REPAIR_OFF:
-		return "off";
-	case REPAIR_REASK:
-		return "reask";
-	case REPAIR_SYNTHESIZE:
-		return "synthesize";
-	}
-	UNREACHABLE();
-}
-
 static void put_squasher(void *ctx, const struct squasher_view *view)
 {
 	const struct of_family *of = ctx;
@@ -125,64 +99,48 @@ static void put_squasher(void *ctx, const struct squasher_view *view)
 
 	if (strcmp(view->family, of->name) != 0)
 		return;
-	json_open_object(json, NULL);
-	json_text(json, "server", addr_to_text(view->addr, &addr));
-	json_text(json, "group", view->group);
-	json_bool(json, "is_squashing", view->is_squashing);
-	json_text(json, "shape", squash_text(view->shape));
-	json_number(json, "since_s", view->since_s);
-	json_open_object(json, "by_shape");
-	for (unsigned i = 0; i < SQUASH_COUNT; i++) {
-		if (i != SQUASH_NONE && view->counts[i] > 0)
-			json_number(json, squash_text((enum squash)i), (int64_t)view->counts[i]);
+	json_print(json, "{server %s group %s is_squashing %d shape %s since_s %u by_shape {",
+		   addr_to_text(view->addr, &addr), view->group, view->is_squashing,
+		   squash_text(view->shape), view->since_s);
+	for (enum squash i = 0; i < SQUASH_COUNT; i++) {
+		if (i != SQUASH_NONE && view->counts[i] > 0) {
+			json_key(json, squash_text(i));
+			json_print(json, "%" PRIu64, view->counts[i]);
+		}
 	}
-	json_close_object(json);
-	json_close_object(json);
+	json_print(json, "}}");
 }
 
 void commands_families_squashers_json(struct worker *worker, const char *family, struct json *json)
 {
 	struct of_family of = { .name = family, .json = json };
 
-	json_open_list(json, "squashers");
+	json_print(json, "squashers [");
 	repair_each_squasher(worker, put_squasher, &of);
-	json_close_list(json);
-}
-
-static void put_status(const struct family_status *family, struct json *json)
-{
-	json_bool(json, "is_in_use", family->is_in_use);
-	if (family->has_been_used)
-		json_number(json, "used_s_ago", family->used_ago_s);
-	else
-		json_text(json, "used_s_ago", NULL);
-	json_number(json, "count", family->count);
-	json_bool(json, "is_count_learned", family->is_count_learned);
-	json_number(json, "warm", family->warm);
-	json_number(json, "total", family->total);
-	json_number(json, "asking", family->asking);
-	json_number(json, "failures", family->failures);
-	json_number(json, "waits_s", family->waits_s);
-	json_number(json, "questions_total", (int64_t)family->questions_total);
+	json_print(json, "]");
 }
 
 void commands_families_json(const struct commands *commands, struct json *json)
 {
 	const struct conf *conf = worker_plan(commands->worker)->conf;
 
-	json_open_list(json, "families");
+	json_print(json, "families [");
 	for (unsigned i = 0; i < conf->courier_count; i++) {
 		const struct conf_courier *courier = &conf->couriers[i];
 		struct family_status family = { .count = courier->count };
 
 		(void)family_status(commands->worker, i, &family);
-		json_open_object(json, NULL);
-		json_text(json, "name", courier->name);
-		json_text(json, "pre_resolve", warmth_name(courier->pre_resolve));
-		json_text(json, "repair", repair_name(courier->repair));
-		put_status(&family, json);
+		json_print(json,
+			   "{name %s pre_resolve %s repair %s is_in_use %d used_s_ago %" PRId64
+			   " count %u is_count_learned %d warm %u total %u asking %u failures %u "
+			   "waits_s %u questions_total %" PRIu64,
+			   courier->name, conf_courier_option_warmths[courier->pre_resolve],
+			   conf_courier_option_repairs[courier->repair], family.is_in_use,
+			   family.has_been_used ? (int64_t)family.used_ago_s : -1, family.count,
+			   family.is_count_learned, family.warm, family.total, family.asking,
+			   family.failures, family.waits_s, family.questions_total);
 		commands_families_squashers_json(commands->worker, courier->name, json);
-		json_close_object(json);
+		json_print(json, "}");
 	}
-	json_close_list(json);
+	json_print(json, "]");
 }

@@ -52,43 +52,28 @@ bool commands_flush_check(const struct control_call *call, FILE *errors)
 	return read_call(call, &wanted, errors);
 }
 
-static void tell(const struct wanted *wanted, uint64_t count, bool as_json, FILE *out)
+static void tell(const struct wanted *wanted, uint64_t count, FILE *out, struct json *json)
 {
 	static const char *const words[] = {
 		[CACHE_FLUSH_NAME] = "name", [CACHE_FLUSH_ZONE] = "zone", [CACHE_FLUSH_ALL] = "all"
 	};
-	struct name_text name;
-	struct json json;
-
-	if (wanted->text != NULL)
-		name_to_text(wanted->name, &name);
-	if (as_json) {
-		json_init(&json, out);
-		json_open_object(&json, NULL);
-		json_text(&json, "what", words[wanted->what]);
-		json_text(&json, "name", wanted->text != NULL ? name.text : NULL);
-		json_number(&json, "flushed", (int64_t)count);
-		json_close_object(&json);
-		return;
-	}
-	fprintf(out, "%" PRIu64 " %s forgotten", count, count == 1 ? "entry" : "entries");
-	if (wanted->text != NULL)
-		fprintf(out, " of %s%s", name.text,
-			wanted->what == CACHE_FLUSH_ZONE ? " and below" : "");
-	fputc('\n', out);
-}
-
-static void log_flush(const struct wanted *wanted, uint64_t count)
-{
-	struct name_text name;
+	const char *below = wanted->what == CACHE_FLUSH_ZONE ? " and below" : "";
+	struct name_text text;
+	const char *name = wanted->text != NULL ? name_to_text(wanted->name, &text) : NULL;
 
 	LOG(LEVEL_NOTICE, "flush of %s%s: %" PRIu64 " cached answers are forgotten",
-	    wanted->text != NULL ? name_to_text(wanted->name, &name) : "everything",
-	    wanted->what == CACHE_FLUSH_ZONE ? " and below" : "", count);
+	    name != NULL ? name : "everything", below, count);
+	if (json != NULL)
+		json_print(json, "{what %s name %p flushed %" PRIu64 "}", words[wanted->what], name,
+			   count);
+	else
+		fprintf(out, "%" PRIu64 " %s forgotten%s%s%s\n", count,
+			count == 1 ? "entry" : "entries", name != NULL ? " of " : "",
+			name != NULL ? name : "", below);
 }
 
 enum control_code commands_flush_run(struct commands *commands, const struct control_call *call,
-				     FILE *out)
+				     FILE *out, struct json *json)
 {
 	struct cache_flush flush;
 	struct wanted wanted;
@@ -100,8 +85,7 @@ enum control_code commands_flush_run(struct commands *commands, const struct con
 	for (unsigned i = 0; i < STEPS_PER_TURN; i++) {
 		if (worker_flush(commands->worker, wanted.what, wanted.name, &flush))
 			continue;
-		log_flush(&wanted, flush.count);
-		tell(&wanted, flush.count, control_request_option(call, "--json") != NULL, out);
+		tell(&wanted, flush.count, out, json);
 		return CONTROL_DONE;
 	}
 	memcpy(call->work->words, &flush, sizeof(flush));

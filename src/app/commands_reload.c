@@ -2,19 +2,8 @@
 
 #include <inttypes.h>
 
+#include "app/commands_sums.h"
 #include "app/span.h"
-
-static const char *file_of(const struct commands *commands)
-{
-	const char *file = settings_file(commands->settings);
-
-	return file == NULL ? "the built-in default" : file;
-}
-
-static uint64_t ago_s(const struct commands *commands, uint64_t since_us)
-{
-	return (worker_clock(commands->worker)->now_us - since_us) / USEC_PER_SEC;
-}
 
 uint64_t commands_reload_in_use_us(const struct commands *commands)
 {
@@ -31,12 +20,13 @@ static void print_reasons(const struct reload_report *report, const char *indent
 		fprintf(out, "%s%s\n", indent, report->reasons[i]);
 }
 
+/* They are the last of what is told for programs. */
 static void put_reasons(const struct reload_report *report, struct json *json)
 {
-	json_open_list(json, "complaints");
+	json_print(json, "complaints [");
 	for (size_t i = 0; report->has_failed && report->reasons[i] != NULL; i++)
-		json_text(json, NULL, report->reasons[i]);
-	json_close_list(json);
+		json_print(json, "%s", report->reasons[i]);
+	json_print(json, "]}");
 }
 
 void commands_reload_text(const struct commands *commands, FILE *out)
@@ -49,7 +39,8 @@ void commands_reload_text(const struct commands *commands, FILE *out)
 		return;
 	fprintf(out, "reloads        %" PRIu64 " done, %" PRIu64 " refused; %s %s ago%s\n",
 		report.done, report.failed, report.has_failed ? "the last one was refused" : "last",
-		span_to_text(ago_s(commands, report.last_us), &span), report.has_failed ? ":" : "");
+		span_to_text(commands_sums_ago_s(commands->crew, report.last_us), &span),
+		report.has_failed ? ":" : "");
 	print_reasons(&report, "               ", out);
 }
 
@@ -58,36 +49,30 @@ void commands_reload_json(const struct commands *commands, struct json *json)
 	struct reload_report report;
 
 	reload_report(commands->reload, &report);
-	json_open_object(json, "reload");
-	json_number(json, "ok", (int64_t)report.done);
-	json_number(json, "error", (int64_t)report.failed);
-	if (report.done + report.failed > 0)
-		json_number(json, "last_s_ago", (int64_t)ago_s(commands, report.last_us));
-	else
-		json_text(json, "last_s_ago", NULL);
-	json_bool(json, "has_failed", report.has_failed);
+	json_print(json,
+		   "reload {ok %" PRIu64 " error %" PRIu64 " last_s_ago %" PRId64 " has_failed %d",
+		   report.done, report.failed,
+		   report.done + report.failed == 0
+			   ? INT64_C(-1)
+			   : (int64_t)commands_sums_ago_s(commands->crew, report.last_us),
+		   report.has_failed);
 	put_reasons(&report, json);
-	json_close_object(json);
 }
 
 enum control_code commands_reload_run(struct commands *commands, const struct control_call *call,
-				      FILE *out)
+				      FILE *out, struct json *json)
 {
 	const bool is_done = reload_again(commands->reload);
 	struct reload_report report;
-	struct json json;
 
 	reload_report(commands->reload, &report);
-	if (control_request_option(call, "--json") != NULL) {
-		json_init(&json, out);
-		json_open_object(&json, NULL);
-		json_bool(&json, "is_done", is_done);
-		json_text(&json, "file", settings_file(commands->settings));
-		json_number(&json, "plan", worker_plan(commands->worker)->id);
-		put_reasons(&report, &json);
-		json_close_object(&json);
+	(void)call;
+	if (json != NULL) {
+		json_print(json, "{is_done %d file %p plan %u", is_done,
+			   settings_file(commands->settings), worker_plan(commands->worker)->id);
+		put_reasons(&report, json);
 	} else if (is_done) {
-		fprintf(out, "%s is in use\n", file_of(commands));
+		fprintf(out, "%s is in use\n", settings_file_text(commands->settings));
 	} else {
 		fprintf(out, "refused, the configuration before stays in use:\n");
 		print_reasons(&report, "", out);

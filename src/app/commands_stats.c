@@ -1,6 +1,5 @@
 #include "app/commands_stats.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ struct telling {
 	struct json *json; /* NULL: for people */
 	const char *name, *help, *type;
 	bool is_open;	 /* its heading is there */
-	const char *sum; /* of a histogram, whose count comes next */
+	const char *sum; /* of a histogram, whose count comes next: "12.345678" */
 };
 
 /* One line of numbers. */
@@ -68,16 +67,11 @@ static char *next_label(char **at, char value[LABEL_MAX])
 
 static void open_metric(struct telling *telling)
 {
-	struct json *json = telling->json;
-
 	if (telling->is_open)
 		return;
 	telling->is_open = true;
-	json_open_object(json, NULL);
-	json_text(json, "name", telling->name);
-	json_text(json, "type", telling->type);
-	json_text(json, "help", telling->help);
-	json_open_list(json, "values");
+	json_print(telling->json, "{name %s type %s help %s values [", telling->name, telling->type,
+		   telling->help);
 }
 
 static void put_sample(struct telling *telling, struct sample *sample)
@@ -85,14 +79,14 @@ static void put_sample(struct telling *telling, struct sample *sample)
 	struct json *json = telling->json;
 	char value[LABEL_MAX];
 
-	json_open_object(json, NULL);
-	json_text(json, "name", sample->name);
-	json_open_object(json, "labels");
-	for (char *name; (name = next_label(&sample->labels, value)) != NULL;)
-		json_text(json, name, value);
-	json_close_object(json);
-	json_raw(json, "value", sample->value);
-	json_close_object(json);
+	json_print(json, "{name %s labels {", sample->name);
+	for (char *name; (name = next_label(&sample->labels, value)) != NULL;) {
+		json_key(json, name);
+		json_print(json, "%s", value);
+	}
+	json_print(json, "} value");
+	json_raw(json, sample->value);
+	json_print(json, "}");
 }
 
 /* --- for people ---------------------------------------------------------------------------- */
@@ -101,8 +95,6 @@ static void put_sample(struct telling *telling, struct sample *sample)
 static void print_name(const struct telling *telling)
 {
 	const char *name = telling->name;
-
-	assert(name != NULL);
 	size_t len = strlen(name);
 
 	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0) {
@@ -127,35 +119,31 @@ static void print_labels(const struct telling *telling, char *labels)
 
 static void print_histogram(struct telling *telling, struct sample *sample)
 {
-	const double count = strtod(sample->value, NULL);
-	const double sum = telling->sum != NULL ? strtod(telling->sum, NULL) : 0;
+	char *point;
+	const uint64_t seconds_us = strtoul(telling->sum, &point, 10) * UINT64_C(1000000);
+	const uint64_t sum_us = seconds_us + strtoul(point + 1, NULL, 10); /* six digits */
+	const uint64_t average_us = sum_us / strtoull(sample->value, NULL, 10);
+	const unsigned tenths = (unsigned)(average_us + 50) / 100;
 
 	fprintf(telling->out, "%14s", sample->value);
 	print_labels(telling, sample->labels);
-	fprintf(telling->out, "  %.1f ms on average\n", sum / count * 1000);
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-	const size_t len = strlen(name), end_len = strlen(end);
-
-	return len > end_len && strcmp(name + len - end_len, end) == 0;
+	fprintf(telling->out, "  %u.%u ms on average\n", tenths / 10, tenths % 10);
 }
 
 /* What is 0 says nothing to people. */
 static void print_sample(struct telling *telling, struct sample *sample)
 {
-	const bool is_histogram = strcmp(telling->type, "histogram") == 0;
+	const char *part = sample->name + strlen(telling->name); /* "", or of a histogram */
+	const bool is_count = strcmp(part, "_count") == 0;
 
-	if (is_histogram && ends_with(sample->name, "_sum"))
+	if (strcmp(part, "_sum") == 0)
 		telling->sum = sample->value;
-	if (strtod(sample->value, NULL) == 0 ||
-	    (is_histogram && !ends_with(sample->name, "_count")))
+	if (sample->value[strspn(sample->value, "0.")] == '\0' || (part[0] != '\0' && !is_count))
 		return;
 	if (!telling->is_open)
 		print_name(telling);
 	telling->is_open = true;
-	if (is_histogram) {
+	if (is_count) {
 		print_histogram(telling, sample);
 		return;
 	}
@@ -168,12 +156,10 @@ static void print_sample(struct telling *telling, struct sample *sample)
 
 static void end_metric(struct telling *telling)
 {
-	if (telling->json != NULL && telling->is_open) {
-		json_close_list(telling->json);
-		json_close_object(telling->json);
-	}
+	if (telling->json != NULL && telling->is_open)
+		json_print(telling->json, "]}");
 	telling->is_open = false;
-	telling->sum = NULL;
+	telling->sum = "0.0";
 }
 
 /* "# HELP NAME TEXT": its name and text, each ended. */
@@ -206,7 +192,9 @@ static void tell_line(struct telling *telling, char *line)
 
 static void tell(char *metrics, struct json *json, FILE *out)
 {
-	struct telling telling = { .out = out, .json = json, .type = "", .help = "" };
+	struct telling telling = {
+		.out = out, .json = json, .name = "", .type = "", .help = "", .sum = "0.0"
+	};
 
 	for (char *line = metrics, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
@@ -216,13 +204,13 @@ static void tell(char *metrics, struct json *json, FILE *out)
 }
 
 enum control_code commands_stats_run(struct commands *commands, const struct control_call *call,
-				     FILE *out)
+				     FILE *out, struct json *json)
 {
 	char *metrics = NULL;
 	size_t len;
-	struct json json;
 	FILE *to = open_memstream(&metrics, &len);
 
+	(void)call;
 	if (to != NULL)
 		metrics_write(commands, to);
 	const bool is_whole = to != NULL && ferror(to) == 0;
@@ -231,16 +219,11 @@ enum control_code commands_stats_run(struct commands *commands, const struct con
 		fputs("memory is short\n", out);
 		return CONTROL_REFUSED;
 	}
-	if (control_request_option(call, "--json") == NULL) {
-		tell(metrics, NULL, out);
-	} else {
-		json_init(&json, out);
-		json_open_object(&json, NULL);
-		json_open_list(&json, "metrics");
-		tell(metrics, &json, out);
-		json_close_list(&json);
-		json_close_object(&json);
-	}
+	if (json != NULL)
+		json_print(json, "{metrics [");
+	tell(metrics, json, out);
+	if (json != NULL)
+		json_print(json, "]}");
 	mem_free(metrics);
 	return CONTROL_DONE;
 }

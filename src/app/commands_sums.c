@@ -16,11 +16,11 @@ void commands_sums_traffic(const struct crew *crew, struct traffic *ret_traffic)
 		traffic_merge(ret_traffic, worker_traffic(crew_mate(crew, i)->worker));
 }
 
-uint64_t commands_sums_ago_s(const struct crew *crew, uint64_t since_us)
+uint32_t commands_sums_ago_s(const struct crew *crew, uint64_t since_us)
 {
 	const uint64_t now_us = loop_clock(crew_mate(crew, 0)->loop)->now_us;
 
-	return now_us > since_us ? (now_us - since_us) / USEC_PER_SEC : 0;
+	return now_us > since_us ? (uint32_t)((now_us - since_us) / USEC_PER_SEC) : 0;
 }
 
 /* The plans of all are of one configuration, so their pools have the same servers. */

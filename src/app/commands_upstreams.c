@@ -6,31 +6,12 @@
 #include "app/commands_sums.h"
 #include "app/span.h"
 
-static const char *order_name(enum group_order order)
-{
-	switch (order) {
-	case ORDER_FASTEST:
-		return "fastest";
-	case ORDER_LISTED:
-		return "listed";
-	case ORDER_RACE:
-		return "race";
-	}
-	UNREACHABLE();
-}
-
-static const char *state_name(enum server_state state)
-{
-	switch (state) {
-	case SERVER_UP:
-		return "up";
-	case SERVER_SUSPECTED:
-		return "suspected";
-	case SERVER_DOWN:
-		return "down";
-	}
-	UNREACHABLE();
-}
+static const char *const states[] = {
+	[SERVER_UP] = "up",
+	[SERVER_SUSPECTED] = "suspected",
+	[SERVER_DOWN] = "down",
+};
+_Static_assert(sizeof(states) / sizeof(states[0]) == SERVER_DOWN + 1, "a text for each");
 
 /* The longest address, so that columns stand in line. */
 static int address_width(const struct plan *plan)
@@ -77,13 +58,14 @@ static void print_rest(const struct server *server, const struct server_sums *su
 static void print_server(const struct commands *commands, const struct server *server,
 			 const struct server_sums *sums, int width, FILE *out)
 {
+	const unsigned latency_tenths = ((unsigned)sums->latency_us + 50) / 100; /* of a ms */
 	struct addr_text addr;
 	struct span_text heard;
 
 	fprintf(out, "  %-*s  %-9s  ", width, addr_to_text(server_addr(server), &addr),
-		state_name(sums->state));
+		states[sums->state]);
 	if (sums->latency_us > 0)
-		fprintf(out, "%6.1f ms  ", (double)sums->latency_us / USEC_PER_MSEC);
+		fprintf(out, "%4u.%u ms  ", latency_tenths / 10, latency_tenths % 10);
 	else
 		fprintf(out, "        -  ");
 	fprintf(out, "asked %" PRIu64 ", failed %" PRIu64, sums->sent, sums->failed);
@@ -107,7 +89,7 @@ static void print_group(const struct commands *commands, size_t at, const struct
 	const struct plan *plan = worker_plan(commands->worker);
 	const struct conf_group *group = &plan->conf->groups[at];
 
-	fprintf(out, "group %s: %s%s%s%s\n", group->name, order_name(group->order),
+	fprintf(out, "group %s: %s%s%s%s\n", group->name, conf_group_orders[group->order],
 		group->order == ORDER_RACE ? "" : " first",
 		group->resolv_conf != NULL ? ", of " : "",
 		group->resolv_conf != NULL ? group->resolv_conf : "");
@@ -145,17 +127,15 @@ static void put_rest(const struct server *server, const struct server_sums *sums
 	const struct conf_server *how = server_how(server);
 	struct addr_text addr;
 
-	json_number(json, "asked_tcp", (int64_t)sums->sent_tcp);
-	json_open_object(json, "failures");
-	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++)
-		json_number(json, server_failure_name(i), (int64_t)sums->failures[i]);
-	json_close_object(json);
-	json_number(json, "times_down", sums->times_down);
-	json_bool(json, "lacks_edns", sums->lacks_edns);
-	json_bool(json, "is_lossy", sums->is_lossy);
-	json_text(json, "source",
-		  how->source.family != ADDR_NONE ? addr_to_text(&how->source, &addr) : NULL);
-	json_text(json, "interface", how->interface[0] != '\0' ? how->interface : NULL);
+	json_print(json, "asked_tcp %" PRIu64 " failures {", sums->sent_tcp);
+	for (enum server_failure i = 0; i < SERVER_FAILURE_COUNT; i++) {
+		json_key(json, server_failure_name(i));
+		json_print(json, "%" PRIu64, sums->failures[i]);
+	}
+	json_print(json, "} times_down %u lacks_edns %d is_lossy %d source %p interface %p",
+		   sums->times_down, sums->lacks_edns, sums->is_lossy,
+		   how->source.family != ADDR_NONE ? addr_to_text(&how->source, &addr) : NULL,
+		   how->interface[0] != '\0' ? how->interface : NULL);
 }
 
 static void put_server(const struct commands *commands, const struct server *server,
@@ -163,20 +143,14 @@ static void put_server(const struct commands *commands, const struct server *ser
 {
 	struct addr_text addr;
 
-	json_text(json, "address", addr_to_text(server_addr(server), &addr));
-	json_text(json, "state", state_name(sums->state));
-	if (sums->latency_us > 0)
-		json_number(json, "latency_us", (int64_t)sums->latency_us);
-	else
-		json_text(json, "latency_us", NULL);
-	json_number(json, "asked", (int64_t)sums->sent);
-	json_number(json, "answered", (int64_t)sums->answered);
-	json_number(json, "failed", (int64_t)sums->failed);
-	if (sums->heard_us > 0)
-		json_number(json, "heard_s_ago",
-			    (int64_t)commands_sums_ago_s(commands->crew, sums->heard_us));
-	else
-		json_text(json, "heard_s_ago", NULL);
+	json_print(json,
+		   "{address %s state %s latency_us %" PRId64 " asked %" PRIu64 " answered %" PRIu64
+		   " failed %" PRIu64 " heard_s_ago %" PRId64,
+		   addr_to_text(server_addr(server), &addr), states[sums->state],
+		   sums->latency_us > 0 ? (int64_t)sums->latency_us : -1, sums->sent,
+		   sums->answered, sums->failed,
+		   sums->heard_us > 0 ? (int64_t)commands_sums_ago_s(commands->crew, sums->heard_us)
+				      : -1);
 }
 
 void commands_upstreams_groups_json(const struct commands *commands, bool is_whole,
@@ -184,39 +158,31 @@ void commands_upstreams_groups_json(const struct commands *commands, bool is_who
 {
 	const struct plan *plan = worker_plan(commands->worker);
 
-	json_open_list(json, "groups");
+	json_print(json, "groups [");
 	for (size_t i = 0; i < plan->conf->group_count; i++) {
 		const struct conf_group *group = &plan->conf->groups[i];
 
-		json_open_object(json, NULL);
-		json_text(json, "name", group->name);
-		json_text(json, "order", order_name(group->order));
-		json_number(json, "timeout_ms", group->timeout_ms);
-		json_text(json, "resolv_conf", group->resolv_conf);
-		json_open_list(json, "servers");
+		json_print(json, "{name %s order %s timeout_ms %u resolv_conf %p servers [",
+			   group->name, conf_group_orders[group->order], group->timeout_ms,
+			   group->resolv_conf);
 		for (size_t j = 0; j < pool_size(plan->pools[i]); j++) {
 			struct server_sums sums;
 
 			commands_sums_server(commands->crew, i, j, &sums);
 			const struct server *server = pool_server(plan->pools[i], j);
-			json_open_object(json, NULL);
 			put_server(commands, server, &sums, json);
 			if (is_whole)
 				put_rest(server, &sums, json);
-			json_close_object(json);
+			json_print(json, "}");
 		}
-		json_close_list(json);
-		json_close_object(json);
+		json_print(json, "]}");
 	}
-	json_close_list(json);
+	json_print(json, "]");
 }
 
-void commands_upstreams_json(const struct commands *commands, FILE *out)
+void commands_upstreams_json(const struct commands *commands, struct json *json)
 {
-	struct json json;
-
-	json_init(&json, out);
-	json_open_object(&json, NULL);
-	commands_upstreams_groups_json(commands, true, &json);
-	json_close_object(&json);
+	json_print(json, "{");
+	commands_upstreams_groups_json(commands, true, json);
+	json_print(json, "}");
 }

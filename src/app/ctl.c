@@ -74,8 +74,8 @@ static int read_socket(const char *file, bool is_told, char **ret_path)
 	struct conf *conf = NULL;
 	int err = complaints == NULL ? -ENOMEM : conf_load(file, complaints, &conf);
 
-	for (size_t i = 0; is_told && err == ERR_CONF && i < complaint_kept(complaints); i++)
-		fprintf(stderr, "%s\n", complaint_text(complaints, i));
+	if (is_told && err == ERR_CONF)
+		complaint_print(complaints, stderr);
 	if (err == 0 && (*ret_path = mem_strdup(conf->control_socket)) == NULL)
 		err = -ENOMEM;
 	conf_free(conf);
@@ -159,23 +159,39 @@ static enum exit_code print_reply(const struct line *line, const struct ctl_repl
 
 /* --- the commands -------------------------------------------------------------------------- */
 
-int ctl_main(const struct command_line *given)
+static int explain_offline(const struct line *line, const char *why)
 {
-	struct line line;
+	const struct settings settings = { .path = line->file };
+	struct explain_question question = {
+		.name = line->call.words[0],
+		.type = line->call.words[1],
+		.client = control_request_option(&line->call, "--client"),
+	};
+	struct json json;
+
+	json_init(&json, stdout);
+	if (control_request_option(&line->call, "--json") != NULL)
+		question.json = &json;
+	return explain_run(&settings, &question, why, stdout, stderr);
+}
+
+/* Where the daemon cannot be asked, explain goes by the file. */
+static int ask(const struct line *line, bool is_explain)
+{
 	char *path = NULL;
 	struct ctl_reply reply = { .bytes = NULL };
 	struct why why;
-	enum exit_code code = read_line(given, &line);
+	int code = find_socket(line, &path);
 
-	if (code == EXIT_CODE_OK)
-		code = find_socket(&line, &path);
 	if (code != EXIT_CODE_OK)
 		return code;
-	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
+	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line->words, &reply);
 	if (err == 0) {
-		code = print_reply(&line, &reply);
+		code = print_reply(line, &reply);
+	} else if (is_explain) {
+		code = explain_offline(line, say_why(path, err, &why));
 	} else {
-		fprintf(stderr, "courierdns %s: %s\n", line.command->usage.name,
+		fprintf(stderr, "courierdns %s: %s\n", line->command->usage.name,
 			say_why(path, err, &why));
 		code = is_no_daemon(err) ? EXIT_CODE_NO_DAEMON : EXIT_CODE_REFUSED;
 	}
@@ -184,56 +200,28 @@ int ctl_main(const struct command_line *given)
 	return code;
 }
 
-static int explain_offline(const struct line *line, const char *why)
+int ctl_main(const struct command_line *given)
 {
-	const struct settings settings = { .path = line->file };
-	const char *client = control_request_option(&line->call, "--client");
-	struct explain_question question = {
-		.name = line->call.words[0],
-		.type = line->call.words[1],
-		.as_json = control_request_option(&line->call, "--json") != NULL,
-	};
+	struct line line;
+	const enum exit_code code = read_line(given, &line);
 
-	if (client == NULL)
-		client = "127.0.0.1";
-	if (addr_parse(client, 53, &question.client) != 0) {
-		fprintf(stderr, "courierdns explain: \"%s\" is not an address\n", client);
-		return EXIT_CODE_USAGE;
-	}
-	question.client.port = 0;
-	if (settings_file(&settings) == NULL) {
-		fprintf(stderr, "courierdns explain: %s, and there is no %s; name a file with -c\n",
-			why, CONF_LOAD_DEFAULT_PATH);
-		return EXIT_CODE_NO_DAEMON;
-	}
-	return explain_run(&settings, &question, why, stdout, stderr);
+	return code == EXIT_CODE_OK ? ask(&line, false) : (int)code;
 }
 
 int ctl_explain(const struct command_line *given)
 {
 	struct line line;
-	char *path = NULL;
-	struct ctl_reply reply = { .bytes = NULL };
-	struct why why;
-	enum exit_code code = read_line(given, &line);
+	char file[PATH_MAX];
+	const enum exit_code code = read_line(given, &line);
 
 	if (code != EXIT_CODE_OK)
 		return code;
 	if (control_request_option(&line.call, "--offline") != NULL)
 		return explain_offline(&line, "no running daemon was asked");
-	char file[PATH_MAX];
 	if (line.file != NULL && line.count + 2 <= CONTROL_REQUEST_WORDS &&
 	    realpath(line.file, file) != NULL) {
 		line.words[line.count++] = "--file";
 		line.words[line.count++] = file;
 	}
-	code = find_socket(&line, &path);
-	if (code != EXIT_CODE_OK)
-		return code;
-	const int err = path[0] == '\0' ? -ENOENT : ctl_ask(path, line.words, &reply);
-	const int ends = err == 0 ? (int)print_reply(&line, &reply)
-				  : explain_offline(&line, say_why(path, err, &why));
-	ctl_ask_done(&reply);
-	mem_free(path);
-	return ends;
+	return ask(&line, true);
 }

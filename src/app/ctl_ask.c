@@ -1,40 +1,15 @@
 #include "app/ctl_ask.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "net/local.h"
 #include "side/control.h"
 
 /* Text by the page. */
 #define ROOM_FIRST 65536u
-
-static int connect_to(const char *path, int *ret_fd)
-{
-	const struct timeval patience = { .tv_sec = CTL_ASK_PATIENCE_S };
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(at.sun_path, path, strlen(path) + 1);
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
-	    connect(fd, (const struct sockaddr *)&at, sizeof(at)) != 0) {
-		const int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	*ret_fd = fd;
-	return 0;
-}
 
 static int send_all(int fd, const char *bytes, size_t len)
 {
@@ -79,21 +54,18 @@ static int receive_all(int fd, struct ctl_reply *reply)
 /* A digit, a line feed, the text. */
 static int read_reply(struct ctl_reply *reply)
 {
+	static const uint8_t codes[] = {
+		[CONTROL_DONE] = EXIT_CODE_OK,
+		[CONTROL_REFUSED] = EXIT_CODE_REFUSED,
+		[CONTROL_USAGE] = EXIT_CODE_USAGE,
+	};
+
 	if (reply->len < 2 || reply->bytes[1] != '\n')
 		return -EPROTO;
-	switch (reply->bytes[0]) {
-	case '0' + CONTROL_DONE:
-		reply->code = EXIT_CODE_OK;
-		break;
-	case '0' + CONTROL_REFUSED:
-		reply->code = EXIT_CODE_REFUSED;
-		break;
-	case '0' + CONTROL_USAGE:
-		reply->code = EXIT_CODE_USAGE;
-		break;
-	default:
+	const unsigned digit = (unsigned)reply->bytes[0] - '0';
+	if (digit >= sizeof(codes))
 		return -EPROTO;
-	}
+	reply->code = codes[digit];
 	reply->text = reply->bytes + 2;
 	reply->len -= 2;
 	return 0;
@@ -104,11 +76,14 @@ int ctl_ask(const char *path, const char *const words[], struct ctl_reply *ret_r
 	char request[CONTROL_REQUEST_MAX];
 	size_t request_len = 0;
 	struct ctl_reply reply = { .len = 0 };
+	const struct timeval patience = { .tv_sec = CTL_ASK_PATIENCE_S };
 	int fd = -1;
 	int err = control_request_write(words, request, sizeof(request), &request_len);
 
 	if (err == 0)
-		err = connect_to(path, &fd);
+		fd = local_connect(path, &patience);
+	if (err == 0 && fd < 0)
+		err = fd;
 	if (err == 0)
 		err = send_all(fd, request, request_len);
 	if (err == 0)

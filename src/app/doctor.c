@@ -5,30 +5,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/descriptors.h"
 #include "app/doctor_report.h"
 #include "app/doctor_run.h"
 #include "conf/resolv_conf.h"
 
-#define SERVERS_MAX (DOCTOR_SERVERS_MAX - 1)
 #define VARIANTS_DEFAULT 5
 #define DNS_PORT 53
-#define DESCRIPTORS_WANTED 2048u
+#define DESCRIPTORS_WANTED 2048u /* a socket for each question */
 
 struct arguments {
-	struct addr servers[SERVERS_MAX], reference;
 	size_t server_count;
-	bool has_reference, as_json;
+	bool as_json;
 	const char *resolv_conf;
 	struct doctor_options options;
+	struct addr reference; /* ADDR_NONE: none */
+	struct addr servers[DOCTOR_SERVERS_MAX];
 };
 
 static bool complain(const char *what, const char *text, const char *wanted)
 {
 	fprintf(stderr, "courierdns doctor: %s\"%s\" is not %s\n", what, text, wanted);
 	return false;
+}
+
+static bool refuse(unsigned max, const char *what)
+{
+	fprintf(stderr, "courierdns doctor: at most %u %s\n", max, what);
+	return false;
+}
+
+static void say_untested(const char *how_far, const char *why)
+{
+	fprintf(stderr, "courierdns doctor: could not test%s: %s\n", how_far, why);
 }
 
 /* --- arguments ----------------------------------------------------------------------------- */
@@ -45,61 +56,47 @@ static bool read_server(struct arguments *arguments, const char *text)
 {
 	if (text[0] != '@')
 		return complain("", text, "expected; a server is written @SERVER[@PORT]");
-	if (arguments->server_count == SERVERS_MAX) {
-		fprintf(stderr, "courierdns doctor: at most %d servers at once\n", SERVERS_MAX);
-		return false;
-	}
+	if (arguments->server_count == DOCTOR_SERVERS_MAX)
+		return refuse(DOCTOR_SERVERS_MAX, "servers at once");
 	return read_addr(text + 1, &arguments->servers[arguments->server_count++]);
 }
 
-static bool read_number(const char *text, unsigned long max, unsigned long *ret_number)
+/* What stands before `end`; 0 where that is no number from 1 to `max`. */
+static unsigned read_number(const char *text, char end, unsigned long max)
 {
-	char *end;
-	const unsigned long number = strtoul(text, &end, 10);
+	char *behind;
+	const unsigned long number = strtoul(text, &behind, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number == 0 || number > max)
-		return false;
-	*ret_number = number;
-	return true;
+	return text[0] >= '0' && text[0] <= '9' && *behind == end && number <= max
+		       ? (unsigned)number
+		       : 0;
 }
 
 static bool read_variants(struct arguments *arguments, const char *text)
 {
-	unsigned long number;
-
-	if (!read_number(text, DOCTOR_VARIANTS_MAX, &number))
-		return complain("--count ", text, "a number from 1 to 20");
-	arguments->options.variants = number;
-	return true;
+	arguments->options.variants = read_number(text, '\0', DOCTOR_VARIANTS_MAX);
+	return arguments->options.variants != 0 ||
+	       complain("--count ", text, "a number from 1 to 20");
 }
 
 /* "5223=15223" */
-static bool read_reach_port(struct arguments *arguments, char *text)
+static bool read_reach_port(struct arguments *arguments, const char *text)
 {
 	struct doctor_reach_ways *ways = &arguments->options.ways;
-	char *equals = strchr(text, '=');
-	unsigned long from, to;
-	bool is_good = false;
+	const unsigned from = read_number(text, '=', UINT16_MAX);
+	const unsigned to = from == 0 ? 0 : read_number(strchr(text, '=') + 1, '\0', UINT16_MAX);
 
-	if (equals != NULL) {
-		*equals = '\0';
-		is_good = read_number(text, UINT16_MAX, &from) &&
-			  read_number(equals + 1, UINT16_MAX, &to);
-		*equals = '=';
-	}
-	if (!is_good)
+	if (to == 0)
 		return complain("--reach-port ", text, "PORT=OTHER, such as 5223=15223");
-	if (ways->port_count == DOCTOR_REACH_PORTS) {
-		fprintf(stderr, "courierdns doctor: at most %d --reach-port\n", DOCTOR_REACH_PORTS);
-		return false;
-	}
+	if (ways->port_count == DOCTOR_REACH_PORTS)
+		return refuse(DOCTOR_REACH_PORTS, "--reach-port");
 	ways->ports[ways->port_count].from = (uint16_t)from;
 	ways->ports[ways->port_count++].to = (uint16_t)to;
 	return true;
 }
 
 enum option_key {
-	OPTION_REFERENCE = 256,
+	OPTION_REFERENCE = 1,
 	OPTION_COUNT,
 	OPTION_REACH,
 	OPTION_REACH_AT,
@@ -109,11 +106,10 @@ enum option_key {
 	OPTION_DNSMASQ,
 };
 
-static bool read_option(struct arguments *arguments, int key, char *value)
+static bool read_option(struct arguments *arguments, int key, const char *value)
 {
 	switch (key) {
 	case OPTION_REFERENCE:
-		arguments->has_reference = true;
 		return read_addr(value[0] == '@' ? value + 1 : value, &arguments->reference);
 	case OPTION_COUNT:
 		return read_variants(arguments, value);
@@ -167,23 +163,18 @@ static bool read_arguments(struct arguments *arguments, int argc, char **argv)
 
 static bool fill_servers(struct arguments *arguments)
 {
-	struct addr found[RESOLV_CONF_MAX];
-	size_t count = 0;
+	_Static_assert(DOCTOR_SERVERS_MAX >= RESOLV_CONF_MAX, "all of the file are tested");
 
 	if (arguments->server_count > 0)
 		return true;
-	const int err = resolv_conf_read(arguments->resolv_conf, NULL, 0, found, &count);
-	if (err != 0 || count == 0) {
-		fprintf(stderr,
-			"courierdns doctor: no server in %s%s%s; name one: courierdns doctor "
-			"@192.0.2.1\n",
-			arguments->resolv_conf, err == 0 ? "" : ": ",
-			err == 0 ? "" : err_text(err));
-		return false;
-	}
-	memcpy(arguments->servers, found, count * sizeof(found[0]));
-	arguments->server_count = count;
-	return true;
+	const int err = resolv_conf_read(arguments->resolv_conf, NULL, 0, arguments->servers,
+					 &arguments->server_count);
+	if (err == 0 && arguments->server_count > 0)
+		return true;
+	fprintf(stderr,
+		"courierdns doctor: no server in %s%s%s; name one: courierdns doctor @192.0.2.1\n",
+		arguments->resolv_conf, err == 0 ? "" : ": ", err == 0 ? "" : err_text(err));
+	return false;
 }
 
 static int add_servers(struct doctor_run *run, const struct arguments *arguments)
@@ -192,20 +183,9 @@ static int add_servers(struct doctor_run *run, const struct arguments *arguments
 
 	for (size_t i = 0; err == 0 && i < arguments->server_count; i++)
 		err = doctor_run_add(run, &arguments->servers[i], false);
-	if (err == 0 && arguments->has_reference)
+	if (err == 0 && arguments->reference.family != ADDR_NONE)
 		err = doctor_run_add(run, &arguments->reference, true);
 	return err;
-}
-
-/* A socket for each question. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
-		return;
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what is wanting is told in the end */
 }
 
 /* What could be sent, and what could not because something is short here. */
@@ -216,39 +196,37 @@ struct sending {
 
 static void look_at_error(struct sending *sending, int err)
 {
-	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+	if (err_is_lack(err))
 		sending->shortage = err;
 }
 
-static void look_at_ask(struct sending *sending, const struct doctor_ask *ask)
+static void look_at_server(struct sending *sending, const struct doctor_server *server)
 {
-	if (ask->state == DOCTOR_ASK_NONE)
-		return;
-	if (ask->state != DOCTOR_ASK_UNSENT)
-		sending->sent++;
-	else
-		look_at_error(sending, ask->err);
+	for (const struct doctor_ask *ask = server->asks; ask < server->asks + DOCTOR_SLOTS;
+	     ask++) {
+		if (ask->state == DOCTOR_ASK_UNSENT)
+			look_at_error(sending, ask->err);
+		else if (ask->state != DOCTOR_ASK_NONE)
+			sending->sent++;
+	}
 }
 
 /* False, and why is told, where the findings say nothing of the servers to be tested. */
 static bool is_tested(const struct doctor_run *run)
 {
-	const struct doctor_reach *reach = doctor_run_reach(run);
+	const struct doctor_server *server;
 	struct sending sending = { 0 };
 
-	for (size_t i = 0; i < doctor_run_server_count(run); i++) {
-		const struct doctor_server *server = doctor_run_server(run, i);
-		for (size_t slot = 0; !server->is_reference && slot < DOCTOR_SLOTS; slot++)
-			look_at_ask(&sending, &server->asks[slot]);
+	for (server = run->servers; server != NULL; server = server->next) {
+		if (!server->is_reference)
+			look_at_server(&sending, server);
 	}
-	for (size_t i = 0; i < reach->count; i++)
-		look_at_error(&sending, reach->tries[i].err);
+	for (size_t i = 0; i < run->reach.count; i++)
+		look_at_error(&sending, run->reach.tries[i].err);
 	if (sending.shortage != 0)
-		fprintf(stderr, "courierdns doctor: could not test all: %s\n",
-			err_text(sending.shortage));
+		say_untested(" all", err_text(sending.shortage));
 	else if (sending.sent == 0)
-		fprintf(stderr,
-			"courierdns doctor: could not test: nothing could be sent from here\n");
+		say_untested("", "nothing could be sent from here");
 	return sending.shortage == 0 && sending.sent > 0;
 }
 
@@ -261,13 +239,13 @@ static int run_it(const struct arguments *arguments)
 	if (err == 0)
 		err = doctor_run_ask(run);
 	if (err != 0) {
-		fprintf(stderr, "courierdns doctor: could not test: %s\n", err_text(err));
+		say_untested("", err_text(err));
 		goto out;
 	}
-	const enum doctor_health health = arguments->as_json ? doctor_report_json(run, stdout)
-							     : doctor_report_text(run, stdout);
+	const bool is_healthy =
+		(arguments->as_json ? doctor_report_json : doctor_report_text)(run, stdout);
 	if (is_tested(run) && fflush(stdout) == 0 && ferror(stdout) == 0)
-		end = health == DOCTOR_HEALTHY ? DOCTOR_END_HEALTHY : DOCTOR_END_FAILED;
+		end = is_healthy ? DOCTOR_END_HEALTHY : DOCTOR_END_FAILED;
 out:
 	doctor_run_free(run);
 	return end;
@@ -282,7 +260,7 @@ int doctor_main(const struct command_line *line)
 		(void)command_usage(line->command);
 		return DOCTOR_END_UNTESTED;
 	}
-	raise_descriptors();
+	(void)descriptors_raise(DESCRIPTORS_WANTED); /* what is wanting is told in the end */
 	arguments.options.with_progress = isatty(STDERR_FILENO) != 0;
 	return fill_servers(&arguments) ? run_it(&arguments) : DOCTOR_END_UNTESTED;
 }

@@ -13,27 +13,36 @@
 #define REFUSED_AGAIN_US (200u * USEC_PER_MSEC)
 #define EDNS_SIZE 1232u
 
-static uint64_t now_us(const struct doctor_ask *ask)
+static uint32_t now_us(const struct doctor_ask *ask)
 {
-	return loop_clock(ask->loop)->now_us;
+	return (uint32_t)loop_clock(ask->asker->loop)->now_us;
 }
 
-static void close_sockets(struct doctor_ask *ask)
+static void wake(struct doctor_ask *ask, struct timer *timer, uint32_t delay_us)
 {
-	timer_stop(loop_timers(ask->loop), &ask->again);
-	timer_stop(loop_timers(ask->loop), &ask->end);
+	timer_start(loop_timers(ask->asker->loop), timer, delay_us);
+}
+
+static void close_udp(struct doctor_ask *ask)
+{
+	timer_stop(loop_timers(ask->asker->loop), &ask->again);
 	udp_client_free(ask->udp);
 	ask->udp = NULL;
+}
+
+static void close_all(struct doctor_ask *ask, enum doctor_ask_state state)
+{
+	ask->state = state;
+	ask->took_ms = (now_us(ask) - ask->started_us) / USEC_PER_MSEC;
+	timer_stop(loop_timers(ask->asker->loop), &ask->end);
+	close_udp(ask);
 	stream_free(ask->stream);
-	ask->stream = NULL;
 }
 
 static void finish(struct doctor_ask *ask, enum doctor_ask_state state)
 {
-	ask->state = state;
-	ask->took_us = now_us(ask) - ask->started_us;
-	close_sockets(ask);
-	ask->fn(ask->ctx);
+	close_all(ask, state);
+	ask->asker->fn(ask->asker->ctx, ask);
 }
 
 static void on_end(void *ctx)
@@ -47,15 +56,18 @@ static void on_end(void *ctx)
 static void fail_soon(struct doctor_ask *ask, int err)
 {
 	ask->err = err;
-	timer_start(loop_timers(ask->loop), &ask->end, 0);
+	wake(ask, &ask->end, 0);
 }
 
 static void keep_reply(struct doctor_ask *ask, const uint8_t *wire)
 {
 	ask->wire = mem_dup(wire, ask->facts.wire_len);
-	if (ask->wire == NULL)
+	if (ask->wire == NULL) {
 		ask->err = -ENOMEM;
-	finish(ask, ask->wire == NULL ? DOCTOR_ASK_UNSENT : DOCTOR_ASK_REPLY);
+		finish(ask, DOCTOR_ASK_UNSENT);
+		return;
+	}
+	finish(ask, DOCTOR_ASK_REPLY);
 }
 
 /* Whether it is the reply, which then stands in facts. */
@@ -105,11 +117,10 @@ static const struct stream_events stream_events = { .on_message = on_stream_mess
 
 static int open_stream(struct doctor_ask *ask)
 {
-	int err = stream_connect(ask->loop, ask->to, &stream_events, ask, &ask->stream);
+	int err = stream_connect(ask->asker->loop, ask->to, &stream_events, ask, &ask->stream);
 
 	if (err != 0)
 		return err;
-	message_set_id(ask->query, random_u16());
 	return stream_send(ask->stream, ask->query, ask->query_len);
 }
 
@@ -122,7 +133,7 @@ static void send_again(void *ctx)
 	struct doctor_ask *ask = ctx;
 
 	if (ask->sends++ == 0)
-		timer_start(loop_timers(ask->loop), &ask->again, AGAIN_US);
+		wake(ask, &ask->again, AGAIN_US);
 	const int err = udp_client_send(ask->udp, ask->query, ask->query_len);
 	if (err != 0)
 		fail_soon(ask, err);
@@ -130,9 +141,7 @@ static void send_again(void *ctx)
 
 static void switch_to_tcp(struct doctor_ask *ask)
 {
-	udp_client_free(ask->udp);
-	ask->udp = NULL;
-	timer_stop(loop_timers(ask->loop), &ask->again);
+	close_udp(ask);
 	ask->was_truncated = true;
 	const int err = open_stream(ask);
 	if (err != 0)
@@ -147,7 +156,7 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 		if (++ask->refusals > 1)
 			finish(ask, DOCTOR_ASK_CLOSED);
 		else
-			timer_start(loop_timers(ask->loop), &ask->again, REFUSED_AGAIN_US);
+			wake(ask, &ask->again, REFUSED_AGAIN_US);
 		return;
 	}
 	/* what cannot be sent is as good as lost, unless it is the first */
@@ -163,13 +172,11 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 
 static int open_udp(struct doctor_ask *ask)
 {
-	const int err = udp_client_new(ask->loop, ask->to, on_datagram, ask, &ask->udp);
+	const int err = udp_client_new(ask->asker->loop, ask->to, on_datagram, ask, &ask->udp);
 
-	if (err != 0)
-		return err;
-	message_set_id(ask->query, random_u16());
-	send_again(ask);
-	return 0;
+	if (err == 0)
+		send_again(ask);
+	return err;
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -192,7 +199,7 @@ static int write_query(struct doctor_ask *ask, const struct doctor_question *que
 	const int err = name_from_text(question->name, name, &name_bytes);
 	if (err != 0)
 		return err;
-	cursor_put_u16(&out, 0);
+	cursor_put_u16(&out, random_u16());
 	cursor_put_u16(&out, FLAG_RD);
 	cursor_put_u16(&out, 1);
 	cursor_put_u32(&out, 0);
@@ -207,42 +214,28 @@ static int write_query(struct doctor_ask *ask, const struct doctor_question *que
 										    : ERR_MALFORMED;
 }
 
-int doctor_ask_start(struct doctor_ask *ask, struct loop *loop, const struct conf_server *to,
-		     const struct doctor_question *question, doctor_ask_fn fn, void *ctx)
+void doctor_ask_start(struct doctor_ask *ask, const struct doctor_asker *asker,
+		      const struct conf_server *to, const struct doctor_question *question)
 {
-	int err = write_query(ask, question);
-
-	if (err != 0)
-		return err;
 	ask->state = DOCTOR_ASK_WAITING;
-	ask->loop = loop;
+	ask->asker = asker;
 	ask->to = to;
 	ask->is_tcp = question->is_tcp;
-	ask->fn = fn;
-	ask->ctx = ctx;
 	ask->started_us = now_us(ask);
 	timer_init(&ask->again, send_again, ask);
 	timer_init(&ask->end, on_end, ask);
-	timer_start(loop_timers(loop), &ask->end, DOCTOR_ASK_PATIENCE_US);
-	err = ask->is_tcp ? open_stream(ask) : open_udp(ask);
+	wake(ask, &ask->end, DOCTOR_ASK_PATIENCE_S * USEC_PER_SEC);
+	int err = write_query(ask, question);
+	if (err == 0)
+		err = ask->is_tcp ? open_stream(ask) : open_udp(ask);
 	if (err != 0)
 		fail_soon(ask, err);
-	return 0;
 }
 
-void doctor_ask_give_up(struct doctor_ask *ask)
-{
-	if (ask->state != DOCTOR_ASK_WAITING)
-		return;
-	ask->state = DOCTOR_ASK_SILENT;
-	ask->took_us = now_us(ask) - ask->started_us;
-	close_sockets(ask);
-}
-
-void doctor_ask_done(struct doctor_ask *ask)
+void doctor_ask_end(struct doctor_ask *ask)
 {
 	if (ask->state == DOCTOR_ASK_WAITING)
-		close_sockets(ask);
-	mem_free(ask->wire);
-	*ask = (struct doctor_ask){ 0 };
+		close_all(ask, DOCTOR_ASK_SILENT);
+	if (ask->state != DOCTOR_ASK_REPLY)
+		ask->shape = SQUASH_SILENT;
 }

@@ -1,90 +1,54 @@
 #include "app/doctor_compare.h"
 
-#include <string.h>
-
-#include "app/doctor_reply.h"
+#include "app/doctor_check.h"
 #include "app/doctor_run.h"
 
 #define SHOWN_MAX 3
 
-/* What is compared of an answer. */
-struct looks {
-	enum doctor_ask_state state;
-	unsigned rcode;
-	enum verdict verdict;
-	enum squash shape; /* of the alias */
-};
-
-static bool is_alias(size_t slot)
+static bool are_alike(const struct doctor_ask *here, const struct doctor_ask *there)
 {
-	return slot == SLOT_ALIAS_A || slot == SLOT_ALIAS_HTTPS || slot == SLOT_ALIAS_AAAA ||
-	       slot == SLOT_ALIAS_TCP || slot == SLOT_ALIAS_AGAIN || slot == SLOT_CASE ||
-	       slot == SLOT_EDNS;
-}
-
-static struct looks looks_of(const struct doctor_ask *ask, size_t slot)
-{
-	struct looks looks = { .state = ask->state };
-
-	if (ask->state != DOCTOR_ASK_REPLY)
-		return looks;
-	looks.rcode = message_rcode(&ask->facts);
-	looks.verdict = doctor_reply_verdict(ask);
-	looks.shape =
-		is_alias(slot) ? doctor_reply_squash(ask) : doctor_finding_shape_of(ask, false);
-	return looks;
-}
-
-static bool are_equal(const struct looks *a, const struct looks *b)
-{
-	return a->state == b->state && a->rcode == b->rcode && a->verdict == b->verdict &&
-	       a->shape == b->shape;
+	return here->state == there->state && here->rcode == there->rcode &&
+	       here->verdict == there->verdict && here->shape == there->shape;
 }
 
 /* "SERVFAIL", "dangling", "no-cname", "no reply" */
-static const char *looks_text(const struct looks *looks, struct type_text *into)
+static const char *looks_text(const struct doctor_ask *ask, struct type_text *into)
 {
-	if (looks->state != DOCTOR_ASK_REPLY)
+	if (ask->state != DOCTOR_ASK_REPLY)
 		return "no reply";
-	if (looks->verdict == VERDICT_FAILED)
-		return type_rcode_to_text(looks->rcode, into);
-	if (looks->shape != SQUASH_NONE)
-		return squash_text(looks->shape);
-	return classify_text(looks->verdict);
+	if (ask->verdict == VERDICT_FAILED)
+		return type_rcode_to_text(ask->rcode, into);
+	if (ask->shape != SQUASH_NONE)
+		return squash_text(ask->shape);
+	return classify_text(ask->verdict);
 }
 
-static void say_difference(struct doctor_finding *finding, const struct doctor_ask *ask,
-			   const struct looks *here, const struct looks *there)
+static void say_difference(struct doctor_finding *finding, const struct doctor_ask *here,
+			   const struct doctor_ask *there)
 {
 	struct name_text name;
 	struct type_text type, rcode, other;
 
 	doctor_finding_say(finding, "; %.80s %s%s: %s here, %s there",
-			   name_to_text(ask->view.name, &name), type_to_text(ask->view.type, &type),
-			   ask->is_tcp ? " (TCP)" : "", looks_text(here, &rcode),
-			   looks_text(there, &other));
+			   name_to_text(here->view.name, &name),
+			   type_to_text(here->view.type, &type), here->is_tcp ? " (TCP)" : "",
+			   looks_text(here, &rcode), looks_text(there, &other));
 }
 
-/* Something that fails of the one and not of the other. */
-static bool is_worse(const struct doctor_view *one, const struct doctor_view *other)
+static void judge_differences(struct doctor_finding *finding, const struct doctor_server *reference)
 {
-	const struct doctor_check *check;
+	bool is_worse = false, is_better = false;
 
-	for (size_t i = 0; (check = doctor_check_at(i)) != NULL; i++) {
-		struct doctor_finding mine = { .result = DOCTOR_OK };
-		struct doctor_finding others = { .result = DOCTOR_OK };
-		check->judge(one, &mine);
-		check->judge(other, &others);
-		if (mine.result == DOCTOR_FAIL && others.result != DOCTOR_FAIL)
-			return true;
+	for (const struct doctor_check *check = doctor_check_rows; check->name != NULL; check++) {
+		struct doctor_finding one;
+		doctor_finding_make(&one, check, finding->run, finding->server);
+		const bool fails_here = one.result == DOCTOR_FAIL;
+		doctor_finding_make(&one, check, finding->run, reference);
+		const bool fails_there = one.result == DOCTOR_FAIL;
+		is_worse |= fails_here && !fails_there;
+		is_better |= fails_there && !fails_here;
 	}
-	return false;
-}
-
-static void judge_differences(const struct doctor_view *view, const struct doctor_view *reference,
-			      struct doctor_finding *finding)
-{
-	if (is_worse(view, reference)) {
+	if (is_worse) {
 		finding->result = DOCTOR_FAIL;
 		finding->means =
 			"The reference is answered as Apple has it: whatever squashes is this "
@@ -92,55 +56,49 @@ static void judge_differences(const struct doctor_view *view, const struct docto
 		finding->next =
 			"Have courierdns ask the reference for push.apple.com and akadns.net, "
 			"or mend this server.";
-	} else if (is_worse(reference, view)) {
-		doctor_finding_warn(finding, "It is the reference that fails, and not this server.",
-				    "Take another reference; one that fails is no measure.");
+	} else if (is_better) {
+		doctor_finding_set(finding, DOCTOR_WARN,
+				   "It is the reference that fails, and not this server.",
+				   "Take another reference; one that fails is no measure.");
 	} else {
-		doctor_finding_warn(
-			finding, "Both are fit for devices, and do not say the same.",
-			"Nothing to do, unless one of them filters what it should not.");
+		doctor_finding_set(finding, DOCTOR_WARN,
+				   "Both are fit for devices, and do not say the same.",
+				   "Nothing to do, unless one of them filters what it should not.");
 	}
 }
 
-static void judge(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge(struct doctor_finding *finding)
 {
-	const struct doctor_view there = { view->run, doctor_run_reference(view->run) };
-	size_t compared = 0, different = 0;
+	const struct doctor_server *reference = finding->run->reference;
+	unsigned compared = 0, different = 0;
 	struct doctor_finding list = { .result = DOCTOR_OK };
 	struct addr_text text;
 
-	addr_to_text(&there.server->to.addr, &text);
-	if (there.server->answered == 0) {
+	addr_to_text(&reference->to.addr, &text);
+	if (reference->answered == 0) {
 		doctor_finding_say(finding, "%s answered nothing", text.text);
-		doctor_finding_warn(finding, "There is nothing to compare with.",
-				    "Name a reference that this machine may ask.");
+		doctor_finding_set(finding, DOCTOR_WARN, "There is nothing to compare with.",
+				   "Name a reference that this machine may ask.");
 		return;
 	}
 	for (size_t slot = 0; slot < DOCTOR_SLOTS; slot++) {
-		const struct doctor_ask *ask = &view->server->asks[slot];
-		const struct doctor_ask *other = &there.server->asks[slot];
-		if (ask->state == DOCTOR_ASK_NONE || other->state == DOCTOR_ASK_NONE ||
+		const struct doctor_ask *here = finding->server->asks + slot;
+		const struct doctor_ask *there = reference->asks + slot;
+		if (here->state == DOCTOR_ASK_NONE || there->state == DOCTOR_ASK_NONE ||
 		    !doctor_run_is_compared(slot))
 			continue;
-		const struct looks here_looks = looks_of(ask, slot);
-		const struct looks there_looks = looks_of(other, slot);
 		compared++;
-		if (!are_equal(&here_looks, &there_looks) && ++different <= SHOWN_MAX)
-			say_difference(&list, ask, &here_looks, &there_looks);
+		if (!are_alike(here, there) && ++different <= SHOWN_MAX)
+			say_difference(&list, here, there);
 	}
 	if (different == 0) {
-		doctor_finding_say(finding, "%s answers all %zu alike, by rcode and shape",
+		doctor_finding_say(finding, "%s answers all %u alike, by rcode and shape",
 				   text.text, compared);
 		return;
 	}
-	doctor_finding_say(finding, "%s answers %zu of %zu otherwise%s%s", text.text, different,
+	doctor_finding_say(finding, "%s answers %u of %u otherwise%s%s", text.text, different,
 			   compared, list.seen, different > SHOWN_MAX ? "; ..." : "");
-	judge_differences(view, &there, finding);
+	judge_differences(finding, reference);
 }
 
-const struct doctor_check *doctor_compare_check(void)
-{
-	static const struct doctor_check check = { "reference", judge };
-
-	return &check;
-}
+const struct doctor_check doctor_compare_check = { .name = "reference", .judge = judge };

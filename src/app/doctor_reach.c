@@ -18,8 +18,11 @@
 void doctor_reach_init(struct doctor_reach *reach, struct loop *loop,
 		       const struct doctor_reach_ways *ways, doctor_reach_fn fn, void *ctx)
 {
-	*reach = (struct doctor_reach){ .loop = loop, .ways = ways, .fn = fn, .ctx = ctx };
-	reach->started_us = loop_clock(loop)->now_us;
+	reach->loop = loop;
+	reach->ways = ways;
+	reach->fn = fn;
+	reach->ctx = ctx;
+	reach->started_us = (uint32_t)loop_clock(loop)->now_us;
 }
 
 static void close_try(struct doctor_reach_try *try)
@@ -39,7 +42,8 @@ static void finish(struct doctor_reach_try *try, enum doctor_reach_state state)
 
 	close_try(try);
 	try->state = state;
-	try->took_us = loop_clock(reach->loop)->now_us - reach->started_us;
+	try->took_ms =
+		((uint32_t)loop_clock(reach->loop)->now_us - reach->started_us) / USEC_PER_MSEC;
 	if (--reach->waiting == 0)
 		reach->fn(reach->ctx);
 }
@@ -92,8 +96,7 @@ static void on_datagram(void *ctx, int err, uint8_t *wire, size_t wire_len)
 	struct doctor_reach_try *try = ctx;
 
 	if (err != 0) {
-		try->err = err;
-		finish(try, err == -ECONNREFUSED ? REACH_CLOSED : REACH_FAILED);
+		on_broken(try, err);
 		return;
 	}
 	if (wire_len < NTP_LEN || (wire[0] & 7u) != NTP_MODE_SERVER ||
@@ -134,28 +137,27 @@ static const struct tls_look_names tls_names = { .server = "courier.push.apple.c
 
 /* --- what is tried ------------------------------------------------------------------------- */
 
-static struct addr way_to(const struct doctor_reach_ways *ways, const struct addr *addr,
-			  uint16_t port)
+static void find_way(const struct doctor_reach_ways *ways, const struct addr *addr, uint16_t port,
+		     struct addr *ret_to)
 {
-	struct addr to = ways->at.family == ADDR_NONE ? *addr : ways->at;
-
-	to.port = port;
+	*ret_to = ways->at.family == ADDR_NONE ? *addr : ways->at;
+	ret_to->port = port;
 	for (size_t i = 0; i < ways->port_count; i++) {
 		if (ways->ports[i].from == port)
-			to.port = ways->ports[i].to;
+			ret_to->port = ways->ports[i].to;
 	}
-	return to;
 }
 
 const struct doctor_reach_try *doctor_reach_find(const struct doctor_reach *reach,
 						 const struct addr *addr, uint16_t port,
-						 enum doctor_reach_kind kind)
+						 bool is_tls)
 {
-	const struct addr to = way_to(reach->ways, addr, port);
+	struct addr to;
 
+	find_way(reach->ways, addr, port, &to);
 	for (size_t i = 0; i < reach->count; i++) {
-		const struct doctor_reach_try *try = &reach->tries[i];
-		if (try->kind == kind && try->port == port && addr_equal(&try->to.addr, &to))
+		const struct doctor_reach_try *try = reach->tries + i;
+		if (try->is_tls == is_tls && try->port == port && addr_equal(&try->to.addr, &to))
 			return try;
 	}
 	return NULL;
@@ -165,37 +167,31 @@ static int begin(struct doctor_reach_try *try)
 {
 	struct loop *loop = try->reach->loop;
 
-	switch (try->kind) {
-	case REACH_TCP:
-		return stream_connect(loop, &try->to, &events, try, &try->stream);
-	case REACH_NTP:
-		return ask_time(try);
-	case REACH_TLS:
+	if (try->is_tls)
 		return tls_look_start(loop, &try->to, &tls_names, &tls_events, try, &try->tls);
-	}
-	UNREACHABLE();
+	if (try->port == DOCTOR_REACH_NTP)
+		return ask_time(try);
+	return stream_connect(loop, &try->to, &events, try, &try->stream);
 }
 
 void doctor_reach_start(struct doctor_reach *reach, const struct addr *addr, uint16_t port,
-			enum doctor_reach_kind kind)
+			bool is_tls)
 {
-	if (reach->count == DOCTOR_REACH_MAX || doctor_reach_find(reach, addr, port, kind) != NULL)
+	if (reach->count == DOCTOR_REACH_MAX ||
+	    doctor_reach_find(reach, addr, port, is_tls) != NULL)
 		return;
 	struct doctor_reach_try *try = &reach->tries[reach->count++];
-	*try = (struct doctor_reach_try){ .to.addr = way_to(reach->ways, addr, port),
-					  .port = port,
-					  .kind = kind,
-					  .reach = reach };
+	*try = (struct doctor_reach_try){ .port = port, .is_tls = is_tls, .reach = reach };
+	find_way(reach->ways, addr, port, &try->to.addr);
 	reach->waiting++;
 	timer_init(&try->end, on_end, try);
 	try->err = begin(try);
 	timer_start(loop_timers(reach->loop), &try->end,
-		    try->err == 0 ? DOCTOR_REACH_PATIENCE_US : 0);
+		    try->err == 0 ? DOCTOR_REACH_PATIENCE_S * USEC_PER_SEC : 0);
 }
 
 void doctor_reach_done(struct doctor_reach *reach)
 {
 	for (size_t i = 0; i < reach->count; i++)
 		close_try(&reach->tries[i]);
-	reach->count = 0;
 }

@@ -5,10 +5,6 @@
 #include "app/doctor_reply.h"
 #include "app/doctor_run.h"
 
-#define COURIER_PORT 5223
-#define COURIER_PORT_ELSE 443
-#define NTP_PORT 123
-
 static void say_try(struct doctor_finding *finding, const struct doctor_reach_try *try)
 {
 	struct addr_text to;
@@ -16,13 +12,11 @@ static void say_try(struct doctor_finding *finding, const struct doctor_reach_tr
 	addr_to_text(&try->to.addr, &to);
 	switch (try->state) {
 	case REACH_OPEN:
-		doctor_finding_say(finding, "%s in %u ms", to.text,
-				   (unsigned)(try->took_us / USEC_PER_MSEC));
+		doctor_finding_say(finding, "%s in %u ms", to.text, try->took_ms);
 		break;
 	case REACH_WAITING:
 	case REACH_SILENT:
-		doctor_finding_say(finding, "%s silent for %u s", to.text,
-				   DOCTOR_REACH_PATIENCE_US / USEC_PER_SEC);
+		doctor_finding_say(finding, "%s silent for %u s", to.text, DOCTOR_REACH_PATIENCE_S);
 		break;
 	case REACH_CLOSED:
 		doctor_finding_say(finding, "%s refused", to.text);
@@ -33,110 +27,98 @@ static void say_try(struct doctor_finding *finding, const struct doctor_reach_tr
 	}
 }
 
-static void fail(struct doctor_finding *finding, const char *means, const char *next)
+static const struct doctor_reach_try *find_try(const struct doctor_finding *finding, size_t slot,
+					       uint16_t port, bool is_tls)
 {
-	finding->result = DOCTOR_FAIL;
-	finding->means = means;
-	finding->next = next;
-}
+	const struct doctor_ask *ask = &finding->server->asks[slot];
 
-/* The one that is gone to. */
-static bool has_address(const struct doctor_ask *ask, struct addr *ret_addr)
-{
-	return doctor_reply_addresses(ask, ret_addr, 1) == 1 &&
-	       !doctor_reply_leads_nowhere(ret_addr);
-}
-
-static const struct doctor_reach_try *find_try(const struct doctor_view *view, size_t slot,
-					       uint16_t port, enum doctor_reach_kind kind)
-{
-	struct addr addr;
-
-	if (!has_address(&view->server->asks[slot], &addr))
+	if (!doctor_reply_leads_on(ask))
 		return NULL;
-	return doctor_reach_find(doctor_run_reach(view->run), &addr, port, kind);
+	return doctor_reach_find(&finding->run->reach, &ask->address, port, is_tls);
 }
 
 /* --- couriers ------------------------------------------------------------------------------ */
 
 struct couriers {
-	size_t tried, open;
+	unsigned tried, open;
 	const struct doctor_reach_try *shown; /* one that failed, or else the first */
 };
 
-static struct couriers count_couriers(const struct doctor_view *view, uint16_t port)
+static void count_couriers(const struct doctor_finding *finding, uint16_t port,
+			   struct couriers *couriers)
 {
-	struct couriers couriers = { 0 };
 	const struct doctor_reach_try *last = NULL;
 
-	for (size_t i = 0; i < doctor_run_options(view->run)->variants; i++) {
+	*couriers = (struct couriers){ 0 };
+	for (size_t i = 0; i < finding->run->options.variants; i++) {
 		const struct doctor_reach_try *try =
-			find_try(view, SLOT_VARIANTS_A + i, port, REACH_TCP);
+			find_try(finding, SLOT_VARIANTS_A + i, port, false);
 		if (try == NULL || try == last)
 			continue;
 		last = try;
-		couriers.tried++;
-		couriers.open += try->state == REACH_OPEN;
-		if (couriers.shown == NULL || try->state != REACH_OPEN)
-			couriers.shown = try;
+		couriers->tried++;
+		couriers->open += try->state == REACH_OPEN;
+		if (couriers->shown == NULL || try->state != REACH_OPEN)
+			couriers->shown = try;
 	}
-	return couriers;
 }
 
-static bool judge_couriers(const struct doctor_view *view, uint16_t port,
-			   struct doctor_finding *finding)
+static bool judge_couriers(struct doctor_finding *finding, uint16_t port)
 {
-	const struct couriers couriers = count_couriers(view, port);
+	struct couriers couriers;
 
+	count_couriers(finding, port, &couriers);
 	if (couriers.tried == 0) {
 		finding->result = DOCTOR_INFO;
 		doctor_finding_say(finding, "no address of a courier to connect to");
 		return true;
 	}
-	doctor_finding_say(finding, "%zu of %zu connected, ", couriers.open, couriers.tried);
+	doctor_finding_say(finding, "%u of %u connected, ", couriers.open, couriers.tried);
 	say_try(finding, couriers.shown);
 	return couriers.open == couriers.tried;
 }
 
-static void judge_5223(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge_5223(struct doctor_finding *finding)
 {
-	const struct couriers other = count_couriers(view, COURIER_PORT_ELSE);
+	struct couriers other;
 
-	if (judge_couriers(view, COURIER_PORT, finding))
+	if (judge_couriers(finding, doctor_run_courier_ports[0]))
 		return;
+	count_couriers(finding, doctor_run_courier_ports[1], &other);
 	if (other.open > 0)
-		doctor_finding_warn(finding,
-				    "Push takes this port first. Devices have 443 to fall "
-				    "back to, later and not always.",
-				    "Open TCP 5223 to 17.0.0.0/8, and to Apple's IPv6 blocks.");
+		doctor_finding_set(
+			finding, DOCTOR_WARN,
+			"Push takes this port first; devices fall back to 443 later, and "
+			"not always.",
+			"Open TCP 5223 to 17.0.0.0/8, and to Apple's IPv6 blocks.");
 	else
-		fail(finding, "Neither 5223 nor 443 gets through: no push, and no activation.",
-		     "Open TCP 5223 and 443 to 17.0.0.0/8, and to Apple's IPv6 blocks.");
+		doctor_finding_set(
+			finding, DOCTOR_FAIL,
+			"Neither 5223 nor 443 gets through: no push, and no activation.",
+			"Open TCP 5223 and 443 to 17.0.0.0/8, and to Apple's IPv6 blocks.");
 }
 
-static void judge_443(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge_443(struct doctor_finding *finding)
 {
-	if (!judge_couriers(view, COURIER_PORT_ELSE, finding))
-		fail(finding,
-		     "Devices take this port while they are activated, and where 5223 is "
-		     "closed.",
-		     "Open TCP 443 to 17.0.0.0/8, without anything that decrypts in between.");
+	if (!judge_couriers(finding, doctor_run_courier_ports[1]))
+		doctor_finding_set(
+			finding, DOCTOR_FAIL,
+			"Devices take this port while they are activated, and where 5223 is "
+			"closed.",
+			"Open TCP 443 to 17.0.0.0/8, without anything that decrypts in between.");
 }
 
 /* --- hosts --------------------------------------------------------------------------------- */
 
 struct hosts {
-	const struct doctor_view *view;
-	size_t tried, open;
+	unsigned tried, open;
 	bool devices_fail;
 	struct doctor_finding list; /* what failed, in its `seen` */
 };
 
-static void judge_host_port(struct hosts *hosts, const struct doctor_host *host, size_t slot,
-			    uint16_t port)
+static void judge_host_port(struct hosts *hosts, const struct doctor_host *host,
+			    const struct doctor_reach_try *try, uint16_t port)
 {
-	const struct doctor_reach_try *try = find_try(hosts->view, slot, port, REACH_TCP);
-
 	hosts->tried++;
 	if (try != NULL && try->state == REACH_OPEN) {
 		hosts->open++;
@@ -150,55 +132,61 @@ static void judge_host_port(struct hosts *hosts, const struct doctor_host *host,
 		say_try(&hosts->list, try);
 }
 
-static void judge_reach_hosts(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge_reach_hosts(struct doctor_finding *finding)
 {
-	static const struct doctor_host bag = { .name = "init.push.apple.com" };
-	struct hosts hosts = { .view = view };
+	struct hosts hosts = { 0 };
 
-	judge_host_port(&hosts, &bag, SLOT_BAG_A, COURIER_PORT_ELSE);
 	for (size_t i = 0; i < DOCTOR_HOSTS; i++) {
-		const struct doctor_host *host = doctor_run_host(i);
-		for (size_t j = 0; j < 2 && host->ports[j] != 0; j++)
-			judge_host_port(&hosts, host, SLOT_HOSTS + i, host->ports[j]);
+		const struct doctor_host *host = &doctor_run_hosts[i];
+		for (size_t j = 0; j < DOCTOR_PORTS; j++) {
+			const uint16_t port = host->ports[j];
+			if (port != 0 && port != DOCTOR_REACH_NTP)
+				judge_host_port(&hosts, host,
+						find_try(finding, SLOT_HOSTS + i, port, false),
+						port);
+		}
 	}
-	doctor_finding_say(finding, "%zu of %zu connected%s", hosts.open, hosts.tried,
+	doctor_finding_say(finding, "%u of %u connected%s", hosts.open, hosts.tried,
 			   hosts.list.seen);
 	if (hosts.devices_fail)
-		fail(finding, "Activation, enrolment or the check of certificates stops there.",
-		     "Let these hosts through, by name where the firewall can, and decrypt none of "
-		     "them.");
+		doctor_finding_set(
+			finding, DOCTOR_FAIL,
+			"Activation, enrolment or the check of certificates stops there.",
+			"Let these hosts through, by name where the firewall can, and decrypt none of "
+			"them.");
 	else if (hosts.open < hosts.tried)
-		doctor_finding_warn(finding,
-				    "No device stops there: an MDM server goes there, or devices "
-				    "that have another way.",
-				    "Fine, unless your MDM server stands in this network.");
+		doctor_finding_set(finding, DOCTOR_WARN,
+				   "No device stops there: an MDM server goes there, or devices "
+				   "that have another way.",
+				   "Fine, unless your MDM server stands in this network.");
 }
 
 /* --- time, and TLS ------------------------------------------------------------------------- */
 
-static void judge_ntp(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge_ntp(struct doctor_finding *finding)
 {
 	const struct doctor_reach_try *shown = NULL;
 
 	for (size_t i = 0; i < DOCTOR_HOSTS; i++) {
 		const struct doctor_reach_try *try =
-			find_try(view, SLOT_HOSTS + i, NTP_PORT, REACH_NTP);
+			find_try(finding, SLOT_HOSTS + i, DOCTOR_REACH_NTP, false);
 		if (try != NULL && (shown == NULL || try->state == REACH_OPEN))
 			shown = try;
 	}
 	if (shown == NULL) {
 		doctor_finding_say(finding, "no address for time.apple.com");
-		doctor_finding_warn(finding, "Devices set their clock there.",
-				    "See the check named activation.");
+		doctor_finding_set(finding, DOCTOR_WARN, "Devices set their clock there.",
+				   "See the check named activation.");
 		return;
 	}
 	say_try(finding, shown);
 	if (shown->state == REACH_OPEN)
 		doctor_finding_say(finding, ", a reply of stratum %u", shown->stratum);
 	else
-		fail(finding,
-		     "Without the time a device holds certificates for expired, and waits.",
-		     "Open UDP 123 to time.apple.com, or hand out a time server by DHCP.");
+		doctor_finding_set(
+			finding, DOCTOR_FAIL,
+			"Without the time a device holds certificates for expired, and waits.",
+			"Open UDP 123 to time.apple.com, or hand out a time server by DHCP.");
 }
 
 static bool is_apples(const char *issuer)
@@ -207,14 +195,13 @@ static bool is_apples(const char *issuer)
 }
 
 /* One of the two ports is enough to tell; where both do, the one that is not Apple's. */
-static const struct doctor_reach_try *choose_tls(const struct doctor_view *view)
+static const struct doctor_reach_try *choose_tls(const struct doctor_finding *finding)
 {
-	static const uint16_t ports[] = { COURIER_PORT, COURIER_PORT_ELSE };
 	const struct doctor_reach_try *chosen = NULL;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < DOCTOR_PORTS; i++) {
 		const struct doctor_reach_try *try =
-			find_try(view, SLOT_VARIANTS_A, ports[i], REACH_TLS);
+			find_try(finding, SLOT_VARIANTS_A, doctor_run_courier_ports[i], true);
 		if (try == NULL)
 			continue;
 		if (chosen == NULL || (try->state == REACH_OPEN &&
@@ -224,9 +211,9 @@ static const struct doctor_reach_try *choose_tls(const struct doctor_view *view)
 	return chosen;
 }
 
-static void judge_tls(const struct doctor_view *view, struct doctor_finding *finding)
+static void judge_tls(struct doctor_finding *finding)
 {
-	const struct doctor_reach_try *try = choose_tls(view);
+	const struct doctor_reach_try *try = choose_tls(finding);
 
 	if (try == NULL) {
 		finding->result = DOCTOR_INFO;
@@ -234,67 +221,59 @@ static void judge_tls(const struct doctor_view *view, struct doctor_finding *fin
 			finding,
 			tls_look_is_built()
 				? "no address of a courier to look at"
-				: "not looked at, for this program is built without TLS. "
-				  "Whether something decrypts on the way, this shows: openssl "
-				  "s_client -connect 1-courier.push.apple.com:5223 "
-				  "-servername courier.push.apple.com -alpn "
-				  "apns-security-v3; the issuer must be Apple's");
+				: "not looked at: built without TLS. Whether something decrypts on "
+				  "the way, this shows: openssl s_client -connect "
+				  "1-courier.push.apple.com:5223 -servername "
+				  "courier.push.apple.com -alpn apns-security-v3; the issuer must "
+				  "be Apple's");
 		return;
 	}
 	say_try(finding, try);
 	if (try->err == ERR_MALFORMED)
 		doctor_finding_say(finding, ", it does not speak TLS");
 	if (try->state != REACH_OPEN) {
-		doctor_finding_warn(finding,
-				    "No certificate was shown in TLS, so nothing is known of "
-				    "who answers there.",
-				    "See reach-5223 and reach-443 first; where they are open, "
-				    "something other than a courier listens.");
+		doctor_finding_set(finding, DOCTOR_WARN,
+				   "No certificate was shown in TLS, so nothing is known of "
+				   "who answers there.",
+				   "See reach-5223 and reach-443 first; where they are open, "
+				   "something other than a courier listens.");
 		return;
 	}
 	doctor_finding_say(finding, ", certificate issued by \"%s\"", try->issuer);
 	if (!is_apples(try->issuer))
-		fail(finding,
-		     "Something on the way decrypts TLS. Devices take nobody's certificate "
-		     "but Apple's, so neither push nor activation works.",
-		     "Exempt *.push.apple.com and 17.0.0.0/8 from TLS inspection, by name and by "
-		     "address.");
+		doctor_finding_set(
+			finding, DOCTOR_FAIL,
+			"Something on the way decrypts TLS. Devices take only Apple's "
+			"certificates: neither push nor activation works.",
+			"Exempt *.push.apple.com and 17.0.0.0/8 from TLS inspection, by name and by "
+			"address.");
 }
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-static const struct doctor_check checks[] = {
-	{ "reach-5223", judge_5223 },
-	{ "reach-443", judge_443 },
-	{ "reach-hosts", judge_reach_hosts },
-	{ "ntp", judge_ntp },
-	{ "tls", judge_tls },
+const struct doctor_check doctor_reach_check_rows[] = {
+	{ .name = "reach-5223", .judge = judge_5223 },
+	{ .name = "reach-443", .judge = judge_443 },
+	{ .name = "reach-hosts", .judge = judge_reach_hosts },
+	{ .name = "ntp", .judge = judge_ntp },
+	{ .name = "tls", .judge = judge_tls },
+	{ 0 },
 };
-
-const struct doctor_check *doctor_reach_check_at(size_t at)
-{
-	return at < sizeof(checks) / sizeof(checks[0]) ? &checks[at] : NULL;
-}
 
 /* Nowhere, too. */
 static bool goes_to_same(const struct doctor_ask *one, const struct doctor_ask *other)
 {
-	struct addr one_addr, other_addr;
-	const bool goes = has_address(one, &one_addr);
+	const bool leads_on = doctor_reply_leads_on(one);
 
-	return goes == has_address(other, &other_addr) &&
-	       (!goes || addr_equal(&one_addr, &other_addr));
+	return leads_on == doctor_reply_leads_on(other) &&
+	       (!leads_on || addr_equal(&one->address, &other->address));
 }
 
 bool doctor_reach_check_alike(const struct doctor_server *one, const struct doctor_server *other)
 {
-	bool are_alike = goes_to_same(&one->asks[SLOT_BAG_A], &other->asks[SLOT_BAG_A]);
+	size_t slot = SLOT_REACH_FIRST;
 
-	for (size_t i = 0; i < DOCTOR_HOSTS; i++)
-		are_alike = are_alike &&
-			    goes_to_same(&one->asks[SLOT_HOSTS + i], &other->asks[SLOT_HOSTS + i]);
-	for (size_t i = 0; i < DOCTOR_VARIANTS_MAX; i++)
-		are_alike = are_alike && goes_to_same(&one->asks[SLOT_VARIANTS_A + i],
-						      &other->asks[SLOT_VARIANTS_A + i]);
-	return are_alike;
+	while (slot < SLOT_REACH_END && goes_to_same(&one->asks[slot], &other->asks[slot]))
+		slot++;
+	return slot == SLOT_REACH_END;
 }

@@ -15,34 +15,20 @@
 /* HTTPS before A, as devices do it: caches that take one type's NODATA for another's show then. */
 enum stage { STAGE_FIRST, STAGE_SECOND, STAGE_THIRD, STAGE_REACH, STAGE_END };
 
-struct doctor_run {
-	struct doctor_options options;
-	struct loop *loop;
-	struct doctor_server *servers[DOCTOR_SERVERS_MAX];
-	size_t server_count;
-	struct doctor_variant variants[DOCTOR_VARIANTS_MAX];
-	struct doctor_reach reach;
-	enum stage stage;
-	size_t asked, waiting;
-	uint64_t started_us, took_us;
-	struct timer end, progress, next;
-};
-
 /* --- what is asked ------------------------------------------------------------------------- */
 
 #define ALIAS "courier.push.apple.com"
 
 static const struct fixed {
 	struct doctor_question question;
-	enum stage stage;
+	enum stage stage : 8;
 	bool is_compared; /* others may differ by policy */
 } fixed[SLOT_FIXED_COUNT] = {
-	[SLOT_ALIAS_A] = { { .name = ALIAS, .type = TYPE_A }, STAGE_FIRST, true },
 	[SLOT_TARGET] = { { .name = "courier-push-apple.com.akadns.net", .type = TYPE_A },
 			  STAGE_FIRST,
 			  true },
+	[SLOT_ALIAS_A] = { { .name = ALIAS, .type = TYPE_A }, STAGE_FIRST, true },
 	[SLOT_COUNT_TXT] = { { .name = "push.apple.com", .type = TYPE_TXT }, STAGE_FIRST, true },
-	[SLOT_BAG_A] = { { .name = "init.push.apple.com", .type = TYPE_A }, STAGE_FIRST, true },
 	[SLOT_BAG_HTTPS] = { { .name = "init.push.apple.com", .type = TYPE_HTTPS },
 			     STAGE_FIRST,
 			     true },
@@ -64,52 +50,42 @@ static const struct fixed {
 			   false },
 };
 
-static const struct doctor_host hosts[DOCTOR_HOSTS] = {
-	{ "captive.apple.com", HOST_ACTIVATION, { 80, 443 }, false },
-	{ "time.apple.com", HOST_ACTIVATION, { 0 }, false },
-	{ "albert.apple.com", HOST_ACTIVATION, { 443 }, false },
-	{ "gs.apple.com", HOST_ACTIVATION, { 443 }, false },
-	{ "humb.apple.com", HOST_ACTIVATION, { 443 }, false },
-	{ "static.ips.apple.com", HOST_ACTIVATION, { 80, 443 }, false },
-	{ "tbsc.apple.com", HOST_ACTIVATION, { 443 }, false },
-	{ "iprofiles.apple.com", HOST_ENROLMENT, { 443 }, false },
-	{ "mdmenrollment.apple.com", HOST_ENROLMENT, { 443 }, true },
-	{ "deviceenrollment.apple.com", HOST_ENROLMENT, { 443 }, false },
-	{ "gdmf.apple.com", HOST_ENROLMENT, { 443 }, false },
-	{ "axm-servicediscovery.apple.com", HOST_REACH, { 443 }, false },
-	{ "deviceservices-external.apple.com", HOST_REACH, { 443 }, false },
-	{ "data.appattest.apple.com", HOST_REACH, { 443 }, false },
-	{ "register.appattest.apple.com", HOST_REACH, { 443 }, false },
-	{ "api.push.apple.com", HOST_REACH, { 443, 2197 }, true },
-	{ "1-courier2.push.apple.com", HOST_REACH, { 443 }, true },
-	{ "certs.apple.com", HOST_REACH, { 80, 443 }, false },
-	{ "crl.apple.com", HOST_REACH, { 80 }, false },
-	{ "crl3.digicert.com", HOST_REACH, { 80 }, false },
-	{ "crl4.digicert.com", HOST_REACH, { 80 }, false },
-	{ "ocsp.apple.com", HOST_REACH, { 80 }, false },
-	{ "ocsp.digicert.com", HOST_REACH, { 80 }, false },
-	{ "ocsp2.apple.com", HOST_REACH, { 443 }, false },
-	{ "valid.apple.com", HOST_REACH, { 443 }, false },
-	{ "time-ios.apple.com", HOST_REACH, { 0 }, false },
-	{ "time-macos.apple.com", HOST_REACH, { 0 }, false },
+const uint16_t doctor_run_courier_ports[DOCTOR_PORTS] = { 5223, 443 };
+
+/* By their use: SLOT_ACTIVATION, SLOT_ENROLMENT. */
+const struct doctor_host doctor_run_hosts[DOCTOR_HOSTS] = {
+	{ "init.push.apple.com", HOST_BAG, false, { 443 } },
+	{ "captive.apple.com", HOST_ACTIVATION, false, { 80, 443 } },
+	{ "time.apple.com", HOST_ACTIVATION, false, { DOCTOR_REACH_NTP } },
+	{ "albert.apple.com", HOST_ACTIVATION, false, { 443 } },
+	{ "gs.apple.com", HOST_ACTIVATION, false, { 443 } },
+	{ "humb.apple.com", HOST_ACTIVATION, false, { 443 } },
+	{ "static.ips.apple.com", HOST_ACTIVATION, false, { 80, 443 } },
+	{ "tbsc.apple.com", HOST_ACTIVATION, false, { 443 } },
+	{ "iprofiles.apple.com", HOST_ENROLMENT, false, { 443 } },
+	{ "mdmenrollment.apple.com", HOST_ENROLMENT, true, { 443 } },
+	{ "deviceenrollment.apple.com", HOST_ENROLMENT, false, { 443 } },
+	{ "gdmf.apple.com", HOST_ENROLMENT, false, { 443 } },
+	{ "axm-servicediscovery.apple.com", HOST_REACH, false, { 443 } },
+	{ "deviceservices-external.apple.com", HOST_REACH, false, { 443 } },
+	{ "data.appattest.apple.com", HOST_REACH, false, { 443 } },
+	{ "register.appattest.apple.com", HOST_REACH, false, { 443 } },
+	{ "api.push.apple.com", HOST_REACH, true, { 443, 2197 } },
+	{ "1-courier2.push.apple.com", HOST_REACH, true, { 443 } },
+	{ "certs.apple.com", HOST_REACH, false, { 80, 443 } },
+	{ "crl.apple.com", HOST_REACH, false, { 80 } },
+	{ "crl3.digicert.com", HOST_REACH, false, { 80 } },
+	{ "crl4.digicert.com", HOST_REACH, false, { 80 } },
+	{ "ocsp.apple.com", HOST_REACH, false, { 80 } },
+	{ "ocsp.digicert.com", HOST_REACH, false, { 80 } },
+	{ "ocsp2.apple.com", HOST_REACH, false, { 443 } },
+	{ "valid.apple.com", HOST_REACH, false, { 443 } },
+	{ "time-ios.apple.com", HOST_REACH, false, { DOCTOR_REACH_NTP } },
+	{ "time-macos.apple.com", HOST_REACH, false, { DOCTOR_REACH_NTP } },
 };
-#define NTP_PORT 123
-#define NTP_HOSTS 3
-/* All that one server's answers may lead to: couriers, in TLS too, the bag, hosts, time. */
-#define REACH_PER_SERVER (2 * DOCTOR_VARIANTS_MAX + 2 + 1 + 2 * DOCTOR_HOSTS + NTP_HOSTS)
-_Static_assert(DOCTOR_REACH_MAX >= REACH_PER_SERVER * DOCTOR_SERVERS_MAX, "all are tried");
-
-const struct doctor_host *doctor_run_host(size_t at)
-{
-	return &hosts[at];
-}
-
-struct doctor_question doctor_run_question(size_t slot)
-{
-	if (slot < SLOT_FIXED_COUNT)
-		return fixed[slot].question;
-	return (struct doctor_question){ .name = hosts[slot - SLOT_HOSTS].name, .type = TYPE_A };
-}
+/* All that one server's answers may lead to: hosts, couriers, of these one in TLS too. */
+#define REACH_PER_SERVER (DOCTOR_PORTS * (DOCTOR_HOSTS + DOCTOR_VARIANTS_MAX + 1))
+_Static_assert(DOCTOR_REACH_MAX >= REACH_PER_SERVER * (DOCTOR_SERVERS_MAX + 1), "all are tried");
 
 bool doctor_run_is_compared(size_t slot)
 {
@@ -120,179 +96,148 @@ bool doctor_run_is_compared(size_t slot)
 
 static void begin_stage(struct doctor_run *run);
 
-static void on_answer(void *ctx)
-{
-	struct doctor_run *run = ctx;
-
-	if (--run->waiting == 0)
-		timer_start(loop_timers(run->loop), &run->next, 0);
-}
-
-static int ask(struct doctor_run *run, struct doctor_server *server, size_t slot,
-	       const struct doctor_question *question)
-{
-	const int err = doctor_ask_start(&server->asks[slot], run->loop, &server->to, question,
-					 on_answer, run);
-	if (err == 0) {
-		run->asked++;
-		run->waiting++;
-	}
-	return err;
-}
-
-static int ask_fixed(struct doctor_run *run, struct doctor_server *server)
-{
-	int err = 0;
-
-	for (size_t slot = 0; err == 0 && slot < SLOT_FIXED_COUNT; slot++) {
-		if (fixed[slot].stage == run->stage)
-			err = ask(run, server, slot, &fixed[slot].question);
-	}
-	return err;
-}
-
-static int ask_hosts(struct doctor_run *run, struct doctor_server *server, bool for_reach)
-{
-	int err = 0;
-
-	for (size_t i = 0; err == 0 && i < DOCTOR_HOSTS; i++) {
-		const struct doctor_question question = doctor_run_question(SLOT_HOSTS + i);
-		if ((hosts[i].use == HOST_REACH) == for_reach)
-			err = ask(run, server, SLOT_HOSTS + i, &question);
-	}
-	return err;
-}
-
-static int ask_variants(struct doctor_run *run, struct doctor_server *server, size_t slots,
-			uint16_t type)
-{
-	int err = 0;
-
-	for (size_t i = 0; err == 0 && i < run->options.variants; i++) {
-		const struct doctor_question question = { .name = run->variants[i].name,
-							  .type = type };
-		err = ask(run, server, slots + i, &question);
-	}
-	return err;
-}
-
-static int ask_server(struct doctor_run *run, struct doctor_server *server)
-{
-	int err = ask_fixed(run, server);
-
-	if (err == 0 && run->stage == STAGE_FIRST)
-		err = ask_hosts(run, server, false);
-	if (err == 0 && run->stage == STAGE_SECOND)
-		err = ask_variants(run, server, SLOT_VARIANTS_HTTPS, TYPE_HTTPS);
-	if (err == 0 && run->stage == STAGE_THIRD)
-		err = ask_variants(run, server, SLOT_VARIANTS_A, TYPE_A);
-	if (err == 0 && run->stage == STAGE_SECOND && run->options.with_reach)
-		err = ask_hosts(run, server, true);
-	return err;
-}
-
-static size_t count_replies(const struct doctor_server *server)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < DOCTOR_SLOTS; i++)
-		count += server->asks[i].state == DOCTOR_ASK_REPLY;
-	return count;
-}
-
-/* --- between the stages -------------------------------------------------------------------- */
-
-bool doctor_run_read_count(const struct doctor_ask *answer, unsigned *ret_count)
-{
-	char text[64], *end;
-
-	if (!doctor_reply_txt(answer, "count=", text, sizeof(text)))
-		return false;
-	const unsigned long count = strtoul(text + strlen("count="), &end, 10);
-	if (*end != '\0' || end == text + strlen("count=") || count == 0 || count > COUNT_MAX)
-		return false;
-	*ret_count = (unsigned)count;
-	return true;
-}
-
-/* The same ones for every server, so that the answers can be compared. */
-static void draw_variants(struct doctor_run *run)
-{
-	unsigned count = DOCTOR_COUNT_DEFAULT;
-	bool is_known = false;
-
-	for (size_t i = run->server_count; !is_known && i > 0; i--)
-		is_known =
-			doctor_run_read_count(&run->servers[i - 1]->asks[SLOT_COUNT_TXT], &count);
-	/* from 1: that is where the two ways by which devices draw theirs agree */
-	if (run->options.variants > count)
-		run->options.variants = count;
-	for (size_t i = 0; i < run->options.variants; i++) {
-		struct doctor_variant *variant = &run->variants[i];
-		bool is_taken = true;
-		while (is_taken) {
-			variant->n = 1 + random_below(count);
-			is_taken = false;
-			for (size_t j = 0; j < i; j++)
-				is_taken |= run->variants[j].n == variant->n;
-		}
-		snprintf(variant->name, sizeof(variant->name), "%u-" ALIAS, variant->n);
-	}
-}
-
-static void on_reached(void *ctx)
+static void begin_next(void *ctx)
 {
 	struct doctor_run *run = ctx;
 
 	timer_start(loop_timers(run->loop), &run->next, 0);
 }
 
-static void reach_first(struct doctor_run *run, const struct doctor_ask *answer, uint16_t port,
-			enum doctor_reach_kind kind)
+static void on_answer(void *ctx, struct doctor_ask *ask)
 {
-	struct addr addr;
+	struct doctor_run *run = ctx;
 
-	if (port != 0 && doctor_reply_addresses(answer, &addr, 1) == 1 &&
-	    !doctor_reply_leads_nowhere(&addr))
-		doctor_reach_start(&run->reach, &addr, port, kind);
+	if (ask->state == DOCTOR_ASK_REPLY)
+		doctor_reply_read(ask);
+	if (--run->waiting == 0)
+		begin_next(run);
 }
 
-static void reach_by(struct doctor_run *run, const struct doctor_ask *asks)
+/* The stage, and what is asked in it; STAGE_END for what is not. */
+static enum stage plan_slot(const struct doctor_run *run, size_t slot,
+			    struct doctor_question *ret_question)
 {
-	for (size_t i = 0; i < run->options.variants; i++) {
-		reach_first(run, &asks[SLOT_VARIANTS_A + i], 5223, REACH_TCP);
-		reach_first(run, &asks[SLOT_VARIANTS_A + i], 443, REACH_TCP);
+	if (slot < SLOT_FIXED_COUNT) {
+		*ret_question = fixed[slot].question;
+		return fixed[slot].stage;
 	}
-	if (tls_look_is_built()) {
-		reach_first(run, &asks[SLOT_VARIANTS_A], 5223, REACH_TLS);
-		reach_first(run, &asks[SLOT_VARIANTS_A], 443, REACH_TLS);
+	*ret_question = (struct doctor_question){ .type = TYPE_A };
+	if (slot < SLOT_VARIANTS_A) {
+		const struct doctor_host *host = &doctor_run_hosts[slot - SLOT_HOSTS];
+		ret_question->name = host->name;
+		if (host->use != HOST_REACH)
+			return STAGE_FIRST;
+		return run->options.with_reach ? STAGE_SECOND : STAGE_END;
 	}
-	reach_first(run, &asks[SLOT_BAG_A], 443, REACH_TCP);
-	for (size_t i = 0; i < DOCTOR_HOSTS; i++) {
-		const struct doctor_ask *answer = &asks[SLOT_HOSTS + i];
-		reach_first(run, answer, hosts[i].ports[0], REACH_TCP);
-		reach_first(run, answer, hosts[i].ports[1], REACH_TCP);
-		if (strncmp(hosts[i].name, "time", 4) == 0)
-			reach_first(run, answer, NTP_PORT, REACH_NTP);
+	const bool is_https = slot >= SLOT_VARIANTS_HTTPS;
+	const size_t at = slot - (is_https ? SLOT_VARIANTS_HTTPS : SLOT_VARIANTS_A);
+	ret_question->name = run->variants[at].name;
+	if (at >= run->options.variants)
+		return STAGE_END;
+	if (!is_https)
+		return STAGE_THIRD;
+	ret_question->type = TYPE_HTTPS;
+	return STAGE_SECOND;
+}
+
+static void ask_server(struct doctor_run *run, struct doctor_server *server)
+{
+	struct doctor_question question;
+
+	for (size_t slot = 0; slot < DOCTOR_SLOTS; slot++) {
+		if (plan_slot(run, slot, &question) != run->stage)
+			continue;
+		doctor_ask_start(&server->asks[slot], &run->asker, &server->to, &question);
+		run->asked++;
+		run->waiting++;
+	}
+}
+
+static void count_replies(struct doctor_server *server)
+{
+	server->answered = 0;
+	for (const struct doctor_ask *ask = server->asks; ask < server->asks + DOCTOR_SLOTS; ask++)
+		server->answered += ask->state == DOCTOR_ASK_REPLY;
+}
+
+/* --- between the stages -------------------------------------------------------------------- */
+
+unsigned doctor_run_read_count(const struct doctor_ask *ask)
+{
+	static const char begin[] = "count=";
+	char text[64], *end;
+
+	if (!doctor_reply_txt(ask, begin, text, sizeof(text)))
+		return 0;
+	const unsigned long count = strtoul(text + strlen(begin), &end, 10);
+	return *end == '\0' && count <= COUNT_MAX ? (unsigned)count : 0;
+}
+
+/* The same ones for every server, so that the answers can be compared: by what the last one says
+ * that says how many there are. */
+static void draw_variants(struct doctor_run *run)
+{
+	const struct doctor_server *server;
+	unsigned count = DOCTOR_COUNT_DEFAULT;
+
+	for (server = run->servers; server != NULL; server = server->next) {
+		const unsigned told = doctor_run_read_count(&server->asks[SLOT_COUNT_TXT]);
+		if (told != 0)
+			count = told;
+	}
+	/* from 1: that is where the two ways by which devices draw theirs agree */
+	if (run->options.variants > count)
+		run->options.variants = count;
+	for (size_t i = 0; i < run->options.variants;) {
+		struct doctor_variant *variant = run->variants + i;
+		size_t before = 0;
+		variant->n = 1 + random_below(count);
+		while (run->variants[before].n != variant->n)
+			before++;
+		if (before < i) /* taken already */
+			continue;
+		snprintf(variant->name, sizeof(variant->name), "%u-" ALIAS, variant->n);
+		i++;
+	}
+}
+
+static void reach_by(struct doctor_run *run, size_t slot, const struct doctor_ask *answer)
+{
+	const bool is_host = slot < SLOT_VARIANTS_A;
+	const bool with_tls = slot == SLOT_VARIANTS_A && tls_look_is_built();
+	const uint16_t *ports =
+		is_host ? doctor_run_hosts[slot - SLOT_HOSTS].ports : doctor_run_courier_ports;
+
+	if (!doctor_reply_leads_on(answer))
+		return;
+	for (size_t i = 0; i < DOCTOR_PORTS && ports[i] != 0; i++) {
+		doctor_reach_start(&run->reach, &answer->address, ports[i], false);
+		if (with_tls)
+			doctor_reach_start(&run->reach, &answer->address, ports[i], true);
 	}
 }
 
 static void start_reach(struct doctor_run *run)
 {
-	doctor_reach_init(&run->reach, run->loop, &run->options.ways, on_reached, run);
-	for (size_t i = 0; i < run->server_count; i++)
-		reach_by(run, run->servers[i]->asks);
+	const struct doctor_server *server;
+
+	doctor_reach_init(&run->reach, run->loop, &run->options.ways, begin_next, run);
+	for (server = run->servers; server != NULL; server = server->next) {
+		for (size_t slot = SLOT_REACH_FIRST; slot < SLOT_REACH_END; slot++)
+			reach_by(run, slot, &server->asks[slot]);
+	}
 	if (run->reach.waiting == 0)
-		on_reached(run);
+		begin_next(run);
 }
 
 /* All has been answered or given up: what comes next. */
 static void on_stage_end(void *ctx)
 {
 	struct doctor_run *run = ctx;
+	struct doctor_server *server;
 
-	for (size_t i = 0; i < run->server_count; i++)
-		run->servers[i]->answered = count_replies(run->servers[i]);
+	for (server = run->servers; server != NULL; server = server->next)
+		count_replies(server);
 	if (run->stage == STAGE_FIRST)
 		draw_variants(run);
 	run->stage++;
@@ -301,6 +246,8 @@ static void on_stage_end(void *ctx)
 
 static void begin_stage(struct doctor_run *run)
 {
+	struct doctor_server *server;
+
 	if (run->stage == STAGE_REACH && run->options.with_reach) {
 		start_reach(run);
 		return;
@@ -309,13 +256,13 @@ static void begin_stage(struct doctor_run *run)
 		loop_stop(run->loop);
 		return;
 	}
-	for (size_t i = 0; i < run->server_count; i++) {
+	for (server = run->servers; server != NULL; server = server->next) {
 		/* a silent server would only be so again: nothing more to learn */
-		if (run->stage == STAGE_FIRST || run->servers[i]->answered > 0)
-			(void)ask_server(run, run->servers[i]); /* all names are well-formed */
+		if (run->stage == STAGE_FIRST || server->answered > 0)
+			ask_server(run, server);
 	}
 	if (run->waiting == 0)
-		timer_start(loop_timers(run->loop), &run->next, 0);
+		begin_next(run);
 }
 
 /* --- progress ------------------------------------------------------------------------------ */
@@ -328,7 +275,7 @@ static void on_progress(void *ctx)
 		fprintf(stderr, "\r\033[Kconnecting: %zu of %zu done",
 			run->reach.count - run->reach.waiting, run->reach.count);
 	else
-		fprintf(stderr, "\r\033[Kasking: %zu of %zu questions done",
+		fprintf(stderr, "\r\033[Kasking: %u of %u questions done",
 			run->asked - run->waiting, run->asked);
 	fflush(stderr);
 	timer_start(loop_timers(run->loop), &run->progress, PROGRESS_US);
@@ -352,42 +299,61 @@ struct doctor_run *doctor_run_new(const struct doctor_options *options)
 	return run;
 }
 
+static void free_server(struct doctor_server *server)
+{
+	for (struct doctor_ask *ask = server->asks; ask < server->asks + DOCTOR_SLOTS; ask++)
+		mem_free(ask->wire);
+	mem_free(server);
+}
+
 void doctor_run_free(struct doctor_run *run)
 {
+	struct doctor_server *server;
+
 	if (run == NULL)
 		return;
-	for (size_t i = 0; i < run->server_count; i++) {
-		for (size_t slot = 0; slot < DOCTOR_SLOTS; slot++)
-			doctor_ask_done(&run->servers[i]->asks[slot]);
-		mem_free(run->servers[i]);
+	while ((server = run->servers) != NULL) {
+		run->servers = server->next;
+		free_server(server);
 	}
-	if (run->reach.loop != NULL)
-		doctor_reach_done(&run->reach);
+	doctor_reach_done(&run->reach);
 	loop_free(run->loop);
 	mem_free(run);
 }
 
 int doctor_run_add(struct doctor_run *run, const struct addr *addr, bool is_reference)
 {
-	if (run->server_count == DOCTOR_SERVERS_MAX)
-		return ERR_LIMIT;
 	struct doctor_server *server = mem_zalloc(sizeof(*server));
+	struct doctor_server **last = &run->servers;
+
 	if (server == NULL)
 		return -ENOMEM;
 	server->to.addr = *addr;
 	server->is_reference = is_reference;
-	run->servers[run->server_count++] = server;
+	if (is_reference)
+		run->reference = server;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = server;
 	return 0;
+}
+
+static void end_asks(struct doctor_server *server)
+{
+	for (struct doctor_ask *ask = server->asks; ask < server->asks + DOCTOR_SLOTS; ask++)
+		doctor_ask_end(ask);
 }
 
 int doctor_run_ask(struct doctor_run *run)
 {
+	struct doctor_server *server;
 	int err = loop_new(&run->loop);
 
 	if (err != 0)
 		return err;
 	struct timers *timers = loop_timers(run->loop);
-	run->started_us = loop_clock(run->loop)->now_us;
+	const uint32_t started_us = (uint32_t)loop_clock(run->loop)->now_us;
+	run->asker = (struct doctor_asker){ run->loop, on_answer, run };
 	timer_init(&run->end, on_time_is_up, run);
 	timer_start(timers, &run->end, DOCTOR_RUN_MAX_US);
 	timer_init(&run->next, on_stage_end, run);
@@ -396,53 +362,10 @@ int doctor_run_ask(struct doctor_run *run)
 		timer_start(timers, &run->progress, PROGRESS_US);
 	begin_stage(run);
 	err = loop_run(run->loop);
-	run->took_us = loop_clock(run->loop)->now_us - run->started_us;
-	for (size_t i = 0; i < run->server_count; i++) {
-		for (size_t slot = 0; slot < DOCTOR_SLOTS; slot++)
-			doctor_ask_give_up(&run->servers[i]->asks[slot]);
-	}
+	run->took_ms = ((uint32_t)loop_clock(run->loop)->now_us - started_us) / USEC_PER_MSEC;
+	for (server = run->servers; server != NULL; server = server->next)
+		end_asks(server);
 	if (run->options.with_progress)
 		fprintf(stderr, "\r\033[K");
 	return err;
-}
-
-/* --- what came of it ----------------------------------------------------------------------- */
-
-const struct doctor_options *doctor_run_options(const struct doctor_run *run)
-{
-	return &run->options;
-}
-
-size_t doctor_run_server_count(const struct doctor_run *run)
-{
-	return run->server_count;
-}
-
-const struct doctor_server *doctor_run_server(const struct doctor_run *run, size_t at)
-{
-	return run->servers[at];
-}
-
-const struct doctor_server *doctor_run_reference(const struct doctor_run *run)
-{
-	for (size_t i = 0; i < run->server_count; i++) {
-		if (run->servers[i]->is_reference)
-			return run->servers[i];
-	}
-	return NULL;
-}
-
-const struct doctor_variant *doctor_run_variant(const struct doctor_run *run, size_t at)
-{
-	return &run->variants[at];
-}
-
-const struct doctor_reach *doctor_run_reach(const struct doctor_run *run)
-{
-	return &run->reach;
-}
-
-uint64_t doctor_run_took_us(const struct doctor_run *run)
-{
-	return run->took_us;
 }

@@ -7,6 +7,7 @@
 
 #include "app/explain_json.h"
 #include "app/explain_print.h"
+#include "conf/conf_load.h"
 #include "query/plan.h"
 #include "wire/cursor.h"
 
@@ -26,7 +27,21 @@ static size_t write_query(uint8_t *out, size_t out_max, const uint8_t *name, siz
 	return query.failed ? 0 : cursor_written(&query);
 }
 
-/* The view is over explain->query. `who` says what is wrong; "" where the one who asked says so. */
+/* `who` says what is wrong; "" where the one who asked says so. */
+static enum exit_code read_client(const struct explain_question *question, struct explain *explain,
+				  const char *who, FILE *errors)
+{
+	const char *client = question->client == NULL ? "127.0.0.1" : question->client;
+
+	if (addr_parse(client, 53, &explain->client) != 0) {
+		fprintf(errors, "%s\"%s\" is not an address\n", who, client);
+		return EXIT_CODE_USAGE;
+	}
+	explain->client.port = 0;
+	return EXIT_CODE_OK;
+}
+
+/* The view is over explain->query. */
 static enum exit_code read_question(const struct explain_question *question,
 				    struct explain *explain, struct query_view *ret_view,
 				    const char *who, FILE *errors)
@@ -34,7 +49,6 @@ static enum exit_code read_question(const struct explain_question *question,
 	size_t name_len = 0;
 	struct type_text text;
 
-	explain->client = question->client;
 	explain->type = TYPE_A;
 	if (name_from_text(question->name, explain->name, &name_len) != 0) {
 		fprintf(errors, "%s\"%s\" is not a domain name\n", who, question->name);
@@ -55,12 +69,12 @@ static enum exit_code read_question(const struct explain_question *question,
 	return EXIT_CODE_OK;
 }
 
-static void print(const struct explain *explain, bool as_json, FILE *out)
+static void print(const struct explain *explain)
 {
-	if (as_json)
-		explain_json(explain, out);
+	if (explain->json != NULL)
+		explain_json(explain);
 	else
-		explain_print(explain, out);
+		explain_print(explain);
 }
 
 static bool is_path_of(const char *real_path, const char *file)
@@ -74,13 +88,17 @@ enum exit_code explain_crew(const struct crew *crew, const struct settings *sett
 			    const struct explain_question *question, FILE *out)
 {
 	struct worker *worker = crew_mate(crew, 0)->worker;
-	struct explain explain = { .plan = worker_plan(worker),
+	struct explain explain = { .out = out,
+				   .json = question->json,
+				   .plan = worker_plan(worker),
 				   .file = settings_file(settings),
 				   .clock = worker_clock(worker),
 				   .worker = worker };
 	struct query_view view;
-	const enum exit_code code = read_question(question, &explain, &view, "", out);
+	enum exit_code code = read_client(question, &explain, "", out);
 
+	if (code == EXIT_CODE_OK)
+		code = read_question(question, &explain, &view, "", out);
 	if (question->file != NULL && !is_path_of(question->file, explain.file))
 		explain.other_file = question->file;
 
@@ -88,7 +106,7 @@ enum exit_code explain_crew(const struct crew *crew, const struct settings *sett
 		look_at(worker, &view, &explain.client, &explain.look);
 		for (size_t i = 1; i < crew_size(crew); i++)
 			look_beside(crew_mate(crew, i)->worker, &view, &explain.look);
-		print(&explain, question->as_json, out);
+		print(&explain);
 	}
 	return code;
 }
@@ -134,23 +152,32 @@ static int load(const struct settings *settings, struct complaints *complaints,
 enum exit_code explain_run(const struct settings *settings, const struct explain_question *question,
 			   const char *why, FILE *out, FILE *errors)
 {
-	struct explain explain = { .file = settings_file(settings), .why_offline = why };
-	struct complaints *complaints = complaint_new();
+	struct explain explain = { .out = out,
+				   .json = question->json,
+				   .file = settings_file(settings),
+				   .why_offline = why };
 	struct query_view view;
 	struct plan *plan = NULL;
-	enum exit_code code = EXIT_CODE_CONF;
+	enum exit_code code = read_client(question, &explain, US, errors);
 
-	if (complaints == NULL || load(settings, complaints, &plan, errors) != 0)
-		goto out;
-	explain.plan = plan;
-	code = read_question(question, &explain, &view, US, errors);
 	if (code != EXIT_CODE_OK)
-		goto out;
-	look_at_plan(plan, &view, &explain.client, &explain.look);
-	print(&explain, question->as_json, out);
-out:
-	for (size_t i = 0; complaints != NULL && i < complaint_kept(complaints); i++)
-		fprintf(errors, "%s\n", complaint_text(complaints, i));
+		return code;
+	if (explain.file == NULL) {
+		fprintf(errors, US "%s, and there is no %s; name a file with -c\n", why,
+			CONF_LOAD_DEFAULT_PATH);
+		return EXIT_CODE_NO_DAEMON;
+	}
+	struct complaints *complaints = complaint_new();
+	if (complaints != NULL && load(settings, complaints, &plan, errors) == 0)
+		code = read_question(question, &explain, &view, US, errors);
+	else
+		code = EXIT_CODE_CONF;
+	if (code == EXIT_CODE_OK) {
+		explain.plan = plan;
+		look_at_plan(plan, &view, &explain.client, &explain.look);
+		print(&explain);
+	}
+	complaint_print(complaints, errors);
 	plan_unref(plan);
 	complaint_free(complaints);
 	return code;

@@ -8,57 +8,51 @@
 #include "upstream/exchange.h"
 #include "wire/type.h"
 
-static const char *action_means(enum zone_action action)
-{
-	switch (action) {
-	case ZONE_FORWARD:
-		return "";
-	case ZONE_ANSWER:
-		return ": the rule's own records";
-	case ZONE_NXDOMAIN:
-		return ": the name does not exist, with a local SOA";
-	case ZONE_NODATA:
-		return ": no such type, with a local SOA";
-	case ZONE_REFUSE:
-		return ": REFUSED";
-	case ZONE_DROP:
-		return ": silence over UDP, the connection closed over TCP";
-	}
-	UNREACHABLE();
-}
+/* Of actions. */
+static const char *const meanings[] = {
+	[ZONE_FORWARD] = "",
+	[ZONE_ANSWER] = ": the rule's own records",
+	[ZONE_NXDOMAIN] = ": the name does not exist, with a local SOA",
+	[ZONE_NODATA] = ": no such type, with a local SOA",
+	[ZONE_REFUSE] = ": REFUSED",
+	[ZONE_DROP] = ": silence over UDP, the connection closed over TCP",
+};
+_Static_assert(sizeof(meanings) / sizeof(meanings[0]) == ZONE_DROP + 1, "a text for each");
 
-static void print_access(const struct explain *explain, FILE *out)
+static void print_access(const struct explain *explain)
 {
 	const struct conf_access *access = explain_view_access(explain);
 	const enum access_action action = access == NULL ? ACCESS_REFUSE : access->action;
 	struct addr_text net;
 
-	fprintf(out, "access:     %s%s: ", explain_view_access_action(action),
+	fprintf(explain->out, "access:     %s%s: ", conf_listen_actions[action],
 		action == ACCESS_ALLOW ? "" : ", whatever follows here");
 	if (access == NULL)
-		fprintf(out, "no net of access has this address\n");
+		fprintf(explain->out, "no net of access has this address\n");
 	else if (access->place.file == NULL)
-		fprintf(out, "%s, by default\n", addr_prefix_to_text(&access->net, &net));
+		fprintf(explain->out, "%s, by default\n", addr_prefix_to_text(&access->net, &net));
 	else
-		fprintf(out, "%s:%d, %s\n", access->place.file, access->place.line,
+		fprintf(explain->out, "%s:%d, %s\n", access->place.file, access->place.line,
 			addr_prefix_to_text(&access->net, &net));
 }
 
-static void print_rule(const struct decision *decision, FILE *out)
+static void print_rule(const struct explain *explain)
 {
+	const struct decision *decision = &explain->look.decision;
 	const struct conf_zone *zone = decision->zone;
 	struct name_text text;
 
 	switch (decision->source) {
 	case DECISION_DEFAULT:
-		fprintf(out, "rule:       none matches; the default group is used\n");
+		fprintf(explain->out, "rule:       none matches; the default group is used\n");
 		return;
 	case DECISION_SPECIAL:
-		fprintf(out, "rule:       special name \"%s\" (%s)\n",
+		fprintf(explain->out, "rule:       special name \"%s\" (%s)\n",
 			name_to_text(decision->apex, &text), decision->special_why);
 		return;
 	case DECISION_RULE:
-		fprintf(out, "rule:       %s:%d, the most specific that matches: \"%s\"%s%s%s\n",
+		fprintf(explain->out,
+			"rule:       %s:%d, the most specific that matches: \"%s\"%s%s%s\n",
 			zone->place.file, zone->place.line,
 			name_to_text(explain_view_rule_name(decision)->wire, &text),
 			zone->is_exact ? ", exact" : "", zone->type_count > 0 ? ", by type" : "",
@@ -85,6 +79,8 @@ static void print_server(const struct conf_server *server, FILE *out)
 
 static void print_group(const char *label, const struct conf_group *group, FILE *out)
 {
+	const unsigned tenths = (group->timeout_ms + 50) / 100;
+
 	fprintf(out, "%-12s%s:", label, group->name);
 	for (size_t i = 0; i < group->server_count; i++)
 		print_server(&group->servers[i], out);
@@ -92,50 +88,51 @@ static void print_group(const char *label, const struct conf_group *group, FILE 
 		fprintf(out, " no server known");
 	if (group->resolv_conf != NULL)
 		fprintf(out, " (of %s)", group->resolv_conf);
-	fprintf(out, ", %.1f s for a question\n", (double)group->timeout_ms / 1000);
+	fprintf(out, ", %u.%u s for a question\n", tenths / 10, tenths % 10);
 }
 
-static void print_forward(const struct explain *explain, FILE *out)
+static void print_forward(const struct explain *explain)
 {
 	const struct decision *decision = &explain->look.decision;
 
-	print_group("upstream:", explain_view_group(explain, decision->group), out);
+	print_group("upstream:", explain_view_group(explain, decision->group), explain->out);
 	if (decision->on_failure == CONF_GROUP_NONE)
-		fprintf(out, "on failure: SERVFAIL\n");
+		fprintf(explain->out, "on failure: SERVFAIL\n");
 	else
-		print_group("on failure:", explain_view_group(explain, decision->on_failure), out);
+		print_group("on failure:", explain_view_group(explain, decision->on_failure),
+			    explain->out);
 	if (!explain_view_is_kept(explain))
-		fprintf(out, "cache:      not kept\n");
+		fprintf(explain->out, "cache:      not kept\n");
 	else
-		fprintf(out,
+		fprintf(explain->out,
 			"cache:      kept for %u to %u s%s, shown stale for %u s when upstream "
 			"fails\n",
 			decision->ttl_min, decision->ttl_max,
 			decision->view != 0 ? " for clients of this view" : "", decision->stale_s);
 	for (size_t i = 0; decision->zone != NULL && i < decision->zone->nftset_count; i++)
-		fprintf(out, "%-12s%s\n", i == 0 ? "nft sets:" : "",
+		fprintf(explain->out, "%-12s%s\n", i == 0 ? "nft sets:" : "",
 			decision->zone->nftsets[i].text);
 	if (explain->look.is_guarded)
-		fprintf(out, "            private addresses in the answer are held back "
-			     "(rebinding.protect)\n");
+		fprintf(explain->out, "            private addresses in the answer are held back "
+				      "(rebinding.protect)\n");
 }
 
-static void print_family(const struct explain *explain, FILE *out)
+static void print_family(const struct explain *explain)
 {
 	const struct conf_courier *family = explain_view_family(explain);
 	const struct courier_match *match = &explain->look.courier;
 
 	if (family == NULL)
 		return;
-	fprintf(out, "family:     %s: %s", family->name, courier_role_text(match->role));
+	fprintf(explain->out, "family:     %s: %s", family->name, courier_role_text(match->role));
 	if (match->role == COURIER_VARIANT)
-		fprintf(out, " %" PRIu32, match->n);
+		fprintf(explain->out, " %" PRIu32, match->n);
 	if (match->role == COURIER_ALIAS || match->role == COURIER_TARGET)
-		fprintf(out, ", which has no address: that is right so");
-	fprintf(out, "\n");
+		fprintf(explain->out, ", which has no address: that is right so");
+	fprintf(explain->out, "\n");
 	if (match->role == COURIER_ALIAS && explain->worker != NULL)
 		commands_families_squashers_text(explain->worker, family->name, "            ",
-						 out);
+						 explain->out);
 }
 
 /* "DO, CD" */
@@ -186,65 +183,68 @@ static void print_entry(const struct look_entry *entry, const struct decision *d
 		entry->is_used ? "" : "; not used: another rule or other servers were asked");
 }
 
-static void print_exchange(const struct explain *explain, FILE *out)
+static void print_exchange(const struct explain *explain)
 {
 	const struct recall_entry *exchange = &explain->look.exchange;
+	const unsigned took_tenths = (exchange->took_us + 50) / 100;
 	struct addr_text server;
 	struct type_text rcode;
 
 	if (!explain->look.has_exchange) {
-		fprintf(out, "last asked: not that it were remembered\n");
+		fprintf(explain->out, "last asked: not that it were remembered\n");
 		return;
 	}
-	fprintf(out, "last asked: %.1f s ago%s, ",
-		(double)explain_view_ago_us(explain) / USEC_PER_SEC,
+	const unsigned ago_tenths = (unsigned)((explain_view_ago_us(explain) + 50000) / 100000);
+	fprintf(explain->out, "last asked: %u.%u s ago%s, ", ago_tenths / 10, ago_tenths % 10,
 		exchange->is_on_failure ? ", of the on_failure group" : "");
 	if (exchange->outcome == EXCHANGE_REPLIED)
-		fprintf(out, "%s said %s, which is %s,", addr_to_text(&exchange->server, &server),
+		fprintf(explain->out, "%s said %s, which is %s,",
+			addr_to_text(&exchange->server, &server),
 			type_rcode_to_text(exchange->rcode, &rcode),
 			classify_text((enum verdict)exchange->verdict));
 	else if (exchange->outcome == EXCHANGE_TIMED_OUT)
-		fprintf(out, "nobody answered");
+		fprintf(explain->out, "nobody answered");
 	else
-		fprintf(out, "no server could be reached");
-	fprintf(out, " after %.1f ms\n", (double)exchange->took_us / USEC_PER_MSEC);
+		fprintf(explain->out, "no server could be reached");
+	fprintf(explain->out, " after %u.%u ms\n", took_tenths / 10, took_tenths % 10);
 }
 
-static void print_known(const struct explain *explain, FILE *out)
+static void print_known(const struct explain *explain)
 {
 	const struct look *look = &explain->look;
 
 	for (size_t i = 0; i < look->entry_count; i++)
-		print_entry(&look->entries[i], &look->decision, out);
+		print_entry(&look->entries[i], &look->decision, explain->out);
 	if (look->entry_count == 0)
-		fprintf(out, "known:      nothing\n");
-	print_exchange(explain, out);
+		fprintf(explain->out, "known:      nothing\n");
+	print_exchange(explain);
 }
 
-void explain_print(const struct explain *explain, FILE *out)
+void explain_print(const struct explain *explain)
 {
 	const struct decision *decision = &explain->look.decision;
 	struct addr_text client;
 	struct name_text name;
 	struct type_text type;
 
-	fprintf(out, "question:   %s %s from %s\n", name_to_text(explain->name, &name),
+	fprintf(explain->out, "question:   %s %s from %s\n", name_to_text(explain->name, &name),
 		type_to_text(explain->type, &type), addr_to_text(&explain->client, &client));
-	fprintf(out, "source:     %s; %s\n",
+	fprintf(explain->out, "source:     %s; %s\n",
 		explain->file == NULL ? "the built-in default" : explain->file,
 		explain->why_offline == NULL ? "the running daemon was asked"
 					     : explain->why_offline);
 	if (explain->other_file != NULL)
-		fprintf(out, "            which does not read %s; --offline explains that\n",
+		fprintf(explain->out,
+			"            which does not read %s; --offline explains that\n",
 			explain->other_file);
-	print_access(explain, out);
-	print_rule(decision, out);
-	fprintf(out, "action:     %s%s\n", explain_view_action(decision->action),
-		action_means(decision->action));
-	print_family(explain, out);
+	print_access(explain);
+	print_rule(explain);
+	fprintf(explain->out, "action:     %s%s\n", conf_zone_actions[decision->action],
+		meanings[decision->action]);
+	print_family(explain);
 	if (decision->action != ZONE_FORWARD)
 		return;
-	print_forward(explain, out);
+	print_forward(explain);
 	if (explain->why_offline == NULL)
-		print_known(explain, out);
+		print_known(explain);
 }

@@ -1,37 +1,5 @@
 #include "app/explain_view.h"
 
-const char *explain_view_action(enum zone_action action)
-{
-	switch (action) {
-	case ZONE_FORWARD:
-		return "forward";
-	case ZONE_ANSWER:
-		return "answer";
-	case ZONE_NXDOMAIN:
-		return "nxdomain";
-	case ZONE_NODATA:
-		return "nodata";
-	case ZONE_REFUSE:
-		return "refuse";
-	case ZONE_DROP:
-		return "drop";
-	}
-	UNREACHABLE();
-}
-
-const char *explain_view_access_action(enum access_action action)
-{
-	switch (action) {
-	case ACCESS_ALLOW:
-		return "allow";
-	case ACCESS_REFUSE:
-		return "refuse";
-	case ACCESS_DROP:
-		return "drop";
-	}
-	UNREACHABLE();
-}
-
 const struct conf_access *explain_view_access(const struct explain *explain)
 {
 	const struct conf *conf = explain->plan->conf;

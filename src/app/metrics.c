@@ -30,10 +30,10 @@ enum now {
 struct scrape {
 	const struct commands *commands;
 	FILE *out;
-	struct traffic traffic;
+	const char *reports; /* the lines of all modules that write their own */
 	struct cache_report cache;
 	struct reload_report reloads;
-	const char *reports; /* the lines of all modules that write their own */
+	struct traffic traffic;
 };
 
 struct metric {
@@ -144,14 +144,15 @@ static void take_line(void *ctx, const char *text)
 	fputc('\n', ctx);
 }
 
+/* There is but one. */
 static void put_durations(const struct scrape *scrape, const struct metric *metric)
 {
 	struct histogram durations;
-	char name[64];
 
+	(void)metric;
 	traffic_durations(&scrape->traffic, &durations);
-	(void)snprintf(name, sizeof(name), "courierdns_%s", metric->name);
-	histogram_report(&durations, name, "", take_line, scrape->out);
+	histogram_report(&durations, "courierdns_request_duration_seconds", "", take_line,
+			 scrape->out);
 }
 
 /* --- what there is now --------------------------------------------------------------------- */
@@ -167,13 +168,6 @@ static void put_reloads(const struct scrape *scrape, const struct metric *metric
 	put_labelled(scrape, metric, "error", scrape->reloads.failed);
 }
 
-static uint64_t age_s(const struct scrape *scrape, uint64_t since_us)
-{
-	const uint64_t now_us = worker_clock(scrape->commands->worker)->now_us;
-
-	return now_us > since_us ? (now_us - since_us) / USEC_PER_SEC : 0; /* by another's clock */
-}
-
 static uint64_t see_now(const struct scrape *scrape, enum now now)
 {
 	const struct commands *commands = scrape->commands;
@@ -181,11 +175,11 @@ static uint64_t see_now(const struct scrape *scrape, enum now now)
 
 	switch (now) {
 	case NOW_UPTIME:
-		return age_s(scrape, commands->started_us);
+		return commands_sums_ago_s(commands->crew, commands->started_us);
 	case NOW_RELOAD_IS_GOOD:
 		return !scrape->reloads.has_failed;
 	case NOW_CONFIGURATION_AGE:
-		return age_s(scrape, commands_reload_in_use_us(scrape->commands));
+		return commands_sums_ago_s(commands->crew, commands_reload_in_use_us(commands));
 	case NOW_ENTRIES:
 		return scrape->cache.entries;
 	case NOW_BYTES:
@@ -336,7 +330,8 @@ static void put_all(const struct scrape *scrape)
 static void put_process(FILE *out)
 {
 	FILE *stat = fopen("/proc/self/stat", "re");
-	unsigned long user, system, size;
+	const unsigned long per_s = (unsigned long)sysconf(_SC_CLK_TCK);
+	unsigned long ticks, system, size;
 	long pages;
 
 	if (stat == NULL)
@@ -344,19 +339,21 @@ static void put_process(FILE *out)
 	if (fscanf(stat,
 		   "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
 		   "%*d %*d %*u %lu %ld",
-		   &user, &system, &size, &pages) == 4)
+		   &ticks, &system, &size, &pages) == 4) {
+		ticks += system;
 		fprintf(out,
 			"# HELP process_cpu_seconds_total processor time\n"
 			"# TYPE process_cpu_seconds_total counter\n"
-			"process_cpu_seconds_total %.2f\n"
+			"process_cpu_seconds_total %lu.%02lu\n"
 			"# HELP process_resident_memory_bytes memory that is in use\n"
 			"# TYPE process_resident_memory_bytes gauge\n"
 			"process_resident_memory_bytes %ld\n"
 			"# HELP process_virtual_memory_bytes memory that may be used\n"
 			"# TYPE process_virtual_memory_bytes gauge\n"
 			"process_virtual_memory_bytes %lu\n",
-			(double)(user + system) / (double)sysconf(_SC_CLK_TCK),
-			pages * sysconf(_SC_PAGESIZE), size);
+			ticks / per_s, ticks % per_s * 100 / per_s, pages * sysconf(_SC_PAGESIZE),
+			size);
+	}
 	(void)fclose(stat);
 }
 

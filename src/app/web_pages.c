@@ -55,10 +55,12 @@ static enum web_page_status write_readiness(void *ctx, const char *rest, FILE *o
 static enum web_page_status write_status(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
+	struct json json;
 
 	(void)rest;
+	json_init(&json, out);
 	crew_hold(commands->crew);
-	commands_status_json(commands, out);
+	commands_status_json(commands, &json);
 	crew_release(commands->crew);
 	return WEB_PAGE_OK;
 }
@@ -66,10 +68,12 @@ static enum web_page_status write_status(void *ctx, const char *rest, FILE *out)
 static enum web_page_status write_upstreams(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
+	struct json json;
 
 	(void)rest;
+	json_init(&json, out);
 	crew_hold(commands->crew);
-	commands_upstreams_json(commands, out);
+	commands_upstreams_json(commands, &json);
 	crew_release(commands->crew);
 	return WEB_PAGE_OK;
 }
@@ -78,13 +82,15 @@ static enum web_page_status write_upstreams(void *ctx, const char *rest, FILE *o
 static enum web_page_status write_devices(void *ctx, const char *rest, FILE *out)
 {
 	const struct commands *commands = ctx;
+	struct json json;
 	const struct commands_devices devices = {
 		.timeline = worker_timeline(commands->worker),
 		.clock = worker_clock(commands->worker),
 		.called = rest[0] != '\0' ? rest : NULL,
-		.as_json = true,
+		.json = &json,
 	};
 
+	json_init(&json, out);
 	return commands_devices_print(&devices, out) ? WEB_PAGE_OK : WEB_PAGE_NOT_FOUND;
 }
 

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <string.h>
 
 void json_init(struct json *json, FILE *out)
 {
@@ -13,12 +15,12 @@ static bool is_plain(char byte)
 	return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\';
 }
 
-static void put_text(FILE *out, const char *text)
+static void put_text(FILE *out, const char *text, size_t len)
 {
-	const char *from = text; /* what is plain goes out in one piece */
+	const char *from = text, *const end = text + len; /* what is plain goes out in one piece */
 
 	fputc('"', out);
-	for (; *text != '\0'; text++) {
+	for (; text < end; text++) {
 		if (is_plain(*text))
 			continue;
 		fwrite(from, 1, (size_t)(text - from), out);
@@ -32,6 +34,14 @@ static void put_text(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+static void put_text_or_null(FILE *out, const char *text)
+{
+	if (text == NULL)
+		fputs("null", out);
+	else
+		put_text(out, text, strlen(text));
+}
+
 static void put_line(const struct json *json)
 {
 	fputc('\n', json->out);
@@ -39,8 +49,14 @@ static void put_line(const struct json *json)
 		fputs("  ", json->out);
 }
 
-static void begin_value(struct json *json, const char *key)
+/* A value, or the key of one. */
+static void begin(struct json *json)
 {
+	const bool is_behind_key = json->has_key;
+
+	json->has_key = false;
+	if (is_behind_key)
+		return;
 	if (!json->is_first)
 		fputc(',', json->out);
 	if (json->depth > json->lines_to)
@@ -48,15 +64,19 @@ static void begin_value(struct json *json, const char *key)
 	else if (json->depth > 0)
 		put_line(json);
 	json->is_first = false;
-	if (key == NULL)
-		return;
-	put_text(json->out, key);
-	fputs(": ", json->out);
 }
 
-static void open_with(struct json *json, const char *key, char bracket)
+static void put_key(struct json *json, const char *key, size_t len)
 {
-	begin_value(json, key);
+	begin(json);
+	put_text(json->out, key, len);
+	fputs(": ", json->out);
+	json->has_key = true;
+}
+
+static void open_with(struct json *json, char bracket)
+{
+	begin(json);
 	fputc(bracket, json->out);
 	json->depth++;
 	json->is_first = true;
@@ -73,49 +93,82 @@ static void close_with(struct json *json, char bracket)
 		fputc('\n', json->out);
 }
 
-void json_open_object(struct json *json, const char *key)
+/* Returns what comes behind the conversion. */
+static const char *put_value(struct json *json, const char *conversion, va_list *values)
 {
-	open_with(json, key, '{');
-}
+	uint64_t number;
 
-void json_open_list(struct json *json, const char *key)
-{
-	open_with(json, key, '[');
-}
-
-void json_close_object(struct json *json)
-{
-	close_with(json, '}');
-}
-
-void json_close_list(struct json *json)
-{
-	close_with(json, ']');
-}
-
-void json_text(struct json *json, const char *key, const char *text)
-{
-	begin_value(json, key);
-	if (text == NULL)
+	begin(json);
+	switch (*conversion) {
+	case 's':
+	case 'p':
+		put_text_or_null(json->out, va_arg(*values, const char *));
+		return conversion + 1;
+	case 'd':
+		fputs(va_arg(*values, int) != 0 ? "true" : "false", json->out);
+		return conversion + 1;
+	case 'u':
+		number = va_arg(*values, unsigned);
+		break;
+	default: /* as PRIu64 and PRId64 have it */
+		conversion += strspn(conversion, "l");
+		number = va_arg(*values, uint64_t);
+	}
+	if (*conversion == 'd' && (int64_t)number < 0)
 		fputs("null", json->out);
 	else
-		put_text(json->out, text);
+		fprintf(json->out, "%" PRIu64, number);
+	return conversion + 1;
 }
 
-void json_number(struct json *json, const char *key, int64_t number)
+static const char *put_word(struct json *json, const char *word)
 {
-	begin_value(json, key);
-	fprintf(json->out, "%" PRId64, number);
+	const size_t len = strcspn(word, " }]");
+
+	if (json->has_key) {
+		begin(json);
+		fwrite(word, 1, len, json->out);
+	} else {
+		put_key(json, word, len);
+	}
+	return word + len;
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void json_print(struct json *json, const char *format, ...)
 {
-	begin_value(json, key);
-	fputs(value ? "true" : "false", json->out);
+	va_list values;
+
+	va_start(values, format);
+	while (*format != '\0') {
+		switch (*format) {
+		case ' ':
+			format++;
+			break;
+		case '{':
+		case '[':
+			open_with(json, *format++);
+			break;
+		case '}':
+		case ']':
+			close_with(json, *format++);
+			break;
+		case '%':
+			format = put_value(json, format + 1, &values);
+			break;
+		default:
+			format = put_word(json, format);
+		}
+	}
+	va_end(values);
 }
 
-void json_raw(struct json *json, const char *key, const char *number)
+void json_key(struct json *json, const char *key)
 {
-	begin_value(json, key);
+	put_key(json, key, strlen(key));
+}
+
+void json_raw(struct json *json, const char *number)
+{
+	begin(json);
 	fputs(number, json->out);
 }

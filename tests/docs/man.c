@@ -332,12 +332,13 @@ static void require(const char *name)
 
 static void write_checks(FILE *out)
 {
-	const struct doctor_check *check;
 	size_t count = 1; /* the reference */
 
-	for (size_t i = 0; (check = doctor_check_at(i)) != NULL; i++, count++)
+	for (const struct doctor_check *check = doctor_check_rows; check->name != NULL;
+	     check++, count++)
 		require(check->name);
-	for (size_t i = 0; (check = doctor_reach_check_at(i)) != NULL; i++, count++)
+	for (const struct doctor_check *check = doctor_reach_check_rows; check->name != NULL;
+	     check++, count++)
 		require(check->name);
 	if (count != CHECKS) {
 		fprintf(stderr, "docs: %zu checks, %zu are told of\n", count, CHECKS);

@@ -234,6 +234,17 @@ def test_explain_offline_does_not_ask(t):
     assert said["is_online"] and len(said["cache"]) == 1, said
 
 
+@each([["a..b"], ["a.example", "BOGUS"]])
+def test_explain_of_a_bad_file_complains_of_that_first(t, words):
+    done = ends(run(t, "explain", *words, "-c", file(t, "cash = { };\n"), "--offline"), BAD_CONF)
+    assert "cash" in done.stderr and "is not a" not in done.stderr, done.stderr
+
+
+def test_explain_of_a_bad_client_complains_of_that_first(t):
+    done = ends(run(t, "explain", "a..b", "-c", file(t, "cash = { };\n"), "--offline", "--client", "zz"), USAGE)
+    assert done.stderr == 'courierdns explain: "zz" is not an address\n', done.stderr
+
+
 def test_explain_says_when_the_daemon_reads_another_file(t):
     dev, _ = serving(t)
     other = file(t, 'control = { socket = "%s"; };\n' % dev.control)

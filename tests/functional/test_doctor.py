@@ -268,6 +268,9 @@ OTHERS = {
                       dict(private_relay="warn")),
     "F16-mask-both": (lambda asked, name, _: asked.reply(rcode=wire.NXDOMAIN)
                       if name.startswith("mask") else NotImplemented, dict(private_relay="info")),
+    "F16-mask-hint": (lambda asked, name, _: asked.reply([wire.raw(
+        name, 60, HTTPS, struct.pack("!H", 1) + b"\0" + struct.pack("!HH4B", 4, 4, 10, 0, 0, 1))])
+                      if name.startswith("mask") else NotImplemented, dict(private_relay="info")),
     "F17-ddr": (named("_dns.resolver.arpa.", lambda asked, _: asked.reply([wire.raw(
         "_dns.resolver.arpa.", 60, SVCB, struct.pack("!H", 1) + wire.name("dns.example."))])),
                 dict(ddr="warn")),
