@@ -47,8 +47,7 @@ static const char calls[] =
 	"exit exit_group futex futex_time64 get_robust_list membarrier rseq sched_getaffinity "
 	"sched_yield set_robust_list set_tid_address "
 	/* signals */
-	"restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait "
-	"rt_sigtimedwait_time64 sigaltstack sigprocmask sigreturn "
+	"restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack sigprocmask sigreturn "
 	/* who and where we are */
 	"getegid getegid32 geteuid geteuid32 getgid getgid32 getpid getppid getrlimit getrusage gettid "
 	"getuid getuid32 setrlimit sysinfo ugetrlimit uname";
