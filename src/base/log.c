@@ -76,16 +76,16 @@ static void open_stderr(void)
 
 	if (!look_at_stderr(&given))
 		return;
-	if (given.st_dev != present.device || given.st_ino != present.inode) {
-		if (present.fd != STDERR_FILENO)
-			close(present.fd);
-		present.fd = STDERR_FILENO;
-		present.rest_len = 0;
-	}
+	if (given.st_dev == present.device && given.st_ino == present.inode)
+		return;
+	if (present.fd != STDERR_FILENO)
+		close(present.fd);
+	present.fd = STDERR_FILENO;
+	present.rest_len = 0;
 	present.device = given.st_dev;
 	present.inode = given.st_ino;
 	present.is_socket = S_ISSOCK(given.st_mode);
-	if (present.fd != STDERR_FILENO || !(S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO)))
+	if (!(S_ISFIFO(given.st_mode) || isatty(STDERR_FILENO)))
 		return;
 	const int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)

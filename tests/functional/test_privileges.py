@@ -4,9 +4,11 @@ what it tells of what it cannot."""
 import os
 import pwd
 import re
+import signal
 import socket
 import stat
 import subprocess
+import time
 
 from harness import client, wire
 from harness.device import SANITIZED, SLOWER
@@ -206,6 +208,23 @@ def test_OP_10_started_by_another_it_needs_no_root(t):
         "--inh-caps", "+net_bind_service,+net_raw", "--ambient-caps", "+net_bind_service,+net_raw"])
     check_left(dev, 65534, 65534, BIND)
     assert "warning" not in dev.stderr(), dev.stderr()
+
+
+def test_OP_10_anothers_pipe_for_its_lines_is_not_opened_again(t):
+    """What it was not allowed to open at its start, it does not try later, when the filter of system
+    calls would not let it."""
+    need_root()
+    read_fd, write_fd = os.pipe()
+    dev = serving(t, start=False, prefix=[
+        "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
+    dev.stderr_fd = write_fd
+    dev.start()
+    os.close(write_fd)
+    for number in signal.SIGUSR2, signal.SIGHUP, signal.SIGUSR2:
+        dev.process.send_signal(number)
+        time.sleep(0.3 * SLOWER)
+        assert dev.process.poll() is None, dev.process.returncode
+    os.close(read_fd)
 
 
 def test_who_cannot_become_another_is_told(t):
